@@ -1,0 +1,641 @@
+//! The contract between a peer and the driver that runs it.
+//!
+//! A [`Peer`] is a state machine with one entry, [`Peer::handle`]. The driver hands it one [`Event`] at a
+//! time and a [`Cx`], the peer's only way to act: every call on `Cx` puts one [`Effect`] into an outbox that
+//! the driver owns and drains, in order, as soon as `handle` returns. A peer never blocks, never reads a
+//! clock, never draws from a random source of its own and never sees a byte of file content.
+//!
+//! # Connections
+//!
+//! [`Cx::dial`] returns a [`ConnId`] at once. Its life is then one of
+//!
+//! ```text
+//! dial ─┬─► Opened ─► Message* / Body* / Sent* ─┬─► Closed      the far side, the network or a limit ended it
+//!       │                                       └─► cx.close()  the peer ended it: no Closed follows
+//!       └─► Closed (refused, timed out, …)
+//! ```
+//!
+//! An accepted connection starts at `Opened { dialled: false, .. }`. After `Closed`, or after its own
+//! [`Cx::close`], a peer hears nothing more of that id; effects that name it are dropped silently. A
+//! `ConnId` is a dense slot plus a generation: [`ConnId::slot`] indexes a `Vec`, and the generation
+//! recognises a stale id when the slot has a new owner ([`Slots`] does both).
+//!
+//! # Messages and bodies
+//!
+//! Control messages go by value through [`Cx::send`]; order on one connection is kept, across messages and
+//! bodies alike. File content moves as a *body*: raw bytes that follow a message. The sender names a
+//! [`Span`] of a file ([`Cx::send_body`]). The receiver learns of a body from the message before it: a
+//! message for which [`Wire::pauses`](crate::wire::Wire::pauses) is true stops the reading of that
+//! connection until the peer says how to go on, by exactly one of [`Cx::receive`] (a body of so many bytes,
+//! into a file or to be discarded), [`Cx::resume`] (the next message) or [`Cx::close`]. It may say so in a
+//! later event; until then nothing more is read, and TCP pushes back on the sender.
+//!
+//! While a body arrives the peer gets [`Event::Body`] with the bytes since the last such event, the last one
+//! marked [`BodyState::Done`]; then messages flow again. While a body leaves, [`Event::Sent`] returns upload
+//! credit: bytes that have left the node's queue. A peer bounds what it has queued by counting `send_body`
+//! against `Sent`.
+//!
+//! # Time
+//!
+//! [`Cx::now`] counts nanoseconds from the start of the run. [`Cx::wake`] asks for [`Event::Timer`] later.
+//! Timers cannot be cancelled; a timer that finds nothing to do is ignored by the peer that set it.
+//!
+//! # A complete peer
+//!
+//! ```
+//! use common::peer::{Cx, Event, Peer};
+//! use common::wire::{Wire, WireError};
+//! use bytes::{Buf, BufMut, BytesMut};
+//!
+//! /// Answers every number with the next one.
+//! struct Counter;
+//!
+//! #[derive(Debug, Clone, PartialEq)]
+//! struct Number(u8);
+//!
+//! struct OneByte;
+//! impl tokio_util::codec::Decoder for OneByte {
+//!     type Item = Number;
+//!     type Error = WireError;
+//!     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Number>, WireError> {
+//!         Ok(src.has_remaining().then(|| Number(src.get_u8())))
+//!     }
+//! }
+//! impl tokio_util::codec::Encoder<Number> for OneByte {
+//!     type Error = WireError;
+//!     fn encode(&mut self, number: Number, dst: &mut BytesMut) -> Result<(), WireError> {
+//!         dst.put_u8(number.0);
+//!         Ok(())
+//!     }
+//! }
+//! impl Wire for Number {
+//!     type Setup = ();
+//!     type Codec = OneByte;
+//!     const KINDS: &'static [&'static str] = &["number"];
+//!     fn codec(_: ()) -> OneByte { OneByte }
+//!     fn wire_len(&self) -> u32 { 1 }
+//!     fn kind(&self) -> u8 { 0 }
+//! }
+//!
+//! impl Peer for Counter {
+//!     type Message = Number;
+//!     type Timer = ();
+//!     fn handle(&mut self, event: Event<Number, ()>, cx: &mut Cx<'_, Self>) {
+//!         if let Event::Message { conn, message: Number(n) } = event {
+//!             match n.checked_add(1) {
+//!                 Some(next) => cx.send(conn, Number(next)),
+//!                 None => cx.close(conn),
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+
+use std::fmt;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use rand_pcg::Pcg32;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::store::StoreFault;
+use crate::user::{Command, Note};
+use crate::wire::Wire;
+
+/// The most bytes a control message may take in memory; larger parts go behind a pointer.
+pub const MESSAGE_BYTES_MAX: usize = 32;
+/// The most bytes a timer may take.
+pub const TIMER_BYTES_MAX: usize = 16;
+/// The most bytes an event may take, so that a driver's queue entry with time, order, node and cause fits one
+/// cache line of 64 bytes.
+pub const EVENT_BYTES_MAX: usize = 40;
+
+/// A peer-to-peer node's protocol: a state machine without I/O.
+///
+/// `handle` must be deterministic: the same events, clock readings and random draws give the same effects.
+/// Whatever a remote sends must at worst cost that remote its connection; a panic is a bug of the peer.
+pub trait Peer: Sized {
+    /// Control messages. At most [`MESSAGE_BYTES_MAX`] bytes each, checked when a driver is built.
+    type Message: Wire;
+    /// What a timer means. At most [`TIMER_BYTES_MAX`] bytes.
+    type Timer: Copy + fmt::Debug + Send + 'static;
+
+    /// Something happened; say through `cx` what is to be done about it.
+    fn handle(&mut self, event: Event<Self::Message, Self::Timer>, cx: &mut Cx<'_, Self>);
+
+    /// Compile-time proof of the size limits; every driver evaluates it.
+    const SIZES_HOLD: () = {
+        assert!(size_of::<Self::Message>() <= MESSAGE_BYTES_MAX);
+        assert!(align_of::<Self::Message>() <= 8);
+        assert!(size_of::<Self::Timer>() <= TIMER_BYTES_MAX);
+        assert!(size_of::<Event<Self::Message, Self::Timer>>() <= EVENT_BYTES_MAX);
+    };
+}
+
+/// The setup of a connection's codec: what is spoken on it and from which side.
+pub type SetupOf<P> = <<P as Peer>::Message as Wire>::Setup;
+
+/// A moment, in nanoseconds since the start of the run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Time(pub u64);
+
+impl Time {
+    /// The start of the run.
+    pub const ZERO: Time = Time(0);
+    /// Later than every moment of a run.
+    pub const MAX: Time = Time(u64::MAX);
+
+    /// Seconds since the start of the run.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// The time from `earlier` to `self`, zero if `earlier` is later.
+    pub fn since(self, earlier: Time) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for Time {
+    type Output = Time;
+    fn add(self, d: Duration) -> Time {
+        Time(self.0.saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}s", self.as_secs_f64())
+    }
+}
+
+/// A connection, as its node names it: a dense slot and a generation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(u32);
+
+impl ConnId {
+    const SLOT_BITS: u32 = 20;
+    /// The most connections one node can have at a time.
+    pub const SLOTS_MAX: usize = 1 << Self::SLOT_BITS;
+
+    /// For drivers: the id of `slot` in its `generation` (of which 12 bits are kept).
+    pub const fn new(slot: usize, generation: u32) -> ConnId {
+        assert!(slot < Self::SLOTS_MAX);
+        ConnId((generation << Self::SLOT_BITS) | slot as u32)
+    }
+
+    /// The dense part: small, reused after the connection is gone.
+    pub const fn slot(self) -> usize {
+        (self.0 & ((1 << Self::SLOT_BITS) - 1)) as usize
+    }
+
+    /// How often the slot had been used before, modulo 4,096.
+    pub const fn generation(self) -> u32 {
+        self.0 >> Self::SLOT_BITS
+    }
+}
+
+impl fmt::Debug for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "conn {}.{}", self.slot(), self.generation())
+    }
+}
+
+/// A file of the node's store, as the driver numbers it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct FileId(pub u32);
+
+/// A range of a file, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// Where the range starts.
+    pub offset: u64,
+    /// How long it is.
+    pub len: u64,
+}
+
+/// Where a received body goes: `file` from `offset` on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The file, opened for writing by whoever gave the command to fetch.
+    pub file: FileId,
+    /// Where the first byte of the body goes.
+    pub offset: u64,
+}
+
+/// What happens to a peer.
+#[derive(Debug)]
+pub enum Event<M, T> {
+    /// The node is up. The first event of every peer.
+    Start,
+    /// The user wants something.
+    Command(Command),
+    /// A connection is ready to carry messages.
+    Opened {
+        /// The connection; for a dialled one, what [`Cx::dial`] returned.
+        conn: ConnId,
+        /// The far side's address, with its listening port if we dialled, else with whatever port it dialled from.
+        remote: SocketAddrV4,
+        /// True if this node dialled.
+        dialled: bool,
+    },
+    /// A message arrived.
+    Message {
+        /// The connection it came on.
+        conn: ConnId,
+        /// The message.
+        message: M,
+    },
+    /// Bytes of an awaited body arrived.
+    Body {
+        /// The connection it comes on.
+        conn: ConnId,
+        /// Bytes since the last such event, all of them already in the store.
+        len: u32,
+        /// Whether more follow.
+        state: BodyState,
+    },
+    /// Bytes of a queued body have left: upload credit.
+    Sent {
+        /// The connection.
+        conn: ConnId,
+        /// Bytes since the last such event.
+        len: u32,
+    },
+    /// The answer to [`Cx::verify`].
+    Verified {
+        /// What was asked, in the peer's own numbering.
+        check: u32,
+        /// True if the span has that digest.
+        ok: bool,
+    },
+    /// The answer to [`Cx::finish`].
+    Finished {
+        /// The file.
+        file: FileId,
+        /// `None` if the file now stands complete under its final name.
+        fault: Option<StoreFault>,
+    },
+    /// A connection has ended without this peer's doing.
+    Closed {
+        /// The connection.
+        conn: ConnId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A timer is due.
+    Timer(T),
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyState {
+    /// More bytes follow.
+    More,
+    /// That was the last byte; messages flow again.
+    Done,
+    /// The store refused a write. The rest of the body is discarded as it comes, with no more events until
+    /// messages flow again; most peers close the connection.
+    Failed(StoreFault),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CloseReason {
+    /// The far side closed in good order.
+    Remote,
+    /// The far side vanished in the middle.
+    Reset,
+    /// Nobody listens there, or a firewall refuses.
+    Refused,
+    /// Dialling, a handshake or an idle connection took too long.
+    Timeout,
+    /// The far side broke the protocol; the codec says how in the log.
+    Protocol,
+    /// The far side reads too slowly: the bounded queue towards it is full.
+    Overflow,
+    /// A limit on connections, in all or for one address, is reached.
+    Limit,
+    /// This node's store could not read what it promised to send.
+    Store,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CloseReason::Remote => "closed by the other side",
+            CloseReason::Reset => "connection lost",
+            CloseReason::Refused => "connection refused",
+            CloseReason::Timeout => "timed out",
+            CloseReason::Protocol => "the other side broke the protocol",
+            CloseReason::Overflow => "the other side reads too slowly",
+            CloseReason::Limit => "connection limit reached",
+            CloseReason::Store => "the file could not be read",
+        })
+    }
+}
+
+/// What a peer wants done. Drivers drain these in order after every event.
+#[derive(Debug)]
+pub enum Effect<P: Peer> {
+    /// Open a connection; `Opened` or `Closed` follows.
+    Dial {
+        /// The id the peer already knows it by.
+        conn: ConnId,
+        /// Where to.
+        to: SocketAddrV4,
+        /// What will be spoken.
+        setup: SetupOf<P>,
+    },
+    /// Send a message.
+    Send {
+        /// The connection.
+        conn: ConnId,
+        /// The message.
+        message: P::Message,
+    },
+    /// Send a range of a file, after everything sent before.
+    SendBody {
+        /// The connection.
+        conn: ConnId,
+        /// The range.
+        span: Span,
+    },
+    /// Take the coming bytes as a body.
+    Receive {
+        /// The connection, paused by a message.
+        conn: ConnId,
+        /// How many bytes.
+        len: u64,
+        /// Where to, or `None` to discard them.
+        into: Option<Place>,
+    },
+    /// Read on after a message that paused the connection.
+    Resume {
+        /// The connection.
+        conn: ConnId,
+        /// Something else is spoken from here on, in both directions: after what was sent before, and from the
+        /// first byte not yet decoded.
+        setup: Option<SetupOf<P>>,
+    },
+    /// Compare a range of a file with a digest; `Verified` follows.
+    Verify {
+        /// Returned with the answer.
+        check: u32,
+        /// The range.
+        span: Span,
+        /// What its digest should be.
+        digest: Digest,
+    },
+    /// The file is complete: make it durable under its final name; `Finished` follows.
+    Finish {
+        /// The file.
+        file: FileId,
+    },
+    /// Close after everything sent before has left.
+    Close {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// Deliver a timer at this time.
+    Wake {
+        /// When.
+        at: Time,
+        /// What.
+        timer: P::Timer,
+    },
+    /// Tell the user.
+    Note(Note),
+}
+
+/// A peer's hands: what it can do while it handles an event.
+pub struct Cx<'a, P: Peer> {
+    now: Time,
+    address: SocketAddrV4,
+    rng: &'a mut Pcg32,
+    conns: &'a mut ConnIds,
+    outbox: &'a mut Vec<Effect<P>>,
+}
+
+impl<'a, P: Peer> Cx<'a, P> {
+    /// For drivers: a context for one event of one node.
+    pub fn new(
+        now: Time,
+        address: SocketAddrV4,
+        rng: &'a mut Pcg32,
+        conns: &'a mut ConnIds,
+        outbox: &'a mut Vec<Effect<P>>,
+    ) -> Self {
+        Cx { now, address, rng, conns, outbox }
+    }
+
+    /// The time of this event.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Where this node listens.
+    pub fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+
+    /// This node's random stream, fixed by the run's seed and the node's number.
+    pub fn rng(&mut self) -> &mut Pcg32 {
+        self.rng
+    }
+
+    /// Opens a connection. The id is valid at once: what is sent on it now leaves when it opens. If the node
+    /// has no free slot the id is already dead and `Closed` with [`CloseReason::Limit`] follows.
+    pub fn dial(&mut self, to: SocketAddrV4, setup: SetupOf<P>) -> ConnId {
+        let conn = self.conns.open();
+        self.outbox.push(Effect::Dial { conn, to, setup });
+        conn
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, conn: ConnId, message: P::Message) {
+        self.outbox.push(Effect::Send { conn, message });
+    }
+
+    /// Sends a range of a file as a body.
+    pub fn send_body(&mut self, conn: ConnId, span: Span) {
+        self.outbox.push(Effect::SendBody { conn, span });
+    }
+
+    /// Takes the next `len` bytes as a body, into a file or to be discarded. A `len` of zero is answered by an
+    /// empty [`BodyState::Done`].
+    pub fn receive(&mut self, conn: ConnId, len: u64, into: Option<Place>) {
+        self.outbox.push(Effect::Receive { conn, len, into });
+    }
+
+    /// Reads on after a message that paused the connection.
+    pub fn resume(&mut self, conn: ConnId) {
+        self.outbox.push(Effect::Resume { conn, setup: None });
+    }
+
+    /// Reads on, and speaks something else from here on.
+    pub fn resume_as(&mut self, conn: ConnId, setup: SetupOf<P>) {
+        self.outbox.push(Effect::Resume { conn, setup: Some(setup) });
+    }
+
+    /// Asks whether a range of a file has a digest.
+    pub fn verify(&mut self, check: u32, span: Span, digest: Digest) {
+        self.outbox.push(Effect::Verify { check, span, digest });
+    }
+
+    /// Declares a fetched file complete.
+    pub fn finish(&mut self, file: FileId) {
+        self.outbox.push(Effect::Finish { file });
+    }
+
+    /// Closes a connection once everything sent on it has left.
+    pub fn close(&mut self, conn: ConnId) {
+        self.outbox.push(Effect::Close { conn });
+    }
+
+    /// Sets a timer.
+    pub fn wake(&mut self, after: Duration, timer: P::Timer) {
+        let at = self.now + after;
+        self.outbox.push(Effect::Wake { at, timer });
+    }
+
+    /// Tells the user something.
+    pub fn note(&mut self, note: Note) {
+        self.outbox.push(Effect::Note(note));
+    }
+}
+
+/// For drivers: hands out a node's connection ids. A freed slot is used again with its next generation.
+#[derive(Debug, Default)]
+pub struct ConnIds {
+    generations: Vec<u16>,
+    free: Vec<u32>,
+}
+
+impl ConnIds {
+    /// The id of a new connection: the slot freed last, else a new one.
+    ///
+    /// # Panics
+    /// If a million connections are open: drivers limit them far below.
+    pub fn open(&mut self) -> ConnId {
+        if let Some(slot) = self.free.pop() {
+            return ConnId::new(slot as usize, u32::from(self.generations[slot as usize]));
+        }
+        let slot = self.generations.len();
+        self.generations.push(0);
+        ConnId::new(slot, 0)
+    }
+
+    /// Takes the id back. A stale id changes nothing; says whether it was live.
+    pub fn close(&mut self, conn: ConnId) -> bool {
+        let live = self.is_live(conn);
+        if live {
+            let generation = &mut self.generations[conn.slot()];
+            *generation = (*generation + 1) % 4096;
+            self.free.push(conn.slot() as u32);
+        }
+        live
+    }
+
+    /// True if the slot is still in the id's generation. (Callers never ask for a free slot's current
+    /// generation: an id of it has not been handed out.)
+    pub fn is_live(&self, conn: ConnId) -> bool {
+        self.generations.get(conn.slot()).is_some_and(|g| u32::from(*g) == conn.generation())
+    }
+}
+
+/// A peer's own table of its connections: a vector indexed by slot that recognises stale ids.
+#[derive(Debug)]
+pub struct Slots<T> {
+    entries: Vec<Option<(ConnId, T)>>,
+    len: usize,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Slots { entries: Vec::new(), len: 0 }
+    }
+}
+
+impl<T> Slots<T> {
+    /// Puts in the state of a connection, in place of whatever its slot held.
+    pub fn insert(&mut self, conn: ConnId, value: T) {
+        if self.entries.len() <= conn.slot() {
+            self.entries.resize_with(conn.slot() + 1, || None);
+        }
+        if self.entries[conn.slot()].replace((conn, value)).is_none() {
+            self.len += 1;
+        }
+    }
+
+    /// The state of a connection.
+    pub fn get(&self, conn: ConnId) -> Option<&T> {
+        match self.entries.get(conn.slot()) {
+            Some(Some((id, value))) if *id == conn => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The state of a connection.
+    pub fn get_mut(&mut self, conn: ConnId) -> Option<&mut T> {
+        match self.entries.get_mut(conn.slot()) {
+            Some(Some((id, value))) if *id == conn => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Takes the state of a connection out.
+    pub fn remove(&mut self, conn: ConnId) -> Option<T> {
+        let entry = self.entries.get_mut(conn.slot())?;
+        if entry.as_ref().is_none_or(|(id, _)| *id != conn) {
+            return None;
+        }
+        self.len -= 1;
+        entry.take().map(|(_, value)| value)
+    }
+
+    /// All connections, in slot order.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnId, &T)> {
+        self.entries.iter().flatten().map(|(id, value)| (*id, value))
+    }
+
+    /// All connections, in slot order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ConnId, &mut T)> {
+        self.entries.iter_mut().flatten().map(|(id, value)| (*id, value))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reused_slot_refuses_the_stale_id() {
+        let mut ids = ConnIds::default();
+        let first = ids.open();
+        let mut slots = Slots::default();
+        slots.insert(first, "first");
+        assert!(ids.close(first));
+        assert!(!ids.close(first));
+        let second = ids.open();
+        assert_eq!(second.slot(), first.slot());
+        slots.insert(second, "second");
+        assert_eq!((slots.get(first), slots.get(second), slots.len()), (None, Some(&"second"), 1));
+        assert_eq!(slots.remove(first), None);
+        assert_eq!(slots.remove(second), Some("second"));
+        assert!(slots.is_empty());
+    }
+}

@@ -1,0 +1,61 @@
+//! Messages and their codecs.
+
+use std::fmt;
+
+use tokio_util::codec::{Decoder, Encoder};
+
+/// A control message of one overlay.
+///
+/// The codec is the only place that knows bytes; the simulator moves messages by value and charges
+/// [`Wire::wire_len`] for them, so that must be exactly what the codec writes (every overlay has a property
+/// test that says so).
+pub trait Wire: Sized + fmt::Debug + Send + 'static {
+    /// What a codec must know of its connection: the protocol spoken and the side we are on. At most a few
+    /// words; `Default` is what an accepted connection starts with.
+    type Setup: Copy + Default + fmt::Debug + Send + 'static;
+
+    /// Frames bytes. A driver makes two for each connection, one to read and one to write, from one setup.
+    type Codec: Decoder<Item = Self, Error = WireError> + Encoder<Self, Error = WireError> + Send + 'static;
+
+    /// The names of the message kinds, as the protocol's text has them; [`Wire::kind`] indexes it.
+    const KINDS: &'static [&'static str];
+
+    /// A codec for a connection.
+    fn codec(setup: Self::Setup) -> Self::Codec;
+
+    /// Bytes of this message on the wire, in O(1), without a body that follows it.
+    fn wire_len(&self) -> u32;
+
+    /// The index of this message's kind in [`Wire::KINDS`].
+    fn kind(&self) -> u8;
+
+    /// True if reading must stop after this message until the peer says how to go on: it announces a body, or
+    /// what follows is spoken in another way.
+    fn pauses(&self) -> bool {
+        false
+    }
+}
+
+/// Why bytes could not be a message. The connection they came on is closed for it.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// A length field beyond the limit; refused before anything is allocated.
+    #[error("{what} of {len} bytes, at most {max} are allowed")]
+    TooLong {
+        /// What was to be so long.
+        what: &'static str,
+        /// The length announced.
+        len: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// Bytes that no rule of the protocol allows here.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+    /// The stream ended inside a message.
+    #[error("the stream ended inside a message")]
+    Truncated,
+    /// The socket failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
