@@ -3,7 +3,10 @@
 //! | kit | for |
 //! |---|---|
 //! | [`Lone`] | one peer, alone, with connections whose bytes the test writes and reads: wire fixtures, hostile input |
+//! | [`Swarm`] | many peers on a simulated network: whole protocols in ten lines |
 
 mod lone;
+mod swarm;
 
 pub use lone::Lone;
+pub use swarm::Swarm;
