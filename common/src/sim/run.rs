@@ -3,7 +3,7 @@
 use super::Sim;
 use super::count::Cause;
 use super::faults::Change;
-use super::node::{CLOSING, FREE, NONE, Out};
+use super::node::{CLOSING, FREE, NONE, Out, prefetch};
 use crate::net::{NodeId, Observer};
 use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Peer, Time};
 use crate::user::Command;
@@ -97,6 +97,9 @@ pub(super) enum What<M, T> {
 
 pub(super) type EventOf<P> = Event<<P as Peer>::Message, <P as Peer>::Timer>;
 
+/// Cache lines at the start of a node that are fetched in advance: what the driver keeps, and the beginning of the peer.
+const NODE_LINES: usize = 6;
+
 impl<P: Peer> Sim<P> {
     /// An entry of the queue fills no more than one cache line: time, order, node, cause, and what happens.
     pub(super) const ENTRY_FITS: () = {
@@ -115,6 +118,7 @@ impl<P: Peer> Sim<P> {
             return false;
         };
         self.now = at;
+        self.look_ahead();
         self.happen(node, cause, what);
         if !self.notes.is_empty() {
             for (node, note) in self.notes.drain(..) {
@@ -122,6 +126,19 @@ impl<P: Peer> Sim<P> {
             }
         }
         true
+    }
+
+    /// Has the memory fetched that the coming events need: first the event, then its node, then the node's connections.
+    /// By the time one of them is needed, some events later, the ones before it have arrived.
+    #[inline]
+    fn look_ahead(&self) {
+        self.queue.prefetch(7);
+        if let Some(coming) = self.queue.ahead(4) {
+            prefetch(&self.nodes[coming.node as usize], NODE_LINES);
+        }
+        if let Some(coming) = self.queue.ahead(1) {
+            prefetch(self.nodes[coming.node as usize].ends.as_slice(), 4);
+        }
     }
 
     #[inline]
