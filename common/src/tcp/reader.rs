@@ -100,7 +100,7 @@ impl<M: Wire> Reader<M> {
             }
             if self.buffer.len() >= self.buffer_bytes_max {
                 let held = self.buffer.len();
-                tracing::debug!(conn = ?self.conn, held, "no message in a full buffer");
+                tracing::debug!(held, "no message in a full buffer");
                 return Err(CloseReason::Protocol.into());
             }
             if self.fill(self.read_bytes).await? == 0 {
@@ -111,7 +111,7 @@ impl<M: Wire> Reader<M> {
 
     fn decode(&mut self) -> Result<Option<M>, Stop> {
         self.codec.decode(&mut self.buffer).map_err(|error| {
-            tracing::debug!(conn = ?self.conn, %error, "the far side broke the protocol");
+            tracing::debug!(%error, "the far side broke the protocol");
             CloseReason::Protocol.into()
         })
     }
@@ -145,7 +145,7 @@ impl<M: Wire> Reader<M> {
                 Ok(None) if self.buffer.is_empty() => return Ok(CloseReason::Remote),
                 Ok(None) => return Ok(CloseReason::Reset),
                 Err(error) => {
-                    tracing::debug!(conn = ?self.conn, %error, "the stream ended early");
+                    tracing::debug!(%error, "the stream ended early");
                     return Ok(CloseReason::Reset);
                 }
             }
@@ -163,7 +163,7 @@ impl<M: Wire> Reader<M> {
             }),
         };
         let len = read.map_err(|error| {
-            tracing::debug!(conn = ?self.conn, %error, "reading failed");
+            tracing::debug!(%error, "reading failed");
             CloseReason::Reset
         })?;
         self.pulse.beat();

@@ -141,7 +141,7 @@ impl<M> Writer<M> {
             let room = self.gather.room(len);
             let take = room.len();
             storage.read_at(offset, room).map_err(|fault| {
-                tracing::debug!(conn = ?self.conn, offset, take, %fault, "a file cannot be sent");
+                tracing::debug!(offset, take, %fault, "a file cannot be sent");
                 WriteEnd::Store(fault)
             })?;
             self.gather.len += take;
@@ -169,7 +169,7 @@ impl<M> Writer<M> {
         let body_bytes = std::mem::take(&mut self.gather.body_bytes);
         let bodies_ended = std::mem::take(&mut self.gather.bodies_ended);
         self.write_all(len).await.map_err(|error| {
-            tracing::debug!(conn = ?self.conn, %error, "writing failed");
+            tracing::debug!(%error, "writing failed");
             WriteEnd::Broken
         })?;
         self.outgoing.written(len - body_bytes, bodies_ended);
