@@ -12,7 +12,6 @@ use tokio_util::codec::Decoder;
 
 use super::input::Input;
 use super::line::ShapedSource;
-use super::outgoing::IDLE_BUFFER_BYTES_MAX;
 use super::pulse::{Pulse, Reading};
 use super::socket;
 use crate::peer::{BodyState, CloseReason, ConnId};
@@ -23,8 +22,8 @@ use crate::wire::Wire;
 const PROGRESS_BYTES: u32 = 256 * 1024;
 /// The time after which it hears of fewer, so that progress over a modem shows.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// The smallest read, and what an idle connection may keep.
-const READ_BYTES_MIN: usize = IDLE_BUFFER_BYTES_MAX;
+/// The smallest read.
+const READ_BYTES_MIN: usize = 4 * 1024;
 /// Bytes after which a reader lets other tasks run although it could go on.
 const YIELD_BYTES: usize = 1024 * 1024;
 
@@ -245,7 +244,7 @@ async fn fill_directly(stream: &TcpStream, buffer: &mut BytesMut, want: usize) -
         if let Some(len) = socket::try_read_buf(stream, &mut (&mut *buffer).limit(want))? {
             return Ok(len);
         }
-        if buffer.is_empty() && buffer.capacity() > IDLE_BUFFER_BYTES_MAX {
+        if buffer.is_empty() {
             *buffer = BytesMut::new();
         }
         stream.readable().await?;

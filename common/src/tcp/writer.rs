@@ -213,10 +213,9 @@ impl Gather {
         let free = self.bytes_max - self.len;
         let take = usize::try_from(want).map_or(free, |want| want.min(free));
         if self.bytes.len() < self.len + take {
-            // In one step to what a bulk transfer needs: growing piece by piece would clear and copy it often.
-            let size =
-                if self.len + take <= IDLE_BUFFER_BYTES_MAX { IDLE_BUFFER_BYTES_MAX } else { self.bytes_max };
-            self.bytes.resize(size, 0);
+            // In few steps to what a bulk transfer needs: growing piece by piece would clear and copy it often.
+            let size = (self.len + take).next_multiple_of(IDLE_BUFFER_BYTES_MAX).max(self.bytes.len() * 4);
+            self.bytes.resize(size.min(self.bytes_max), 0);
         }
         &mut self.bytes[self.len..self.len + take]
     }
