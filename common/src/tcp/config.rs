@@ -87,7 +87,8 @@ pub struct Limits {
     pub linger_timeout: Duration,
     /// How long [`Handle::shutdown`](super::Handle::shutdown) waits for the peer's good-byes. Default 5 s.
     pub leave_timeout: Duration,
-    /// Connections the kernel may hold before they are accepted. Default 1,024; the system may allow less.
+    /// Connections the kernel may hold before they are accepted. Default 4,096, Linux' own limit; a
+    /// burst beyond it waits a second for its next try.
     pub accept_backlog: u32,
     /// Events on their way to the node; readers wait beyond. Default 1,024.
     pub node_queue_max: usize,
@@ -114,7 +115,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(300),
             linger_timeout: Duration::from_secs(5),
             leave_timeout: Duration::from_secs(5),
-            accept_backlog: 1_024,
+            accept_backlog: 4_096,
             node_queue_max: 1_024,
             commands_queued_max: 64,
             checks_max: 4_096,

@@ -79,7 +79,13 @@ impl<M: Wire> Connection<M> {
         };
         let mut guarded = Resetting { stream: Arc::new(stream), good_end: false };
         if let Err(error) = guarded.stream.set_nodelay(true) {
-            tracing::debug!(conn = ?self.conn, %error, "cannot set TCP_NODELAY");
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        if self.line.is_some()
+            && let Err(error) =
+                socket2::SockRef::from(&*guarded.stream).set_recv_buffer_size(SHAPED_BUFFER_BYTES)
+        {
+            tracing::debug!(%error, "cannot set SO_RCVBUF");
         }
         tell(&self.inputs, Input::Opened { conn: self.conn, remote, dialled }).await;
         let stream = Arc::clone(&guarded.stream);
@@ -129,7 +135,7 @@ impl<M: Wire> Connection<M> {
         };
         drop(reading);
         if let Some(reason) = reason {
-            tracing::debug!(?conn, %reason, "ended");
+            tracing::debug!(%reason, "ended");
             tell(&inputs, Input::Closed { conn, reason }).await;
             if !matches!(reason, CloseReason::Remote | CloseReason::Protocol) {
                 return false;
@@ -146,6 +152,10 @@ impl<M: Wire> Connection<M> {
         }
     }
 }
+
+/// What the kernel may hold for a connection over a shaped line. Its own choice, megabytes over loopback, would let a
+/// sender believe that a modem had taken them.
+const SHAPED_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Reads of this size drain what the far side still sends after our good-bye,
 const GOODBYE_READ_BYTES: usize = 16 * 1024;

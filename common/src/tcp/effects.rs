@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::admission::Ticket;
 use super::connection::{Connection, Origin};
@@ -84,7 +85,8 @@ where
         };
         self.table.insert(entry);
         self.counters.lock().connections = self.table.live as u64;
-        self.tasks.spawn(connection.run());
+        let span = tracing::debug_span!("connection", node = self.node.0, ?conn);
+        self.tasks.spawn(connection.run().instrument(span));
     }
 
     /// Takes a connection out of the table.

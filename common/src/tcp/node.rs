@@ -268,6 +268,9 @@ where
             Event::Closed { conn, reason } => Some((conn, reason)),
             _ => None,
         };
+        if let Some((_, reason)) = ended {
+            self.count_end(reason);
+        }
         let now = self.clock.now();
         let Table { ids, outbox, .. } = &mut self.table;
         self.peer.handle(event, &mut Cx::new(now, self.address, &mut self.rng, ids, outbox));
@@ -276,10 +279,9 @@ where
             self.carry_out(now, effect);
         }
         self.table.outbox = outbox;
-        if let Some((conn, reason)) = ended {
+        if let Some((conn, _)) = ended {
             // Only now may the slot have a new owner: what the peer did with the old id found nobody.
             self.table.ids.close(conn);
-            self.count_end(reason);
         }
     }
 

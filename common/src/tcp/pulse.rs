@@ -50,8 +50,9 @@ impl Pulse {
 
     /// The reader now waits for this.
     pub(super) fn reads(&self, reading: Reading) {
-        self.reading.store(reading as u8, Ordering::Relaxed);
-        self.beat();
+        if self.reading.swap(reading as u8, Ordering::Relaxed) != reading as u8 {
+            self.beat();
+        }
     }
 
     /// The writer now has something that the far side should take, or has not.

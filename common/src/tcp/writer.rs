@@ -141,7 +141,7 @@ impl<M> Writer<M> {
             let room = self.gather.room(len);
             let take = room.len();
             storage.read_at(offset, room).map_err(|fault| {
-                tracing::debug!(conn = ?self.conn, offset, take, %fault, "a file cannot be sent");
+                tracing::debug!(offset, take, %fault, "a file cannot be sent");
                 WriteEnd::Store(fault)
             })?;
             self.gather.len += take;
@@ -169,7 +169,7 @@ impl<M> Writer<M> {
         let body_bytes = std::mem::take(&mut self.gather.body_bytes);
         let bodies_ended = std::mem::take(&mut self.gather.bodies_ended);
         self.write_all(len).await.map_err(|error| {
-            tracing::debug!(conn = ?self.conn, %error, "writing failed");
+            tracing::debug!(%error, "writing failed");
             WriteEnd::Broken
         })?;
         self.outgoing.written(len - body_bytes, bodies_ended);
@@ -213,10 +213,9 @@ impl Gather {
         let free = self.bytes_max - self.len;
         let take = usize::try_from(want).map_or(free, |want| want.min(free));
         if self.bytes.len() < self.len + take {
-            // In one step to what a bulk transfer needs: growing piece by piece would clear and copy it often.
-            let size =
-                if self.len + take <= IDLE_BUFFER_BYTES_MAX { IDLE_BUFFER_BYTES_MAX } else { self.bytes_max };
-            self.bytes.resize(size, 0);
+            // In few steps to what a bulk transfer needs: growing piece by piece would clear and copy it often.
+            let size = (self.len + take).next_multiple_of(IDLE_BUFFER_BYTES_MAX).max(self.bytes.len() * 4);
+            self.bytes.resize(size.min(self.bytes_max), 0);
         }
         &mut self.bytes[self.len..self.len + take]
     }

@@ -149,6 +149,17 @@ impl FakePeer {
         }
     }
 
+    /// Sends bytes unless the far side has closed; says whether the system took them.
+    ///
+    /// # Panics
+    /// If the far side takes none.
+    pub async fn send_if_open(&mut self, bytes: &[u8]) -> bool {
+        match timeout(PATIENCE, self.stream.write_all(bytes)).await {
+            Ok(result) => result.is_ok(),
+            Err(_) => self.fail(&format!("{} bytes were not taken", bytes.len())),
+        }
+    }
+
     /// Sends bytes one by one, each in a packet of its own.
     ///
     /// # Panics
@@ -224,6 +235,17 @@ impl FakePeer {
                 self.fail(&format!("the stream ended, expected … {}", hex(pattern)));
             }
         }
+    }
+
+    /// Whatever comes next, at least a byte; nothing at the end of the stream.
+    ///
+    /// # Panics
+    /// If neither comes.
+    pub async fn read_some(&mut self) -> Vec<u8> {
+        if self.received.is_empty() {
+            self.more("expected anything").await;
+        }
+        self.consume(self.received.len())
     }
 
     /// Everything up to the end of the stream.
