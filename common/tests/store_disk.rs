@@ -138,7 +138,7 @@ proptest! {
         let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let wanted = info("a", 0);
         let disk = Disk::create(dir.path(), &wanted).unwrap();
-        let mut model = vec![None; 17];
+        let mut model = [None; 17];
         for (turn, (at, units)) in writes.into_iter().enumerate() {
             disk.write_at(at * UNIT as u64, &vec![turn as u8; units * UNIT]).unwrap();
             model[at as usize..at as usize + units].fill(Some(turn as u8));
