@@ -155,11 +155,10 @@ impl Postings {
     }
 }
 
-/// The records below `before` that are in all of `all` and in none of `none`.
-pub(super) fn intersect(all: &[&RoaringBitmap], none: &[&RoaringBitmap], before: u32) -> RoaringBitmap {
+/// The records below `before` that are in all of `all`.
+pub(super) fn intersect(all: &[&RoaringBitmap], before: u32) -> RoaringBitmap {
     let mut bits = all.iter().copied().intersection();
     bits.remove_range(before..);
-    none.iter().for_each(|excluded| bits -= *excluded);
     bits
 }
 

@@ -122,8 +122,7 @@ impl<F: FnMut(UserId, &Arc<FileInfo>) -> ControlFlow<()>> Run<'_, F> {
             if tries == tries_max
                 && let Some(bits) = all.iter().map(|postings| postings.as_bits()).collect::<Option<Vec<_>>>()
             {
-                let excluded_bits: Vec<_> = none.iter().filter_map(|postings| postings.as_bits()).collect();
-                for record in intersect(&bits, &excluded_bits, record + 1).iter().rev() {
+                for record in intersect(&bits, record + 1).iter().rev() {
                     self.work()?;
                     if !excluded.iter_mut().any(|probe| probe.contains(record)) {
                         self.matched(record)?;

@@ -367,4 +367,25 @@ mod tests {
         assert_eq!(link_to_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&to).unwrap(), b"x");
     }
+
+    #[test]
+    fn the_journal_does_not_vouch_for_bytes_that_are_being_overwritten() {
+        let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let info = FileInfo { name: "a".into(), size: 100, ..FileInfo::default() };
+        let disk = Disk::create(dir.path(), &info).unwrap();
+        disk.write_at(0, &[1; 80]).unwrap();
+        drop(disk);
+        let mut disk = Disk::create(dir.path(), &info).unwrap();
+        assert_eq!(disk.have(), 80);
+        // A handle that cannot write stands for a process that dies in the middle of a write.
+        let mut handle = File::open(dir.path().join("a.part")).unwrap();
+        std::mem::swap(&mut disk.file, &mut handle);
+        assert_eq!(disk.write_at(30, &[2; 10]), Err(StoreFault::Io));
+        assert_eq!(disk.have(), 30);
+        for name in ["a.part", "a.part.state"] {
+            fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+        }
+        assert_eq!(Disk::create(copy.path(), &info).unwrap().have(), 30);
+        drop(handle);
+    }
 }
