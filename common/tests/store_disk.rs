@@ -9,6 +9,7 @@ use common::digest::{Algorithm, Hasher};
 use common::store::{Disk, DiskError, Storage, StoreFault, Synthetic};
 use common::user::FileInfo;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn info(name: &str, size: u64) -> FileInfo {
     FileInfo { name: name.into(), size, ..FileInfo::default() }
@@ -129,7 +130,7 @@ fn a_users_mistake_is_one_clear_line() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The two files are copied after each write, as a crash would leave them, and resumed from the copy.
     #[test]
@@ -195,6 +196,11 @@ fn a_damaged_journal_is_not_believed() {
     // A part shorter than its journal says is believed only as far as it goes.
     fs::write(&state, &journal).unwrap();
     fs::write(&part, &content[..400]).unwrap();
+    let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
+    assert_eq!(disk.have(), 400);
+    // ... also after a write behind a gap, which the journal of old would have vouched for.
+    disk.write_at(600, &[1; 100]).unwrap();
+    drop(disk);
     assert_eq!(Disk::create(dir.path(), &info("a", 0)).unwrap().have(), 400);
 }
 

@@ -211,6 +211,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -230,6 +231,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
         #[test]
         fn it_is_a_set(ops in prop::collection::vec((any::<bool>(), 0u32..3000), 0..4000), asked in prop::collection::vec(0u32..3000, 50)) {
             let (mut postings, mut model) = (Postings::default(), BTreeSet::new());
