@@ -12,6 +12,7 @@ use common::store::{
     safe_name, scan,
 };
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn read(file: &dyn Storage, offset: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
@@ -76,7 +77,7 @@ fn a_checking_sink_refuses_what_is_not_its_original() {
     assert_eq!(sink.write_at(0, &bytes), Err(StoreFault::Corrupt));
     assert_eq!(sink.arrived(), Ranges::default());
     assert_eq!(sink.copy_from(&Synthetic::new(6, 20_000), 0, 10), Err(StoreFault::Corrupt));
-    assert_eq!(sink.copy_from(&Faulty::over(source.clone()).corrupt_at(3), 0, 10), Err(StoreFault::Corrupt));
+    assert_eq!(sink.copy_from(&Faulty::over(source).corrupt_at(3), 0, 10), Err(StoreFault::Corrupt));
     assert_eq!(sink.write_at(19_999, &[0; 2]), Err(StoreFault::Missing));
     sink.write_at(10_000, &bytes[10_000..]).unwrap();
     assert_eq!((sink.size(), sink.finish()), (20_000, Err(StoreFault::Missing)));
@@ -139,7 +140,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
     fs::write(at("bad\\name"), "").unwrap();
     symlink("/etc/passwd", at("link")).unwrap();
     symlink("..", at("b/up")).unwrap();
-    fs::set_permissions(at("locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(at("locked"), fs::Permissions::from_mode(0o000)).unwrap();
     let locked_out = fs::read_dir(at("locked")).is_err();
 
     let found = scan(dir.path(), ScanLimits { depth_max: 3, files_max: 100 }).unwrap();
@@ -170,7 +171,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn synthetic_content_is_a_function_of_the_offset(content: u64, offset in 0u64..200, len in 0usize..200) {
@@ -224,7 +225,7 @@ proptest! {
         prop_assert_eq!(joined.parent(), Some(Path::new("/dir")));
         prop_assert_eq!(joined.components().count(), 3);
         // What is safe stays as it is.
-        prop_assert_eq!(safe_name(&safe), Ok(safe.clone()));
+        prop_assert_eq!(safe_name(&safe), Ok(safe));
     }
 }
 
