@@ -106,7 +106,7 @@ impl<M: Wire> Connection<M> {
             orders,
             inputs: inputs.clone(),
             pulse: Arc::clone(&pulse),
-            buffer_bytes_max: limits.read_buffer_bytes_max,
+            buffer_bytes_max: limits.read_buffer_bytes_max.min(BUFFER_BYTES_MAX),
             buffer: BytesMut::new(),
             read_bytes: Reader::<M>::READ_BYTES_MIN,
             unyielded_bytes: 0,
@@ -116,20 +116,22 @@ impl<M: Wire> Connection<M> {
         let mut reading = Box::pin(read(reader, pump_in));
         let mut writing = pin!(write(writer, pump_out));
 
+        let mut written = None;
         let reason = tokio::select! {
             biased;
             () = close.cancelled() => None,
-            end = &mut writing => match end {
-                WriteEnd::Flushed => {
-                    drop(reading);
-                    return say_goodbye(stream, &limits).await;
+            end = &mut writing => {
+                written = Some(end);
+                match end {
+                    WriteEnd::Flushed => None,
+                    WriteEnd::Store(_) => Some(CloseReason::Store),
+                    // What the far side had sent before it went may still be here.
+                    WriteEnd::Broken => {
+                        let rest = timeout(limits.linger_timeout, &mut reading).await;
+                        Some(rest.unwrap_or(CloseReason::Reset))
+                    }
                 }
-                WriteEnd::Store(_) => Some(CloseReason::Store),
-                // What the far side had sent before it went may still be here.
-                WriteEnd::Broken => {
-                    Some(timeout(limits.linger_timeout, &mut reading).await.unwrap_or(CloseReason::Reset))
-                }
-            },
+            }
             reason = &mut reading => Some(reason),
             () = pulse.stops(&limits) => Some(CloseReason::Timeout),
         };
@@ -142,16 +144,23 @@ impl<M: Wire> Connection<M> {
             }
         }
         // The node answers a `Closed` by closing too; until it does, what it had sent before may still be queued.
-        let flushed = tokio::select! {
-            end = &mut writing => end == WriteEnd::Flushed,
-            () = pulse.quiet_for(limits.linger_timeout) => false,
+        let written = match written {
+            Some(end) => Some(end),
+            None => tokio::select! {
+                end = &mut writing => Some(end),
+                () = pulse.quiet_for(limits.linger_timeout) => None,
+            },
         };
+        let flushed = written == Some(WriteEnd::Flushed);
         match reason {
             None if flushed => say_goodbye(stream, &limits).await,
             _ => flushed,
         }
     }
 }
+
+/// No limit may let a read buffer grow beyond this: lengths of what one read brings are told in 32 bits.
+const BUFFER_BYTES_MAX: usize = 1 << 30;
 
 /// What the kernel may hold for a connection over a shaped line. Its own choice, megabytes over loopback, would let a
 /// sender believe that a modem had taken them.

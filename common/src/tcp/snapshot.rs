@@ -31,7 +31,7 @@ pub struct Snapshot {
     pub timeouts: u64,
     /// Digests and renames refused because too many were waiting.
     pub checks_refused: u64,
-    /// The peer has panicked; the node is gone.
+    /// The peer or the driver under it has panicked; the node is gone.
     pub crashed: bool,
 }
 
