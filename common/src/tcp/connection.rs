@@ -18,8 +18,9 @@ use super::line::{Line, shape_sink, shape_source};
 use super::outgoing::Outgoing;
 use super::pulse::{Pulse, Reading};
 use super::reader::{Order, Reader, Source};
+use super::snapshot::Counters;
 use super::socket;
-use super::writer::{Sink, WriteEnd, Writer};
+use super::writer::{Sink, Work, WriteEnd, Writer};
 use crate::peer::{CloseReason, ConnId};
 use crate::wire::Wire;
 
@@ -43,6 +44,7 @@ pub(super) struct Connection<M: Wire> {
     pub(super) close: CancellationToken,
     /// End at once, with a reset.
     pub(super) kill: CancellationToken,
+    pub(super) counters: Counters,
     pub(super) limits: Arc<Limits>,
     pub(super) line: Option<Arc<Line>>,
     /// Held as long as the task lives.
@@ -94,8 +96,19 @@ impl<M: Wire> Connection<M> {
 
     /// Reads and writes until the connection ends; says whether it ended in good order.
     async fn converse(self, stream: &Arc<TcpStream>, dialled: bool) -> bool {
-        let Connection { conn, setup, outgoing, orders, inputs, close, limits, line, ticket: _held, .. } =
-            self;
+        let Connection {
+            conn,
+            setup,
+            outgoing,
+            orders,
+            inputs,
+            close,
+            counters,
+            limits,
+            line,
+            ticket: _held,
+            ..
+        } = self;
         let pulse = Arc::new(Pulse::new(if dialled { Reading::Messages } else { Reading::Handshake }));
         let (source, pump_in) = open_source(stream, line.as_ref(), &pulse, !dialled);
         let (sink, pump_out) = open_sink(stream, line.as_ref(), &pulse);
@@ -111,7 +124,16 @@ impl<M: Wire> Connection<M> {
             read_bytes: Reader::<M>::READ_BYTES_MIN,
             unyielded_bytes: 0,
         };
-        let writer = Writer::new(conn, sink, outgoing, inputs.clone(), close.clone(), Arc::clone(&pulse));
+        let writer = Writer {
+            conn,
+            work: Work::new(&sink),
+            sink,
+            outgoing,
+            inputs: inputs.clone(),
+            counters,
+            close: close.clone(),
+            pulse: Arc::clone(&pulse),
+        };
         // The reader goes away as soon as the node has closed: nothing more may reach a file.
         let mut reading = Box::pin(read(reader, pump_in));
         let mut writing = pin!(write(writer, pump_out));
@@ -143,7 +165,8 @@ impl<M: Wire> Connection<M> {
                 return false;
             }
         }
-        // The node answers a `Closed` by closing too; until it does, what it had sent before may still be queued.
+        // The node answers a `Closed` by closing too; until it does, what it had sent before may still be
+        // queued.
         let written = match written {
             Some(end) => Some(end),
             None => tokio::select! {
@@ -162,8 +185,8 @@ impl<M: Wire> Connection<M> {
 /// No limit may let a read buffer grow beyond this: lengths of what one read brings are told in 32 bits.
 const BUFFER_BYTES_MAX: usize = 1 << 30;
 
-/// What the kernel may hold for a connection over a shaped line. Its own choice, megabytes over loopback, would let a
-/// sender believe that a modem had taken them.
+/// What the kernel may hold for a connection over a shaped line. Its own choice, megabytes over loopback,
+/// would let a sender believe that a modem had taken them.
 const SHAPED_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Reads of this size drain what the far side still sends after our good-bye,
@@ -173,8 +196,8 @@ const GOODBYE_READS_MAX: usize = 1024;
 
 const NOWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
 
-/// A stream that is reset when dropped, unless it has come to a good end: killed while it lives, a connection ends
-/// as if its process had died.
+/// A stream that is reset when dropped, unless it has come to a good end: killed while it lives, a connection
+/// ends as if its process had died.
 struct Resetting {
     stream: Arc<TcpStream>,
     good_end: bool,

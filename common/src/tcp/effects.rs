@@ -81,6 +81,7 @@ where
             inputs: self.inputs_sender.clone(),
             close: entry.close.clone(),
             kill: entry.kill.clone(),
+            counters: self.counters.clone(),
             limits: Arc::clone(&self.limits),
             line: self.line.clone(),
             ticket,

@@ -134,8 +134,8 @@ impl Handle {
         self.node
     }
 
-    /// Hands the peer a command, waiting while [`Limits::commands_queued_max`](super::Limits::commands_queued_max)
-    /// others are before it.
+    /// Hands the peer a command, waiting while
+    /// [`Limits::commands_queued_max`](super::Limits::commands_queued_max) others are before it.
     ///
     /// # Errors
     /// If the node has ended.
@@ -154,8 +154,8 @@ impl Handle {
     }
 
     /// Tells the peer to leave, lets it say its good-byes for at most
-    /// [`Limits::leave_timeout`](super::Limits::leave_timeout), flushes and closes what is open, and returns when every task has
-    /// ended and the address is free.
+    /// [`Limits::leave_timeout`](super::Limits::leave_timeout), flushes and closes what is open, and returns
+    /// when every task has ended and the address is free.
     ///
     /// # Errors
     /// If the peer had panicked, or panics now.

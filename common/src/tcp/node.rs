@@ -126,8 +126,8 @@ impl<P: Peer> Drop for Node<P> {
     }
 }
 
-/// Ends a node when one of its tasks panics: the peer broke the contract, or the driver itself is broken, and neither may go
-/// on as if nothing had happened.
+/// Ends a node when one of its tasks panics: the peer broke the contract, or the driver itself is broken, and
+/// neither may go on as if nothing had happened.
 pub(super) struct CrashGuard {
     pub(super) node: NodeId,
     pub(super) counters: Counters,
@@ -265,14 +265,10 @@ where
                 self.counters.lock().load.body_received += u64::from(len);
                 self.deliver(Event::Body { conn, len, state });
             }
-            Input::Sent { conn, len } => {
-                // Counted even if the peer has closed meanwhile: the bytes have left.
-                self.counters.lock().load.body_sent += u64::from(len);
-                if self.table.get(conn).is_some() {
-                    self.deliver(Event::Sent { conn, len });
-                }
+            Input::Sent { conn, len } if self.table.get(conn).is_some() => {
+                self.deliver(Event::Sent { conn, len });
             }
-            Input::Opened { .. } | Input::Body { .. } => {}
+            Input::Opened { .. } | Input::Body { .. } | Input::Sent { .. } => {}
         }
     }
 
