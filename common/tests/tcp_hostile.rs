@@ -3,10 +3,12 @@
 mod tcp_kit;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::net::Line;
 use common::peer::{BodyState, CloseReason, Event, Place, Span};
+use common::store::{Storage, StoreFault};
 use common::tcp::Limits;
 use common::testing::fake::FakePeer;
 use tcp_kit::{Node, Setting, TEXT_BYTES_MAX, Toy, content, encoded, node, reacting};
@@ -276,4 +278,64 @@ async fn a_flood_through_a_tiny_queue_loses_nothing_and_keeps_its_order() {
         assert_eq!(here.message().await.1, Toy::Number(n));
         reader.expect(&encoded(Toy::Number(n + 1))).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_far_side_that_is_gone_while_its_reader_is_paused_ends_once_and_harms_nobody() {
+    let mut here = node(Setting::default()).await;
+    for _ in 0..10 {
+        let mut fake = FakePeer::connect(here.address()).await;
+        let (conn, _) = here.accepted().await;
+        fake.send(&encoded(Toy::Invert)).await;
+        here.message().await;
+        drop(fake);
+        // The first write is answered by a reset, a later one fails; then the reader may look again.
+        for n in 0..3 {
+            here.act(move |cx| {
+                cx.send(conn, Toy::Number(n));
+                cx.wake(Duration::from_millis(1), 0);
+            })
+            .await;
+            here.expect("the timer", |event| matches!(event, Event::Timer(0)).then_some(())).await;
+        }
+        here.act(move |cx| cx.resume(conn)).await;
+        let (ended, reason) = here.closed().await;
+        assert_eq!(ended, conn);
+        assert!(matches!(reason, CloseReason::Remote | CloseReason::Reset), "{reason}");
+    }
+    here.handle.shutdown().await.expect("no task has panicked");
+}
+
+/// A file whose disk driver has a bug.
+struct Broken;
+
+impl Storage for Broken {
+    fn size(&self) -> u64 {
+        1
+    }
+    fn read_at(&self, _: u64, _: &mut [u8]) -> Result<(), StoreFault> {
+        panic!("a bug");
+    }
+    fn write_at(&self, _: u64, _: &[u8]) -> Result<(), StoreFault> {
+        panic!("a bug");
+    }
+    fn finish(&self) -> Result<(), StoreFault> {
+        panic!("a bug");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_outside_the_peer_is_not_lost_either() {
+    let mut here = node(Setting::default()).await;
+    let _fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    let file = here.store.add(Arc::new(Broken));
+    here.act(move |cx| cx.finish(file)).await;
+    here.expect("the answer to a store that panicked", |event| {
+        matches!(event, Event::Finished { fault: Some(StoreFault::Io), .. }).then_some(())
+    })
+    .await;
+    here.act(move |cx| cx.send_body(conn, Span { file, offset: 0, len: 1 })).await;
+    tokio::time::timeout(tcp_kit::PATIENCE, here.handle.ended()).await.unwrap();
+    assert!(here.handle.shutdown().await.is_err());
 }

@@ -129,7 +129,7 @@ async fn a_peer_that_panics_takes_down_its_node_only_and_the_handle_says_so() {
     tokio::time::timeout(PATIENCE, here.handle.ended()).await.unwrap();
     assert!(here.handle.command(Command::Leave).await.is_err());
     let crashed = here.handle.shutdown().await.unwrap_err();
-    assert_eq!(crashed.to_string(), "node 0 ended because its peer panicked: thirteen is not a number");
+    assert_eq!(crashed.to_string(), "node 0 crashed: thirteen is not a number");
     assert!(crashed.snapshot.crashed);
     assert_eq!(crashed.snapshot.load.received.messages, 1);
 }

@@ -1,4 +1,5 @@
-//! Shaped lines: never faster than they allow. (How much slower they are depends on the machine, and no test asks.)
+//! Shaped lines: never faster than they allow. (How much slower they are depends on the machine, and no test
+//! asks.)
 
 mod tcp_kit;
 

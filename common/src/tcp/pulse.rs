@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Limits;
 
-/// When a connection last moved a byte, and what it waits for. Its reader and writer write it, its watchdog reads
-/// it; all three live in one task, so no order between the fields has to be enforced.
+/// When a connection last moved a byte, and what it waits for. Its reader and writer write it, its watchdog
+/// reads it; all three live in one task, so no order between the fields has to be enforced.
 pub(super) struct Pulse {
     start: Instant,
     moved_us: AtomicU64,

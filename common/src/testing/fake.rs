@@ -1,7 +1,7 @@
 //! A scripted peer that speaks raw bytes over a real socket, for malformed, hostile and foreign traffic.
 //!
-//! Every wait has a time-out far beyond what any machine needs, and a wait that fails panics with what was expected
-//! and, in hexadecimal, what has arrived so far.
+//! Every wait has a time-out far beyond what any machine needs, and a wait that fails panics with what was
+//! expected and, in hexadecimal, what has arrived so far.
 //!
 //! ```no_run
 //! # async fn example(server: std::net::SocketAddrV4) {
@@ -312,7 +312,8 @@ impl FakePeer {
     }
 }
 
-/// Bytes as a reader of a failed test wants them: hexadecimal, and as text where they are. The first 256 of them.
+/// Bytes as a reader of a failed test wants them: hexadecimal, and as text where they are. The first 256 of
+/// them.
 fn hex(bytes: &[u8]) -> String {
     const SHOWN_MAX: usize = 256;
     let shown = &bytes[..bytes.len().min(SHOWN_MAX)];
