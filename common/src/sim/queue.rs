@@ -2,7 +2,7 @@
 //!
 //! A hierarchical timing wheel of short keys, with the events themselves in a slab:
 //!
-//! - Level 0 has 256 slots of 16 µs each, level 1 has 256 of 4 ms, level 2 of 1 s, and so on until every `u64` has its
+//! - Level 0 has 256 slots of 65 µs each, level 1 has 256 of 17 ms, level 2 of 4 s, and so on until every `u64` has its
 //!   slot. An event lies on the level of the highest digit (eight bits) in which its time differs from the wheel's position.
 //! - When the position enters a slot of a higher level, the slot is dealt out to the levels below; when it enters a
 //!   slot of level 0, the slot is sorted and becomes part of the *run*, from which events are popped.
@@ -21,9 +21,9 @@ use std::collections::BinaryHeap;
 use super::node::prefetch;
 use crate::peer::Time;
 
-/// A slot of level 0 is 2^14 ns = 16 µs long: short enough that few events share one even in a busy run, long enough that
+/// A slot of level 0 is 2^16 ns = 65 µs long: short enough that few events share one even in a busy run, long enough that
 /// a quiet run does not walk over many empty ones.
-const SLOT_BITS: u32 = 14;
+const SLOT_BITS: u32 = 16;
 /// Slots of a level, as a power of two.
 const DIGIT_BITS: u32 = 8;
 const SLOTS: usize = 1 << DIGIT_BITS;
@@ -33,7 +33,7 @@ const LEVELS: usize = (u64::BITS - SLOT_BITS).div_ceil(DIGIT_BITS) as usize;
 /// A run takes further slots until it has so many events,
 const RUN_WANTED: usize = 64;
 /// but none that begin so many slots (1 ms) after its first.
-const RUN_SLOTS_MAX: u64 = 64;
+const RUN_SLOTS_MAX: u64 = 16;
 
 /// An event's time and place in the slab.
 #[derive(Clone, Copy)]
@@ -85,7 +85,7 @@ impl<T> Queue<T> {
     }
 
     /// Adds an event, which must not be earlier than the last one popped.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, at: Time, value: T) {
         let entry = match self.vacant.pop() {
             Some(entry) => {
@@ -108,7 +108,7 @@ impl<T> Queue<T> {
     }
 
     /// The next event, if it is not later than `limit`.
-    #[inline]
+    #[inline(always)]
     pub fn pop_until(&mut self, limit: Time) -> Option<(Time, T)> {
         if self.next == self.run.len() && self.near.is_empty() && !self.next_run(limit) {
             return None;

@@ -106,7 +106,7 @@ impl<P: Peer> Sim<P> {
         assert!(size_of::<Coming<P>>() + 2 * size_of::<u64>() <= 64);
     };
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, at: Time, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
         self.queue.push(at, Coming { node, cause, what });
     }
@@ -136,12 +136,14 @@ impl<P: Peer> Sim<P> {
         if let Some(coming) = self.queue.ahead(4) {
             prefetch(&self.nodes[coming.node as usize], NODE_LINES);
         }
-        if let Some(coming) = self.queue.ahead(1) {
-            prefetch(self.nodes[coming.node as usize].ends.as_slice(), 4);
+        if let Some(Coming { node, what: What::Arrive { conn, .. }, .. }) = self.queue.ahead(1)
+            && let Some(end) = self.nodes[*node as usize].ends.get(conn.slot())
+        {
+            prefetch(end, 1);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn happen(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
         match what {
             What::Arrive { conn, message } => self.message_arrives(node, cause, conn, message),
@@ -208,8 +210,14 @@ impl<P: Peer> Sim<P> {
     }
 
     /// Hands an event to its peer and does what the peer wants done.
-    #[inline]
+    #[inline(never)]
     pub(super) fn deliver(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
+        self.deliver_here(node, cause, event);
+    }
+
+    /// [`Sim::deliver`] for the one place where most events come by.
+    #[inline(always)]
+    pub(super) fn deliver_here(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
         self.events += 1;
         let (slot, tag, detail) = fingerprint(&event);
         self.digest.mix(self.now.0, u64::from(node) << 32 | u64::from(slot), u64::from(tag) << 56 ^ detail);
