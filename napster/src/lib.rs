@@ -1,1 +1,3 @@
-//! Written next.
+//! Napster.
+
+pub mod wire;
