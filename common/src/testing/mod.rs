@@ -1,0 +1,3 @@
+//! Kits for tests: a peer that speaks raw bytes.
+
+pub mod fake;
