@@ -91,7 +91,8 @@ fn cut(name: &str, max: usize) -> String {
         return name.to_owned();
     }
     let (stem, suffix) = split_suffix(name);
-    let stem = stem[..stem.floor_char_boundary(max - suffix.len())].trim_end_matches(['.', ' ']);
+    let end = (0..=max - suffix.len()).rev().find(|at| stem.is_char_boundary(*at)).unwrap_or(0);
+    let stem = stem[..end].trim_end_matches(['.', ' ']);
     format!("{stem}{suffix}")
 }
 

@@ -1,9 +1,3 @@
-//! Kits for protocol tests, for the overlays' tests and for a student's.
-//!
-//! | kit | for |
-//! |---|---|
-//! | [`Lone`] | one peer, alone, with connections whose bytes the test writes and reads: wire fixtures, hostile input |
+//! Kits for tests: a peer that speaks raw bytes.
 
-mod lone;
-
-pub use lone::Lone;
+pub mod fake;
