@@ -24,7 +24,7 @@
 //! | receiving | file bytes | whole, or failed |
 //!
 //! A holder that fails is asked again later, up to `attempts_max` times without progress; one whose queue is full up to
-//! `queue_retries_max` times; one that does not have the file, or had a wrong one, never. When no holder is left
+//! `queue_retries_max` times; one that does not share the file, or had a wrong one, never. When no holder is left
 //! the download fails with the weightiest reason. Every stage but verifying and finishing, which are the
 //! driver's, has a time-out.
 
@@ -575,6 +575,7 @@ impl Peer {
                 self.downloads.remove(&fetch);
                 cx.note(Note::Fetched(fetch));
             }
+            Some(StoreFault::Corrupt) => self.corrupt(fetch, cx),
             Some(fault) => self.store_failed(fetch, fault, cx),
         }
     }

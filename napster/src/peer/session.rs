@@ -236,7 +236,7 @@ impl Peer {
             | Message::BrowseHit(_)
             | Message::BrowseEnd(_) => self.of_question(&message, cx),
             Message::Offer(offer) => self.offered(&offer, cx),
-            Message::GetError(named) => self.refused(&named, Failure::NoHolder, Verdict::Never, cx),
+            Message::GetError(named) => self.refused(&named, Failure::NoHolder, Verdict::Later, cx),
             Message::UploadRefuse(named) => self.refused(&named, Failure::Refused, Verdict::Later, cx),
             Message::QueueLimited(limited) => {
                 let named = Named { nick: limited.nick, file: limited.file };

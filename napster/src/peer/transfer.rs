@@ -3,6 +3,7 @@
 use std::net::SocketAddrV4;
 
 use common::peer::{BodyState, CloseReason, ConnId, Place};
+use common::store::StoreFault;
 use common::user::{Failure, FetchId, Note};
 
 use super::download::{Receiving, Stage, Verdict, pings_matter};
@@ -60,7 +61,8 @@ impl Peer {
         }
     }
 
-    /// A source is gone (206), will not send (609) or has a full queue (620).
+    /// A source is gone (206), will not send (609) or has a full queue (620). Even one that is gone may come back: after
+    /// a server has restarted, some of its users are always the last.
     pub(super) fn refused(&mut self, named: &Named, why: Failure, verdict: Verdict, cx: Hands) {
         let fits = |stage| matches!(stage, Stage::Asked | Stage::Pushed);
         if let Some(at) = self.find_source(&named.nick, &named.file, fits) {
@@ -127,8 +129,13 @@ impl Peer {
             receiving.deadline = cx.now() + self.config.data_timeout;
             receiving.moved = 0;
         }
-        if let BodyState::Failed(fault) = state {
-            return self.store_failed(fetch, fault, cx);
+        match state {
+            // A checking store knows the content; whoever sent other bytes has another file.
+            BodyState::Failed(StoreFault::Corrupt) => {
+                return self.source_failed((fetch, at), Failure::Corrupt, Verdict::Never, cx);
+            }
+            BodyState::Failed(fault) => return self.store_failed(fetch, fault, cx),
+            BodyState::More | BodyState::Done => {}
         }
         download.have += u64::from(len);
         if let Some(have) = download.news(state == BodyState::Done) {
