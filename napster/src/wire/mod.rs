@@ -23,6 +23,7 @@ use bytes::{BufMut, BytesMut};
 use common::wire::Wire;
 
 pub use codec::Codec;
+pub(crate) use codec::is_unambiguous;
 use field::{Field, Fields, digits, put_number};
 pub use record::*;
 pub use text::{Line, Quoted, Token};
