@@ -184,13 +184,13 @@ impl Download {
 }
 
 impl Peer {
-    pub(super) fn fetch(&mut self, fetch: Fetch, cx: Hands) {
+    pub(super) fn fetch(&mut self, fetch: &Fetch, cx: Hands) {
         let id = fetch.fetch;
         let failed = |why| Note::Failed(id, why);
         if self.downloads.len() >= DOWNLOADS_MAX || self.downloads.contains_key(&id) {
             return cx.note(failed(Failure::Refused));
         }
-        let Some(mut download) = Download::new(&fetch).filter(|download| !download.sources.is_empty()) else {
+        let Some(mut download) = Download::new(fetch).filter(|download| !download.sources.is_empty()) else {
             return cx.note(failed(Failure::NoHolder));
         };
         if self.server().is_none() && !self.is_joining() {

@@ -110,7 +110,7 @@ impl Peer {
             Command::Unshare(file) => self.unshare(file, cx),
             Command::Search(search, query) => self.search(search, &query, cx),
             Command::Browse(search, nick) => self.browse(search, &nick, cx),
-            Command::Fetch(fetch) => self.fetch(*fetch, cx),
+            Command::Fetch(fetch) => self.fetch(&fetch, cx),
             Command::Cancel(fetch) => self.cancel(fetch, cx),
             Command::Leave => self.leave(cx),
         }
