@@ -219,7 +219,7 @@ impl Server {
             Message::Version(_) => cx.send(conn, Message::VersionAck),
             Message::Login(_) | Message::Register(_) => notice(conn, "you are already logged in", cx),
             Message::Unknown(raw) => self.unknown(conn, &raw, cx),
-            Message::Unparsable(raw) => self.unparsable(conn, &raw, cx),
+            Message::Unparsable(_) => self.unparsable(conn, cx),
             other => self.of_people(conn, nick, other, cx),
         }
     }
@@ -238,7 +238,7 @@ impl Server {
         notice(conn, format!("Unknown command code {}", raw.code), cx);
     }
 
-    fn unparsable(&mut self, conn: ConnId, raw: &Raw, cx: Hands) {
+    fn unparsable(&mut self, conn: ConnId, cx: Hands) {
         self.refused.frames += 1;
         notice(conn, "parameters are unparsable", cx);
     }
