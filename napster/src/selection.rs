@@ -23,6 +23,8 @@ pub enum Selection {
     Random,
     /// The one that claims the fastest link (the `speed` field of the hit).
     ClaimedSpeed,
+    /// The first of those given, the user's own choice.
+    First,
 }
 
 impl Default for Selection {
@@ -49,7 +51,7 @@ impl Selection {
     pub fn width(self) -> usize {
         match self {
             Selection::Ping { probes } => usize::from(probes).max(1),
-            Selection::Random | Selection::ClaimedSpeed => 1,
+            Selection::Random | Selection::ClaimedSpeed | Selection::First => 1,
         }
     }
 
@@ -63,6 +65,7 @@ impl Selection {
             let merit = match self {
                 Selection::Ping { .. } => ping.map_or(u64::MAX, |ping| ping.as_nanos() as u64),
                 Selection::Random => 0,
+                Selection::First => i as u64,
                 Selection::ClaimedSpeed => u64::MAX - u64::from(speed),
             };
             (attempts, merit)
@@ -91,6 +94,7 @@ mod tests {
         let standings = [of(0, 80, 10), of(1, 5, 10), of(0, 20, 3), of(0, 0, 7)];
         assert_eq!(order(Selection::Ping { probes: 3 }, &standings), [2, 0, 3, 1]);
         assert_eq!(order(Selection::ClaimedSpeed, &standings), [0, 3, 2, 1]);
+        assert_eq!(order(Selection::First, &standings), [0, 2, 3, 1]);
         assert_eq!(order(Selection::Random, &standings)[3], 1);
     }
 

@@ -1,11 +1,11 @@
 //! Files go from peer to peer: directly, pushed through a firewall, resumed, and from the next holder when one fails.
 
-mod kit;
+mod town;
 
 use std::time::Duration;
 
 use common::user::{Command, Failure, Note, SearchEnd};
-use kit::{Town, info, slow};
+use town::{Town, info, slow};
 use napster::node::Node;
 use napster::peer::PeerConfig;
 use napster::selection::Selection;

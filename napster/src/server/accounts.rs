@@ -74,7 +74,9 @@ impl Accounts {
 
     /// Stores an account, in place of an older one of the same name.
     pub fn add(&mut self, account: Account) -> &Account {
-        self.by_nick.entry(account.nick.folded()).insert_entry(account).into_mut()
+        let key = account.nick.folded();
+        self.by_nick.insert(key.clone(), account);
+        &self.by_nick[&key]
     }
 
     /// Notes that a nick was seen, if it is registered.

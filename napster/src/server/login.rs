@@ -1,5 +1,7 @@
 //! Before and at login: who may come in.
 
+use std::collections::HashMap;
+
 use common::peer::ConnId;
 use common::user::Note;
 use rand::RngExt as _;
@@ -132,7 +134,7 @@ impl Server {
             uploads: 0,
             hotlist: Vec::new(),
             told_share_limit: false,
-            media: None,
+            media: HashMap::new(),
         }));
         self.conn_by_nick.insert(login.nick.folded(), conn);
         cx.send(conn, Message::LoginAck(format!("anon@{}", self.config.name).into()));

@@ -23,7 +23,6 @@ mod share;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::sync::Arc;
 
 use common::index::{Index, IndexConfig, UserId};
 use common::peer::{ConnId, Cx, Event, Slots, Time};
@@ -92,7 +91,7 @@ struct User {
     /// The share limit was complained about; once is enough.
     told_share_limit: bool,
     /// Media types of the files that are not MP3, by name; at most `shared_max`.
-    media: Option<Box<HashMap<Box<str>, Token>>>,
+    media: HashMap<Box<str>, Token>,
 }
 
 impl Server {
@@ -143,11 +142,7 @@ impl Server {
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Closed { conn, .. } => self.gone(conn, cx),
             Event::Timer(Timer::Stats) => self.tell_statistics(cx),
-            Event::Timer(Timer::LoginDue(conn)) => {
-                if self.sessions.get(conn).is_some_and(|session| session.user.is_none()) {
-                    self.end(conn, cx);
-                }
-            }
+            Event::Timer(Timer::LoginDue(conn)) => self.login_due(conn, cx),
             Event::Command(common::user::Command::Leave) => self.leave(cx),
             _ => {}
         }
@@ -162,6 +157,12 @@ impl Server {
         }
         self.conn_by_slot[conn.slot()] = Some(conn);
         cx.wake(self.config.login_timeout, Timer::LoginDue(conn));
+    }
+
+    fn login_due(&mut self, conn: ConnId, cx: Hands) {
+        if self.sessions.get(conn).is_some_and(|session| session.user.is_none()) {
+            self.end(conn, cx);
+        }
     }
 
     fn message(&mut self, conn: ConnId, message: Message, cx: Hands) {
@@ -218,7 +219,7 @@ impl Server {
             Message::Version(_) => cx.send(conn, Message::VersionAck),
             Message::Login(_) | Message::Register(_) => notice(conn, "you are already logged in", cx),
             Message::Unknown(raw) => self.unknown(conn, &raw, cx),
-            Message::Unparsable(raw) => self.unparsable(conn, &raw, cx),
+            Message::Unparsable(_) => self.unparsable(conn, cx),
             other => self.of_people(conn, nick, other, cx),
         }
     }
@@ -237,12 +238,9 @@ impl Server {
         notice(conn, format!("Unknown command code {}", raw.code), cx);
     }
 
-    fn unparsable(&mut self, conn: ConnId, raw: &Raw, cx: Hands) {
+    fn unparsable(&mut self, conn: ConnId, cx: Hands) {
         self.refused.frames += 1;
         notice(conn, "parameters are unparsable", cx);
-        if raw.code == 211 {
-            cx.send(conn, Message::SearchEnd);
-        }
     }
 
     fn statistics(&self) -> Stats {
@@ -337,8 +335,5 @@ fn notice(conn: ConnId, text: impl Into<Line>, cx: Hands) {
     cx.send(conn, Message::Notice(text.into()));
 }
 
-/// A frame counter for tests of size: a session without a user stays small.
+/// Connections without a login are cheap, since anybody can have many.
 const _: () = assert!(size_of::<Session>() <= 48);
-
-/// Tells users by folded nick; `Arc` keeps the hits of one search cheap to send.
-type SharedInfo = Arc<common::user::FileInfo>;

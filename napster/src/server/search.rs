@@ -147,7 +147,7 @@ fn words_of(request: &Request) -> String {
 }
 
 fn is_wanted_media(wanted: Option<&MediaType>, owner: &User, info: &FileInfo) -> bool {
-    let media = owner.media.as_ref().and_then(|media| media.get(&info.name));
+    let media = owner.media.get(&info.name);
     let media = media.map_or(MP3, |token| token.as_bytes());
     match wanted {
         None => media == MP3,

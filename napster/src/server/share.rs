@@ -1,5 +1,6 @@
 //! What users share: the list that makes the index.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::digest::Digest;
@@ -7,7 +8,7 @@ use common::index::AddError;
 use common::peer::ConnId;
 use common::user::{FileInfo, Media};
 
-use super::{Hands, Server, SharedInfo, notice, user_id};
+use super::{Hands, Server, notice, user_id};
 use crate::wire::text::to_text;
 use crate::wire::{FileRecord, Line, MediaRecord, Message, Quoted, Token};
 
@@ -59,7 +60,7 @@ impl Server {
             self.contents.insert(key);
         }
         if let (Some(mime), Some(user)) = (media, self.user_mut(conn)) {
-            user.media.get_or_insert_default().insert(info.name.clone(), mime);
+            user.media.insert(info.name.clone(), mime);
         }
     }
 
@@ -71,8 +72,8 @@ impl Server {
         if let (false, Some(key)) = (still_there, content_key(&info, conn)) {
             self.contents.remove(&key);
         }
-        if let Some(media) = self.user_mut(conn).and_then(|user| user.media.as_mut()) {
-            media.remove(&*name);
+        if let Some(user) = self.user_mut(conn) {
+            user.media.remove(&*name);
         }
     }
 
@@ -80,7 +81,7 @@ impl Server {
         self.forget_contents(conn);
         let count = self.index.remove_user(user_id(conn));
         if let Some(user) = self.user_mut(conn) {
-            user.media = None;
+            user.media = HashMap::new();
             user.told_share_limit = false;
         }
         cx.send(conn, Message::UnsharedAll(count as u32));
@@ -95,12 +96,12 @@ impl Server {
     }
 
     /// A file of a user by the name the index has it under.
-    pub(super) fn file_of(&self, conn: ConnId, name: &str) -> Option<SharedInfo> {
+    pub(super) fn file_of(&self, conn: ConnId, name: &str) -> Option<Arc<FileInfo>> {
         self.index.files_of(user_id(conn)).find(|info| *info.name == *name).cloned()
     }
 
     /// A file of a user by its name on the wire.
-    pub(super) fn file_named(&self, conn: ConnId, file: &Quoted) -> Option<SharedInfo> {
+    pub(super) fn file_named(&self, conn: ConnId, file: &Quoted) -> Option<Arc<FileInfo>> {
         self.file_of(conn, &to_text(file.as_bytes()))
     }
 }
