@@ -182,9 +182,9 @@ impl Request {
         let mut clean = String::with_capacity(target.len());
         for c in target.chars() {
             if c.is_ascii_graphic() {
-                clean.push(c)
+                clean.push(c);
             } else {
-                percent_encode(c.encode_utf8(&mut [0; 4]), &mut clean)
+                percent_encode(c.encode_utf8(&mut [0; 4]), &mut clean);
             }
         }
         Request { method: "GET".into(), target: clean.into(), headers: Headers::default() }
