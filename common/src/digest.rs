@@ -6,6 +6,8 @@ use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 
+use crate::store::{Storage, StoreFault};
+
 /// A hash function of one of the protocols.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Algorithm {
@@ -86,5 +88,31 @@ impl Hasher {
             Hasher::Md5(hasher) => Digest::Md5(hasher.finalize().into()),
             Hasher::Sha1(hasher) => Digest::Sha1(hasher.finalize().into()),
         }
+    }
+}
+
+/// Which digest an overlay puts beside a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The hash function.
+    pub algorithm: Algorithm,
+    /// Over so many bytes from the start; `None` is over all.
+    pub head: Option<u64>,
+}
+
+impl Fingerprint {
+    /// Napster's: MD5 of the first 299,008 bytes, as the official client took it of files without an ID3v2 tag.
+    pub const NAPSTER: Fingerprint = Fingerprint { algorithm: Algorithm::Md5, head: Some(299_008) };
+    /// Gnutella's `urn:sha1`: SHA-1 of the whole file.
+    pub const GNUTELLA: Fingerprint = Fingerprint { algorithm: Algorithm::Sha1, head: None };
+
+    /// How many bytes of a file of `size` bytes it covers.
+    pub fn len(&self, size: u64) -> u64 {
+        self.head.map_or(size, |head| head.min(size))
+    }
+
+    /// The digest of a file.
+    pub fn of(&self, file: &dyn Storage) -> Result<Digest, StoreFault> {
+        file.digest(0, self.len(file.size()), self.algorithm)
     }
 }
