@@ -1,0 +1,430 @@
+//! Connections at work: messages and bodies leave through the uplink and arrive through the downlink.
+
+use super::Sim;
+use super::conn::later;
+use super::count::Cause;
+use super::node::transmission_ns;
+use super::node::{BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Reading, WAITING};
+use super::run::What;
+use crate::peer::{BodyState, CloseReason, ConnId, Event, Peer, Place, Time};
+use crate::wire::Wire;
+
+/// What leaves through the network at once.
+enum Parcel<M> {
+    Message(M),
+    Chunk { len: u32, corrupt: bool },
+}
+
+impl<P: Peer> Sim<P> {
+    /// The peer sends a message.
+    #[inline]
+    pub(super) fn send(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
+        let n = &mut self.nodes[node as usize];
+        let (ideal, len) = (n.line == NONE, message.wire_len());
+        let Some(end) = n.end(conn).filter(|end| end.flags & CLOSING == 0).map(|end| *end) else {
+            return self.dead_effect();
+        };
+        n.load.sent.add(len);
+        self.by_kind.add(message.kind(), len);
+        self.causes.message(cause, len);
+        if ideal && end.flags & !HOLDING == 0 {
+            self.emit(node, cause, &end, Parcel::Message(message));
+        } else {
+            self.enqueue(node, cause, conn, Out::Message(message));
+        }
+    }
+
+    /// Puts something behind what waits to leave, and lets leave what can.
+    #[inline(never)]
+    pub(super) fn enqueue(&mut self, node: u32, cause: Cause, conn: ConnId, out: Out<P::Message>) {
+        let Some(end) = self.nodes[node as usize].end(conn).filter(|e| e.flags & CLOSING == 0).map(|e| *e)
+        else {
+            return self.dead_effect();
+        };
+        if end.flags & BROKEN != 0 {
+            self.dropped.lost += 1;
+            return;
+        }
+        let window = match out {
+            Out::Body(_) => Some(self.window(node, &end)),
+            Out::Message(_) => None,
+        };
+        let flow = self.flow(node, conn);
+        if let Some(window) = window {
+            flow.window = window;
+        }
+        flow.queue.push_back((cause, out));
+        if flow.queue.len() > self.config.waiting_max {
+            return self.overflow(node, cause, conn);
+        }
+        self.offer(node, conn);
+    }
+
+    /// What only busy connections need, made when it is first needed.
+    fn flow(&mut self, node: u32, conn: ConnId) -> &mut Flow<P::Message> {
+        let end = self.nodes[node as usize].end(conn).expect("callers ask for live connections");
+        if end.flow == NONE {
+            end.flow = self.flows_free.pop().unwrap_or_else(|| {
+                self.flows.push(Flow::new());
+                self.flows.len() as u32 - 1
+            });
+        }
+        &mut self.flows[end.flow as usize]
+    }
+
+    /// What keeps the slower of two lines busy: the bytes on the way, and two chunks in the hands of each line.
+    fn window(&self, node: u32, end: &End) -> u64 {
+        let line = |node: u32| self.nodes.get(node as usize).and_then(|n| self.lines.get(n.line as usize));
+        let up = line(node).and_then(|line| line.up_bps).unwrap_or(u64::MAX);
+        let down = line(end.far_node).and_then(|line| line.down_bps).unwrap_or(u64::MAX);
+        let under_way = u128::from(up.min(down)) * u128::from(end.latency) / 8_000_000_000;
+        let wanted = under_way + 4 * u128::from(self.config.chunk_bytes);
+        wanted.min(u128::from(self.config.window_bytes)) as u64
+    }
+
+    /// Too much waits on this connection to leave: the peer that sends loses it.
+    fn overflow(&mut self, node: u32, cause: Cause, conn: ConnId) {
+        self.dropped.overflows += 1;
+        let Some(end) = self.nodes[node as usize].end(conn).filter(|end| end.flags & BROKEN == 0) else {
+            return;
+        };
+        let told = *end;
+        end.flags |= BROKEN;
+        self.push(self.now, node, cause, What::Fail { conn, reason: CloseReason::Overflow });
+        if told.flags & OPENING == 0 {
+            let what = What::CloseArrive { conn: told.far_conn, reason: CloseReason::Reset };
+            self.push(later(self.now, told.latency), told.far_node, cause, what);
+        }
+    }
+
+    /// Lets leave what can: at once through an ideal line, else by entering the ring of the busy uplink.
+    pub(super) fn offer(&mut self, node: u32, conn: ConnId) {
+        let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
+        if end.flags & OPENING != 0 {
+            self.refresh(node, conn);
+            return;
+        }
+        if self.uplink_is_limited(node) {
+            if end.flow != NONE && self.can_leave(end.flow) && !self.flows[end.flow as usize].in_ring {
+                self.flows[end.flow as usize].in_ring = true;
+                self.lines[self.nodes[node as usize].line as usize].ring.push_back(conn);
+                self.serve(node);
+            }
+        } else {
+            while let Some(len) = self.reserve(node, conn) {
+                self.leave(node, conn, len);
+            }
+        }
+        self.refresh(node, conn);
+    }
+
+    /// True while the uplink sends one thing after the other. (One that has just become ideal first ends what it has
+    /// begun.)
+    fn uplink_is_limited(&self, node: u32) -> bool {
+        self.lines
+            .get(self.nodes[node as usize].line as usize)
+            .is_some_and(|line| line.up_bps.is_some() || line.busy.is_some() || !line.ring.is_empty())
+    }
+
+    fn can_leave(&self, flow: u32) -> bool {
+        let flow = &self.flows[flow as usize];
+        match flow.queue.front() {
+            None => false,
+            Some((_, Out::Message(_))) => true,
+            Some((_, Out::Body(span))) => {
+                let len = span.len.min(u64::from(self.config.chunk_bytes));
+                flow.under_way == 0 || flow.under_way + len <= flow.window
+            }
+        }
+    }
+
+    /// How many bytes leave next on this connection, if any can; a chunk's are under way from now on.
+    fn reserve(&mut self, node: u32, conn: ConnId) -> Option<u32> {
+        let flow = self.nodes[node as usize].end(conn)?.flow;
+        if flow == NONE || !self.can_leave(flow) {
+            return None;
+        }
+        let flow = &mut self.flows[flow as usize];
+        Some(match &flow.queue.front()?.1 {
+            Out::Message(message) => message.wire_len(),
+            Out::Body(span) => {
+                let len = span.len.min(u64::from(self.config.chunk_bytes)) as u32;
+                flow.under_way += u64::from(len);
+                len
+            }
+        })
+    }
+
+    /// The uplink takes the next turn, if it is idle and there is one.
+    fn serve(&mut self, node: u32) {
+        let line = self.nodes[node as usize].line as usize;
+        if self.lines[line].busy.is_some() {
+            return;
+        }
+        while let Some(conn) = self.lines[line].ring.pop_front() {
+            let Some(len) = self.reserve(node, conn) else {
+                continue; // Ended while it waited for its turn.
+            };
+            let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(len, bps));
+            self.lines[line].busy = Some((conn, len));
+            return self.push(later(self.now, taken), node, Cause::BACKGROUND, What::UplinkFree);
+        }
+    }
+
+    /// The uplink has sent what it was busy with.
+    pub(super) fn uplink_free(&mut self, node: u32) {
+        let line = self.nodes[node as usize].line as usize;
+        let Some((conn, len)) = self.lines[line].busy.take() else { return };
+        if let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) {
+            let cause = self.leave(node, conn, len);
+            let again = self.can_leave(end.flow);
+            self.flows[end.flow as usize].in_ring = again;
+            if again {
+                self.lines[line].ring.push_back(conn);
+            }
+            self.refresh(node, conn);
+            self.finish_close(node, cause, conn);
+        }
+        self.serve(node);
+    }
+
+    /// What was reserved leaves. Returns its cause.
+    fn leave(&mut self, node: u32, conn: ConnId, len: u32) -> Cause {
+        let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
+        let queue = &mut self.flows[end.flow as usize].queue;
+        let (cause, out) = queue.pop_front().expect("something was reserved");
+        match out {
+            Out::Message(message) => self.emit(node, cause, &end, Parcel::Message(message)),
+            Out::Body(mut span) => {
+                let corrupt = self.faults.is_spoiled(node, crate::peer::Span { len: u64::from(len), ..span });
+                span.offset += u64::from(len);
+                span.len -= u64::from(len);
+                if span.len > 0 {
+                    self.flows[end.flow as usize].queue.push_front((cause, Out::Body(span)));
+                }
+                let corrupt = self.faults.corrupts() || corrupt;
+                self.nodes[node as usize].load.body_sent += u64::from(len);
+                self.causes.body(cause, len);
+                self.push(self.now, node, cause, What::Sent { conn, len });
+                self.emit(node, cause, &end, Parcel::Chunk { len, corrupt });
+            }
+        }
+        cause
+    }
+
+    /// Into the core, to arrive after the latency.
+    #[inline]
+    fn emit(&mut self, node: u32, cause: Cause, end: &End, parcel: Parcel<P::Message>) {
+        let leaves = self.faults.departure(self.now, node, end.far_node);
+        if leaves != self.now && leaves > self.now + self.config.patience {
+            self.dropped.lost += 1;
+            return self.break_path(node, end.conn, self.now + self.config.patience, CloseReason::Timeout);
+        }
+        let conn = end.far_conn;
+        let what = match parcel {
+            Parcel::Message(message) => {
+                if self.faults.may_lose() && !message.pauses() && self.faults.loses() {
+                    self.dropped.lost += 1;
+                    return;
+                }
+                What::Arrive { conn, message }
+            }
+            Parcel::Chunk { len, corrupt } => What::ChunkArrive { conn, len, corrupt },
+        };
+        self.push(later(leaves, end.latency), end.far_node, cause, what);
+    }
+
+    /// When the downlink will have taken `bytes` that arrive now; `None` if at once.
+    pub(super) fn downlink(&mut self, node: u32, bytes: u32) -> Option<Time> {
+        let line = self.lines.get_mut(self.nodes[node as usize].line as usize)?;
+        let taking = line.down_bps.map_or(0, |bps| transmission_ns(bytes, bps));
+        let free = later(line.down_free.max(self.now), taking);
+        line.down_free = free;
+        (free > self.now).then_some(free)
+    }
+
+    #[inline]
+    pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
+        if self.nodes[node as usize].line != NONE
+            && let Some(taken) = self.downlink(node, message.wire_len())
+        {
+            return self.push(taken, node, cause, What::Taken { conn, message });
+        }
+        self.message_taken(node, cause, conn, message);
+    }
+
+    #[inline]
+    pub(super) fn message_taken(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
+        let flags = match self.nodes[node as usize].end(conn) {
+            Some(end) => end.flags,
+            None => CLOSING,
+        };
+        if flags & (CLOSING | HOLDING) == 0 {
+            self.take_message(node, cause, conn, message);
+        } else if flags & CLOSING != 0 {
+            self.dropped.late_arrivals += 1;
+        } else {
+            self.hold(node, conn, cause, In::Message(message));
+        }
+    }
+
+    /// The peer takes a message.
+    #[inline]
+    fn take_message(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
+        let n = &mut self.nodes[node as usize];
+        n.load.received.add(message.wire_len());
+        if n.last_cause != cause {
+            n.last_cause = cause;
+            if self.causes.counts_reach(cause) {
+                self.causes.reach(cause, node);
+            }
+        }
+        if message.pauses() {
+            self.flow(node, conn).reading = Reading::Paused;
+            self.refresh(node, conn);
+        }
+        self.deliver(node, cause, Event::Message { conn, message });
+    }
+
+    pub(super) fn chunk_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
+        match self.downlink(node, len) {
+            Some(taken) => self.push(taken, node, cause, What::ChunkTaken { conn, len, corrupt }),
+            None => self.chunk_taken(node, cause, conn, len, corrupt),
+        }
+    }
+
+    pub(super) fn chunk_taken(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
+        let Some(end) = self.nodes[node as usize].end(conn).filter(|e| e.flags & CLOSING == 0) else {
+            self.dropped.late_arrivals += 1;
+            return;
+        };
+        let waits = end.flow != NONE && {
+            let flow = &self.flows[end.flow as usize];
+            flow.reading == Reading::Paused || !flow.held.is_empty()
+        };
+        if waits {
+            self.hold(node, conn, cause, In::Chunk { len, corrupt });
+        } else {
+            self.take_chunk(node, cause, conn, len, corrupt);
+        }
+    }
+
+    /// The store takes a chunk; the sender gets its credit back and the peer hears of it.
+    fn take_chunk(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
+        let end = *self.nodes[node as usize].end(conn).expect("callers have checked it");
+        let reading = self.flow(node, conn).reading;
+        let (left, into) = match reading {
+            Reading::Body { left, into } if left >= u64::from(len) => (left - u64::from(len), into),
+            // Bytes that no message announced: as messages they make no sense.
+            _ => return self.abort(node, cause, conn, CloseReason::Protocol),
+        };
+        if let Some(place) = into {
+            self.faults.written(node, place, len, corrupt);
+        }
+        let into = into.map(|place| Place { offset: place.offset + u64::from(len), ..place });
+        let flow = self.flow(node, conn);
+        flow.reading = if left == 0 { Reading::Messages } else { Reading::Body { left, into } };
+        self.refresh(node, conn);
+        self.nodes[node as usize].load.body_received += u64::from(len);
+        self.credit(end.far_node, end.far_conn, len);
+        let state = if left == 0 { BodyState::Done } else { BodyState::More };
+        self.deliver(node, cause, Event::Body { conn, len, state });
+        self.pump_if_ready(node, cause, conn);
+    }
+
+    fn credit(&mut self, node: u32, conn: ConnId, len: u32) {
+        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
+        if let Some(flow) = self.flows.get_mut(flow as usize) {
+            flow.under_way -= u64::from(len);
+            self.offer(node, conn);
+        }
+        self.finish_close(node, Cause::BACKGROUND, conn);
+    }
+
+    /// Keeps an arrival until the peer reads on.
+    pub(super) fn hold(&mut self, node: u32, conn: ConnId, cause: Cause, item: In<P::Message>) {
+        let flow = self.flow(node, conn);
+        flow.held.push_back((cause, item));
+        if flow.held.len() > self.config.waiting_max {
+            // A socket would push back until the sender's own queue is full.
+            let end = *self.nodes[node as usize].end(conn).expect("flow() found it");
+            return self.overflow(end.far_node, cause, end.far_conn);
+        }
+        self.refresh(node, conn);
+        self.pump_if_ready(node, cause, conn);
+    }
+
+    /// The peer takes the coming bytes as a body.
+    pub(super) fn receive(&mut self, node: u32, cause: Cause, conn: ConnId, len: u64, into: Option<Place>) {
+        self.read_on(node, cause, conn, Reading::Body { left: len, into });
+    }
+
+    /// The peer reads on.
+    pub(super) fn resume(&mut self, node: u32, cause: Cause, conn: ConnId) {
+        self.read_on(node, cause, conn, Reading::Messages);
+    }
+
+    fn read_on(&mut self, node: u32, cause: Cause, conn: ConnId, reading: Reading) {
+        if self.nodes[node as usize].end(conn).is_none_or(|end| end.flags & CLOSING != 0) {
+            return self.dead_effect();
+        }
+        let flow = self.flow(node, conn);
+        assert!(
+            flow.reading == Reading::Paused,
+            "node {node}, {conn:?}: the peer reads on where it was not paused"
+        );
+        flow.reading = reading;
+        self.refresh(node, conn);
+        self.pump_if_ready(node, cause, conn);
+    }
+
+    /// Schedules the next held arrival, one event at a time, if the peer reads.
+    fn pump_if_ready(&mut self, node: u32, cause: Cause, conn: ConnId) {
+        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
+        let Some(flow) = self.flows.get_mut(flow as usize) else { return };
+        let ready = match flow.reading {
+            Reading::Paused => false,
+            Reading::Body { left: 0, .. } => true,
+            Reading::Messages | Reading::Body { .. } => !flow.held.is_empty(),
+        };
+        if ready && !flow.pumping {
+            flow.pumping = true;
+            self.push(self.now, node, cause, What::Pump { conn });
+        }
+    }
+
+    /// Goes on with what a connection holds.
+    pub(super) fn pump(&mut self, node: u32, cause: Cause, conn: ConnId) {
+        if self.nodes[node as usize].end(conn).is_none_or(|end| end.flags & CLOSING != 0) {
+            return;
+        }
+        let flow = self.flow(node, conn);
+        flow.pumping = false;
+        if let Reading::Body { left: 0, .. } = flow.reading {
+            flow.reading = Reading::Messages;
+            self.refresh(node, conn);
+            self.deliver(node, cause, Event::Body { conn, len: 0, state: BodyState::Done });
+            return self.pump_if_ready(node, cause, conn);
+        }
+        let reads_messages = flow.reading == Reading::Messages;
+        let Some((cause, item)) = flow.held.pop_front() else { return };
+        self.refresh(node, conn);
+        match item {
+            In::Message(message) if reads_messages => self.take_message(node, cause, conn, message),
+            // A message's bytes where a body's should be.
+            In::Message(_) => self.abort(node, cause, conn, CloseReason::Protocol),
+            In::Chunk { len, corrupt } => self.take_chunk(node, cause, conn, len, corrupt),
+            In::Closed(reason) => self.ended(node, cause, conn, reason),
+        }
+        self.pump_if_ready(node, cause, conn);
+    }
+
+    /// Brings the end's flags in line with its flow.
+    fn refresh(&mut self, node: u32, conn: ConnId) {
+        let Some(end) = self.nodes[node as usize].end(conn) else { return };
+        let Some(flow) = self.flows.get(end.flow as usize) else { return };
+        let holding = flow.reading != Reading::Messages || !flow.held.is_empty();
+        end.flags &= !(HOLDING | WAITING);
+        end.flags |= if holding { HOLDING } else { 0 } | if flow.queue.is_empty() { 0 } else { WAITING };
+    }
+}

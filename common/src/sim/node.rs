@@ -1,0 +1,198 @@
+//! What the simulator keeps of nodes, connections and lines.
+
+use std::collections::VecDeque;
+
+use rand_pcg::Pcg32;
+
+use super::count::{Cause, scatter};
+use crate::metrics::NodeLoad;
+use crate::net::Line;
+use crate::peer::{CloseReason, ConnId, ConnIds, Place, Span, Time};
+
+/// "None" for indices into the tables of lines and flows.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A node: its peer and what the driver keeps beside it.
+pub(super) struct Node<P> {
+    pub peer: P,
+    pub load: NodeLoad,
+    /// This node's ends of its connections, by slot.
+    pub ends: Vec<End>,
+    pub conns: ConnIds,
+    pub rng: Pcg32,
+    /// Of the line, in nanoseconds.
+    pub delay: u64,
+    /// Index of its limited line, or [`NONE`]: an ideal line has no state.
+    pub line: u32,
+    /// The cause that last reached this node.
+    pub last_cause: Cause,
+    pub port: u16,
+    /// Counts restarts, so that timers of an earlier life are recognised.
+    pub life: u16,
+    pub up: bool,
+    pub firewalled: bool,
+}
+
+impl<P> Node<P> {
+    pub fn new(peer: P, seed: u64, node: u32, port: u16) -> Self {
+        Node {
+            peer,
+            load: NodeLoad::default(),
+            ends: Vec::new(),
+            conns: ConnIds::default(),
+            rng: Pcg32::new(scatter(seed ^ scatter(u64::from(node))), u64::from(node)),
+            delay: 0,
+            line: NONE,
+            last_cause: Cause::BACKGROUND,
+            port,
+            life: 0,
+            up: true,
+            firewalled: false,
+        }
+    }
+
+    /// This node's end of `conn`, unless the id is stale.
+    #[inline]
+    pub fn end(&mut self, conn: ConnId) -> Option<&mut End> {
+        self.ends.get_mut(conn.slot()).filter(|end| end.conn == conn && end.flags & FREE == 0)
+    }
+
+    /// Puts in a new end at its slot.
+    pub fn put_end(&mut self, end: End) {
+        let slot = end.conn.slot();
+        // Slots are handed out densely, but those of refused dials have never had an end.
+        while self.ends.len() < slot {
+            self.ends.push(End { conn: ConnId::new(self.ends.len(), 0), flags: FREE, ..end });
+        }
+        match self.ends.get_mut(slot) {
+            Some(old) => *old = end,
+            None => self.ends.push(end),
+        }
+    }
+}
+
+/// One end of a connection, as its node keeps it.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub conn: ConnId,
+    pub far_node: u32,
+    /// The other end's id at the far node; unknown (any) until the connection is open.
+    pub far_conn: ConnId,
+    /// Index of what only busy connections need, or [`NONE`].
+    pub flow: u32,
+    /// One way, in nanoseconds; fixed when the connection is dialled.
+    pub latency: u64,
+    pub flags: u8,
+}
+
+/// The slot is free: the end is what its last owner left.
+pub(super) const FREE: u8 = 1;
+/// Dialled and not answered yet: what is sent waits.
+pub(super) const OPENING: u8 = 2;
+/// The peer has closed it; what was sent before is still leaving.
+pub(super) const CLOSING: u8 = 4;
+/// The path is broken: nothing gets through any more, and a `Closed` is under way.
+pub(super) const BROKEN: u8 = 8;
+/// Something waits to leave, so that what is sent now must queue behind it.
+pub(super) const WAITING: u8 = 16;
+/// Arrivals cannot go straight to the peer: it paused the connection, takes a body, or something is held already.
+pub(super) const HOLDING: u8 = 32;
+
+/// What a connection needs while it does more than pass messages.
+pub(super) struct Flow<M> {
+    /// Waits to leave.
+    pub queue: VecDeque<(Cause, Out<M>)>,
+    /// Has arrived and waits for the peer to read on.
+    pub held: VecDeque<(Cause, In<M>)>,
+    pub reading: Reading,
+    /// Body bytes sent that the far peer has not taken.
+    pub under_way: u64,
+    /// The most of those.
+    pub window: u64,
+    /// The end is in its uplink's ring, or being served.
+    pub in_ring: bool,
+    /// An event that goes on with what is held is in the queue.
+    pub pumping: bool,
+}
+
+impl<M> Flow<M> {
+    pub fn new() -> Self {
+        Flow {
+            queue: VecDeque::new(),
+            held: VecDeque::new(),
+            reading: Reading::Messages,
+            under_way: 0,
+            window: 0,
+            in_ring: false,
+            pumping: false,
+        }
+    }
+
+    /// Makes it as new, but keeps the memory of the queues.
+    pub fn reset(&mut self) {
+        self.queue.clear();
+        self.held.clear();
+        self.reading = Reading::Messages;
+        (self.under_way, self.window) = (0, 0);
+        (self.in_ring, self.pumping) = (false, false);
+    }
+}
+
+/// Something that leaves.
+pub(super) enum Out<M> {
+    Message(M),
+    Body(Span),
+}
+
+/// Something that arrives.
+pub(super) enum In<M> {
+    Message(M),
+    Chunk { len: u32, corrupt: bool },
+    Closed(CloseReason),
+}
+
+/// What the next arrival on a connection is taken for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Reading {
+    Messages,
+    /// A message paused it, and the peer has not said how to go on.
+    Paused,
+    Body {
+        left: u64,
+        into: Option<Place>,
+    },
+}
+
+/// The state of a limited line.
+pub(super) struct LineState {
+    pub up_bps: Option<u64>,
+    pub down_bps: Option<u64>,
+    /// Connections with something that can leave, in the order of their turns.
+    pub ring: VecDeque<ConnId>,
+    /// What the uplink sends just now: the connection and how many bytes.
+    pub busy: Option<(ConnId, u32)>,
+    /// When the downlink has taken everything that has arrived.
+    pub down_free: Time,
+}
+
+impl LineState {
+    pub fn new(line: &Line) -> Self {
+        LineState {
+            up_bps: line.up_bps,
+            down_bps: line.down_bps,
+            ring: VecDeque::new(),
+            busy: None,
+            down_free: Time::ZERO,
+        }
+    }
+}
+
+/// How long `bytes` take at `bps`, rounded up: no run beats a line by rounding.
+pub(super) fn transmission_ns(bytes: u32, bps: u64) -> u64 {
+    let bits_ns = u128::from(bytes) * 8_000_000_000;
+    u64::try_from(bits_ns.div_ceil(u128::from(bps))).unwrap_or(u64::MAX)
+}
+
+const _: () = assert!(size_of::<End>() <= 32);
+// What an idle node costs beside its peer and its connections.
+const _: () = assert!(size_of::<Node<()>>() <= 160);

@@ -1,0 +1,287 @@
+//! The loop: takes the next event, hands it to its peer, and does what the peer wants done.
+
+use super::Sim;
+use super::count::Cause;
+use super::faults::Change;
+use super::node::{CLOSING, FREE, NONE, Out};
+use crate::net::{NodeId, Observer};
+use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Peer, Time};
+use crate::user::Command;
+use crate::wire::Wire;
+
+/// One entry of the queue, beside its time and order.
+pub(super) struct Coming<P: Peer> {
+    pub node: u32,
+    pub cause: Cause,
+    pub what: What<P::Message, P::Timer>,
+}
+
+/// What comes to a node.
+pub(super) enum What<M, T> {
+    Start,
+    Command(Command),
+    Timer {
+        life: u16,
+        timer: T,
+    },
+    Verified {
+        life: u16,
+        check: u32,
+        ok: bool,
+    },
+    Finished {
+        life: u16,
+        file: FileId,
+    },
+    /// Somebody dials.
+    Knock {
+        dialler: u32,
+        conn: ConnId,
+    },
+    /// The dial is answered: by this connection of the far node.
+    Answer {
+        conn: ConnId,
+        far_node: u32,
+        far_conn: ConnId,
+    },
+    /// A message has come to this node's end of the core.
+    Arrive {
+        conn: ConnId,
+        message: M,
+    },
+    /// The downlink has taken it.
+    Taken {
+        conn: ConnId,
+        message: M,
+    },
+    ChunkArrive {
+        conn: ConnId,
+        len: u32,
+        corrupt: bool,
+    },
+    ChunkTaken {
+        conn: ConnId,
+        len: u32,
+        corrupt: bool,
+    },
+    CloseArrive {
+        conn: ConnId,
+        reason: CloseReason,
+    },
+    CloseTaken {
+        conn: ConnId,
+        reason: CloseReason,
+    },
+    /// The network itself ends the connection at this node.
+    Fail {
+        conn: ConnId,
+        reason: CloseReason,
+    },
+    /// A dial that found no free slot.
+    Limit {
+        conn: ConnId,
+    },
+    /// The uplink has sent what it was busy with.
+    UplinkFree,
+    Sent {
+        conn: ConnId,
+        len: u32,
+    },
+    /// Go on with what a connection holds.
+    Pump {
+        conn: ConnId,
+    },
+    /// A scheduled change of the node, by number.
+    Change(u32),
+}
+
+pub(super) type EventOf<P> = Event<<P as Peer>::Message, <P as Peer>::Timer>;
+
+impl<P: Peer> Sim<P> {
+    /// An entry of the queue fills no more than one cache line: time, order, node, cause, and what happens.
+    pub(super) const ENTRY_FITS: () = {
+        assert!(size_of::<Coming<P>>() + 2 * size_of::<u64>() <= 64);
+    };
+
+    #[inline]
+    pub(super) fn push(&mut self, at: Time, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
+        self.queue.push(at, Coming { node, cause, what });
+    }
+
+    /// Runs the next event unless it is later than `limit`; false if there is none.
+    #[inline]
+    pub(super) fn run_one(&mut self, limit: Time, observer: &mut impl Observer) -> bool {
+        let Some((at, Coming { node, cause, what })) = self.queue.pop_until(limit) else {
+            return false;
+        };
+        self.now = at;
+        self.happen(node, cause, what);
+        if !self.notes.is_empty() {
+            for (node, note) in self.notes.drain(..) {
+                observer.note(at, node, note);
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn happen(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
+        match what {
+            What::Arrive { conn, message } => self.message_arrives(node, cause, conn, message),
+            What::Taken { conn, message } => self.message_taken(node, cause, conn, message),
+            other => self.happen_rarely(node, cause, other),
+        }
+    }
+
+    #[inline(never)]
+    fn happen_rarely(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
+        if let What::Change(number) = what {
+            return self.change(node, number);
+        }
+        let (up, now_living) = (self.nodes[node as usize].up, self.nodes[node as usize].life);
+        match what {
+            What::Knock { dialler, conn } => self.knock(node, cause, dialler, conn),
+            What::Answer { conn, far_node, far_conn } => self.answer(node, cause, conn, far_node, far_conn),
+            What::UplinkFree => self.uplink_free(node),
+            What::Command(_) if !up => self.dropped.commands += 1,
+            // Whatever else was to come to a node that is down concerns connections and plans that died with it.
+            _ if !up => {}
+            What::Start => self.deliver(node, cause, Event::Start),
+            What::Command(command) => self.deliver(node, cause, Event::Command(command)),
+            What::Timer { life, timer } if life == now_living => {
+                self.deliver(node, cause, Event::Timer(timer));
+            }
+            What::Verified { life, check, ok } if life == now_living => {
+                self.deliver(node, cause, Event::Verified { check, ok });
+            }
+            What::Finished { life, file } if life == now_living => {
+                self.deliver(node, cause, Event::Finished { file, fault: None });
+            }
+            What::Timer { .. } | What::Verified { .. } | What::Finished { .. } => {}
+            What::ChunkArrive { conn, len, corrupt } => self.chunk_arrives(node, cause, conn, len, corrupt),
+            What::ChunkTaken { conn, len, corrupt } => self.chunk_taken(node, cause, conn, len, corrupt),
+            What::CloseArrive { conn, reason } => self.close_arrives(node, cause, conn, reason),
+            What::CloseTaken { conn, reason } => self.close_taken(node, cause, conn, reason),
+            What::Fail { conn, reason } => self.ended(node, cause, conn, reason),
+            What::Limit { conn } => {
+                self.deliver(node, cause, Event::Closed { conn, reason: CloseReason::Limit });
+            }
+            What::Sent { conn, len } => {
+                if self.nodes[node as usize].end(conn).is_some_and(|end| end.flags & CLOSING == 0) {
+                    self.deliver(node, cause, Event::Sent { conn, len });
+                }
+            }
+            What::Pump { conn } => self.pump(node, cause, conn),
+            What::Arrive { .. } | What::Taken { .. } | What::Change(_) => unreachable!("handled before"),
+        }
+    }
+
+    fn change(&mut self, node: u32, number: u32) {
+        match self.changes[number as usize].take().expect("a change happens once") {
+            Change::Line(line) => self.set_line(node, &line),
+            Change::Crash => self.crash(node),
+            Change::Restart(peer) => {
+                self.crash(node);
+                let n = &mut self.nodes[node as usize];
+                n.peer = peer;
+                n.up = true;
+                self.deliver(node, Cause::BACKGROUND, Event::Start);
+            }
+        }
+    }
+
+    /// Hands an event to its peer and does what the peer wants done.
+    #[inline]
+    pub(super) fn deliver(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
+        self.events += 1;
+        let (slot, tag, detail) = fingerprint(&event);
+        self.digest.mix(self.now.0, u64::from(node) << 32 | u64::from(slot), u64::from(tag) << 56 ^ detail);
+        let n = &mut self.nodes[node as usize];
+        let address = NodeId(node).address(self.config.network, n.port);
+        let mut cx = Cx::new(self.now, address, &mut n.rng, &mut n.conns, &mut self.outbox);
+        n.peer.handle(event, &mut cx);
+        if !self.outbox.is_empty() {
+            self.apply_all(node, cause);
+        }
+    }
+
+    fn apply_all(&mut self, node: u32, cause: Cause) {
+        // The outbox is taken out while it is drained, and put back with its memory.
+        let mut outbox = std::mem::take(&mut self.outbox);
+        for effect in outbox.drain(..) {
+            match effect {
+                Effect::Send { conn, message } => self.send(node, cause, conn, message),
+                other => self.apply(node, cause, other),
+            }
+        }
+        self.outbox = outbox;
+    }
+
+    #[inline(never)]
+    fn apply(&mut self, node: u32, cause: Cause, effect: Effect<P>) {
+        let life = self.nodes[node as usize].life;
+        match effect {
+            Effect::Dial { conn, to, setup: _ } => self.dial(node, cause, conn, to),
+            Effect::Send { conn, message } => self.send(node, cause, conn, message),
+            Effect::SendBody { conn, span } => {
+                if span.len > 0 {
+                    self.enqueue(node, cause, conn, Out::Body(span));
+                }
+            }
+            Effect::Receive { conn, len, into } => self.receive(node, cause, conn, len, into),
+            Effect::Resume { conn, setup: _ } => self.resume(node, cause, conn),
+            Effect::Verify { check, span, digest: _ } => {
+                let ok = !self.faults.is_spoiled(node, span);
+                self.push(self.now, node, cause, What::Verified { life, check, ok });
+            }
+            Effect::Finish { file } => self.push(self.now, node, cause, What::Finished { life, file }),
+            Effect::Close { conn } => self.close(node, cause, conn),
+            Effect::Wake { at, timer } => {
+                self.push(at.max(self.now), node, cause, What::Timer { life, timer });
+            }
+            Effect::Note(note) => self.notes.push((NodeId(node), note)),
+        }
+    }
+
+    /// Counts an effect that named a dead connection.
+    pub(super) fn dead_effect(&mut self) {
+        self.dropped.dead_effects += 1;
+    }
+
+    /// Ends this node's side of a connection: frees the slot and what hung on it.
+    pub(super) fn free(&mut self, node: u32, conn: ConnId) {
+        let n = &mut self.nodes[node as usize];
+        let Some(end) = n.end(conn) else { return };
+        end.flags = FREE;
+        let flow = std::mem::replace(&mut end.flow, NONE);
+        n.conns.close(conn);
+        if flow != NONE {
+            self.flows[flow as usize].reset();
+            self.flows_free.push(flow);
+        }
+    }
+}
+
+/// What the run's digest takes of an event: the connection's slot, the kind of event, and its details.
+#[inline]
+fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> (u32, u8, u64) {
+    let slot = |conn: &ConnId| conn.slot() as u32;
+    match event {
+        Event::Message { conn, message } => {
+            (slot(conn), 1, u64::from(message.kind()) << 32 | u64::from(message.wire_len()))
+        }
+        Event::Timer(_) => (0, 2, 0),
+        Event::Body { conn, len, state } => {
+            (slot(conn), 3, u64::from(*state == BodyState::Done) << 32 | u64::from(*len))
+        }
+        Event::Sent { conn, len } => (slot(conn), 4, u64::from(*len)),
+        Event::Opened { conn, remote, dialled } => {
+            (slot(conn), 5, u64::from(*dialled) << 32 | u64::from(remote.ip().to_bits()))
+        }
+        Event::Closed { conn, reason } => (slot(conn), 6, *reason as u64),
+        Event::Start => (0, 7, 0),
+        Event::Command(_) => (0, 8, 0),
+        Event::Verified { check, ok } => (0, 9, u64::from(*ok) << 32 | u64::from(*check)),
+        Event::Finished { file, .. } => (0, 10, u64::from(file.0)),
+    }
+}

@@ -1,0 +1,338 @@
+//! One peer alone: the test plays everybody else, byte by byte, without sockets and in virtual time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use rand::SeedableRng;
+use rand_pcg::Pcg32;
+use tokio_util::codec::{Decoder, Encoder};
+
+use crate::peer::{
+    BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Peer, Place, SetupOf, Slots, Time,
+};
+use crate::store::{Store, StoreFault};
+use crate::user::{Command, Note};
+use crate::wire::Wire;
+
+/// Where the peer under test listens.
+const ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 7000);
+
+/// A body the peer is taking.
+struct Incoming {
+    left: u64,
+    into: Option<Place>,
+}
+
+/// What the reading side of a connection waits for.
+enum Reading {
+    Messages,
+    Paused,
+    Body(Incoming),
+}
+
+/// What is to be done next, in order: effects are all applied before the next event is handled.
+enum Todo<P: Peer> {
+    Handle(Event<P::Message, P::Timer>),
+    Read(ConnId),
+}
+
+struct Link<M: Wire> {
+    decoder: M::Codec,
+    encoder: M::Codec,
+    arrived: BytesMut,
+    leaving: BytesMut,
+    reading: Reading,
+    open: bool,
+}
+
+/// A peer with no network: connections exist only as bytes that the test feeds in and takes out.
+///
+/// What a remote could do over a socket can be done here exactly, at any split of the bytes and at any
+/// virtual time: [`Lone::accept`] and [`Lone::feed`] are the remote's hands, [`Lone::take`] and
+/// [`Lone::closed`] its eyes.
+pub struct Lone<P: Peer> {
+    /// The peer under test, to look at.
+    pub peer: P,
+    /// The peer's files.
+    pub store: Store,
+    /// What the peer has told its user, in order.
+    pub notes: Vec<Note>,
+    now: Time,
+    rng: Pcg32,
+    ids: ConnIds,
+    links: Slots<Link<P::Message>>,
+    outbox: Vec<Effect<P>>,
+    todo: VecDeque<Todo<P>>,
+    timers: BinaryHeap<Reverse<(Time, usize)>>,
+    timer_values: Vec<P::Timer>,
+    dials: Vec<(ConnId, SocketAddrV4)>,
+    ended: Vec<ConnId>,
+}
+
+impl<P: Peer> Lone<P> {
+    /// Starts a peer.
+    pub fn new(peer: P) -> Self {
+        let () = P::SIZES_HOLD;
+        let mut lone = Lone {
+            peer,
+            store: Store::default(),
+            notes: Vec::new(),
+            now: Time::ZERO,
+            rng: Pcg32::seed_from_u64(1),
+            ids: ConnIds::default(),
+            links: Slots::default(),
+            outbox: Vec::new(),
+            todo: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            timer_values: Vec::new(),
+            dials: Vec::new(),
+            ended: Vec::new(),
+        };
+        lone.deliver(Event::Start);
+        lone
+    }
+
+    /// A user's command.
+    pub fn command(&mut self, command: Command) {
+        self.deliver(Event::Command(command));
+    }
+
+    /// Somebody at `remote` dials the peer.
+    pub fn accept(&mut self, remote: SocketAddrV4) -> ConnId {
+        let conn = self.ids.open();
+        self.link(conn, SetupOf::<P>::default(), true);
+        self.deliver(Event::Opened { conn, remote, dialled: false });
+        conn
+    }
+
+    /// The oldest dial of the peer that has not been looked at: its connection and where to.
+    pub fn next_dial(&mut self) -> Option<(ConnId, SocketAddrV4)> {
+        (!self.dials.is_empty()).then(|| self.dials.remove(0))
+    }
+
+    /// The dialled node answers.
+    pub fn answer(&mut self, (conn, remote): (ConnId, SocketAddrV4)) -> ConnId {
+        if let Some(link) = self.links.get_mut(conn) {
+            link.open = true;
+            self.follow(Event::Opened { conn, remote, dialled: true });
+            self.todo.push_back(Todo::Read(conn));
+            self.settle();
+        }
+        conn
+    }
+
+    /// Bytes from the remote. What the peer's codec refuses closes the connection, as a driver would.
+    pub fn feed(&mut self, conn: ConnId, bytes: &[u8]) {
+        if let Some(link) = self.links.get_mut(conn) {
+            link.arrived.extend_from_slice(bytes);
+            self.todo.push_back(Todo::Read(conn));
+            self.settle();
+        }
+    }
+
+    /// Takes what the peer has sent on this connection, bodies included.
+    pub fn take(&mut self, conn: ConnId) -> Vec<u8> {
+        match self.links.get_mut(conn) {
+            Some(link) => link.leaving.split().to_vec(),
+            None => Vec::new(),
+        }
+    }
+
+    /// True if the peer, or its codec, has closed the connection. What it sent before can still be taken.
+    pub fn closed(&self, conn: ConnId) -> bool {
+        self.ended.contains(&conn)
+    }
+
+    /// The remote, or the network, ends the connection.
+    pub fn hang_up(&mut self, conn: ConnId, reason: CloseReason) {
+        if self.ids.close(conn) {
+            self.links.remove(conn);
+            self.deliver(Event::Closed { conn, reason });
+        }
+    }
+
+    /// Lets virtual time pass; timers fire in order.
+    pub fn advance(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(Reverse((at, index))) = self.timers.peek().copied() {
+            if at > end {
+                break;
+            }
+            self.timers.pop();
+            self.now = at;
+            self.deliver(Event::Timer(self.timer_values[index]));
+        }
+        self.now = end;
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    fn link(&mut self, conn: ConnId, setup: SetupOf<P>, open: bool) {
+        let link = Link {
+            decoder: P::Message::codec(setup),
+            encoder: P::Message::codec(setup),
+            arrived: BytesMut::new(),
+            leaving: BytesMut::new(),
+            reading: Reading::Messages,
+            open,
+        };
+        self.links.insert(conn, link);
+    }
+
+    fn deliver(&mut self, event: Event<P::Message, P::Timer>) {
+        self.todo.push_back(Todo::Handle(event));
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while let Some(todo) = self.todo.pop_front() {
+            match todo {
+                Todo::Handle(event) => self.handle(event),
+                Todo::Read(conn) => self.read(conn),
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event<P::Message, P::Timer>) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let mut cx = Cx::new(self.now, ADDRESS, &mut self.rng, &mut self.ids, &mut outbox);
+        self.peer.handle(event, &mut cx);
+        for effect in outbox.drain(..) {
+            self.apply(effect);
+        }
+        self.outbox = outbox;
+    }
+
+    fn follow(&mut self, event: Event<P::Message, P::Timer>) {
+        self.todo.push_back(Todo::Handle(event));
+    }
+
+    fn apply(&mut self, effect: Effect<P>) {
+        match effect {
+            Effect::Dial { conn, to, setup } => {
+                self.link(conn, setup, false);
+                self.dials.push((conn, to));
+            }
+            Effect::Send { conn, message } => self.send(conn, message),
+            Effect::SendBody { conn, span } => {
+                let Some(link) = self.links.get_mut(conn) else { return };
+                let Some(file) = self.store.get(span.file) else { return };
+                let mut bytes = vec![0; usize::try_from(span.len).expect("test bodies fit memory")];
+                file.read_at(span.offset, &mut bytes).expect("a peer sends only ranges its files have");
+                link.leaving.extend_from_slice(&bytes);
+                self.follow(Event::Sent { conn, len: span.len as u32 });
+            }
+            Effect::Receive { conn, len, into } => {
+                self.go_on(conn, Reading::Body(Incoming { left: len, into }), None);
+            }
+            Effect::Resume { conn, setup } => self.go_on(conn, Reading::Messages, setup),
+            Effect::Verify { check, span, digest } => {
+                let file = self.store.get(span.file);
+                let ok = file.and_then(|f| f.digest(span.offset, span.len, digest.algorithm()).ok())
+                    == Some(digest);
+                self.follow(Event::Verified { check, ok });
+            }
+            Effect::Finish { file } => {
+                let fault = self.store.get(file).map_or(Some(StoreFault::Missing), |f| f.finish().err());
+                self.follow(Event::Finished { file, fault });
+            }
+            Effect::Close { conn } => {
+                if self.ids.close(conn) {
+                    self.ended.push(conn);
+                }
+            }
+            Effect::Wake { at, timer } => {
+                self.timers.push(Reverse((at, self.timer_values.len())));
+                self.timer_values.push(timer);
+            }
+            Effect::Note(note) => self.notes.push(note),
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, message: P::Message) {
+        let Some(link) = self.links.get_mut(conn).filter(|_| self.ids.is_live(conn)) else { return };
+        let before = link.leaving.len();
+        let len = message.wire_len() as usize;
+        link.encoder.encode(message, &mut link.leaving).expect("a peer's own messages can be encoded");
+        assert_eq!(link.leaving.len() - before, len, "wire_len differs from what the codec wrote");
+    }
+
+    fn go_on(&mut self, conn: ConnId, reading: Reading, setup: Option<SetupOf<P>>) {
+        let Some(link) = self.links.get_mut(conn) else { return };
+        assert!(matches!(link.reading, Reading::Paused), "receive and resume answer a message that pauses");
+        link.reading = reading;
+        if let Some(setup) = setup {
+            link.decoder = P::Message::codec(setup);
+            link.encoder = P::Message::codec(setup);
+        }
+        self.todo.push_back(Todo::Read(conn));
+    }
+
+    /// Decodes one message or takes one part of a body, and comes back for the next.
+    fn read(&mut self, conn: ConnId) {
+        let live = self.ids.is_live(conn);
+        let Some(link) = self.links.get_mut(conn).filter(|link| live && link.open) else { return };
+        let event = match &mut link.reading {
+            Reading::Paused => return,
+            Reading::Body(body) => {
+                let take = body.left.min(link.arrived.len() as u64);
+                if take == 0 && body.left > 0 {
+                    return;
+                }
+                Self::take_body(&self.store, conn, link, take as usize)
+            }
+            Reading::Messages => match link.decoder.decode(&mut link.arrived) {
+                Ok(None) => return,
+                Ok(Some(message)) => {
+                    if message.pauses() {
+                        link.reading = Reading::Paused;
+                    }
+                    Event::Message { conn, message }
+                }
+                Err(_) => {
+                    self.ids.close(conn);
+                    self.ended.push(conn);
+                    Event::Closed { conn, reason: CloseReason::Protocol }
+                }
+            },
+        };
+        self.follow(event);
+        self.todo.push_back(Todo::Read(conn));
+    }
+
+    fn take_body(
+        store: &Store,
+        conn: ConnId,
+        link: &mut Link<P::Message>,
+        take: usize,
+    ) -> Event<P::Message, P::Timer> {
+        let Reading::Body(body) = &mut link.reading else { unreachable!("called while a body is read") };
+        let mut fault = None;
+        if let Some(place) = &mut body.into {
+            let file = store.get(place.file).ok_or(StoreFault::Missing);
+            fault = file.and_then(|file| file.write_at(place.offset, &link.arrived[..take])).err();
+            place.offset += take as u64;
+        }
+        link.arrived.advance(take);
+        body.left -= take as u64;
+        let done = body.left == 0;
+        let state = match fault {
+            Some(fault) => BodyState::Failed(fault),
+            None if done => BodyState::Done,
+            None => BodyState::More,
+        };
+        if fault.is_some() {
+            body.into = None;
+        }
+        if done {
+            link.reading = Reading::Messages;
+        }
+        Event::Body { conn, len: take as u32, state }
+    }
+}

@@ -1,0 +1,12 @@
+//! Kits for protocol tests, for the overlays' tests and for a student's.
+//!
+//! | kit | for |
+//! |---|---|
+//! | [`Lone`] | one peer, alone, with connections whose bytes the test writes and reads: wire fixtures, hostile input |
+//! | [`Swarm`] | many peers on a simulated network: whole protocols in ten lines |
+
+mod lone;
+mod swarm;
+
+pub use lone::Lone;
+pub use swarm::Swarm;
