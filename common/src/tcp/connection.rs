@@ -1,0 +1,286 @@
+//! One connection's task, from dialling or accepting to the last byte.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Limits;
+use super::admission::Ticket;
+use super::input::Input;
+use super::line::{Line, shape_sink, shape_source};
+use super::outgoing::Outgoing;
+use super::pulse::{Pulse, Reading};
+use super::reader::{Order, Reader, Source};
+use super::socket;
+use super::writer::{Sink, WriteEnd, Writer};
+use crate::peer::{CloseReason, ConnId};
+use crate::wire::Wire;
+
+/// Where a connection comes from.
+pub(super) enum Origin {
+    /// This node opens it.
+    Dial { source: Option<Ipv4Addr>, to: SocketAddrV4 },
+    /// The listener has accepted it.
+    Accepted { stream: TcpStream, remote: SocketAddrV4 },
+}
+
+/// One connection's task.
+pub(super) struct Connection<M: Wire> {
+    pub(super) conn: ConnId,
+    pub(super) origin: Origin,
+    pub(super) setup: M::Setup,
+    pub(super) outgoing: Arc<Outgoing>,
+    pub(super) orders: mpsc::Receiver<Order<M::Setup>>,
+    pub(super) inputs: mpsc::Sender<Input<M>>,
+    /// The peer has closed it, or has heard that it is closed: flush and end.
+    pub(super) close: CancellationToken,
+    /// End at once, with a reset.
+    pub(super) kill: CancellationToken,
+    pub(super) limits: Arc<Limits>,
+    pub(super) line: Option<Arc<Line>>,
+    /// Held as long as the task lives.
+    pub(super) ticket: Ticket,
+}
+
+type Pump<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl<M: Wire> Connection<M> {
+    /// Lives the connection's life. A `Closed` goes to the node unless the node has closed it first.
+    pub(super) async fn run(self) {
+        let kill = self.kill.clone();
+        // Whatever happens below, the place is free again only when the task is over.
+        tokio::select! {
+            biased;
+            () = kill.cancelled() => {}
+            () = self.open() => {}
+        }
+    }
+
+    async fn open(mut self) {
+        let dialled = matches!(self.origin, Origin::Dial { .. });
+        let delay = self.line.as_ref().map_or(Duration::ZERO, |line| line.delay);
+        let origin = std::mem::replace(&mut self.origin, Origin::Dial { source: None, to: NOWHERE });
+        let (stream, remote) = match origin {
+            Origin::Accepted { stream, remote } => {
+                rest(delay).await;
+                (stream, remote)
+            }
+            Origin::Dial { source, to } => match dial(source, to, delay, self.limits.dial_timeout).await {
+                Ok(stream) => (stream, to),
+                Err(reason) => return tell(&self.inputs, Input::Closed { conn: self.conn, reason }).await,
+            },
+        };
+        let mut guarded = Resetting { stream: Arc::new(stream), good_end: false };
+        if let Err(error) = guarded.stream.set_nodelay(true) {
+            tracing::debug!(conn = ?self.conn, %error, "cannot set TCP_NODELAY");
+        }
+        tell(&self.inputs, Input::Opened { conn: self.conn, remote, dialled }).await;
+        let stream = Arc::clone(&guarded.stream);
+        guarded.good_end = self.converse(&stream, dialled).await;
+    }
+
+    /// Reads and writes until the connection ends; says whether it ended in good order.
+    async fn converse(self, stream: &Arc<TcpStream>, dialled: bool) -> bool {
+        let Connection { conn, setup, outgoing, orders, inputs, close, limits, line, ticket: _held, .. } =
+            self;
+        let pulse = Arc::new(Pulse::new(if dialled { Reading::Messages } else { Reading::Handshake }));
+        let (source, pump_in) = open_source(stream, line.as_ref(), &pulse, !dialled);
+        let (sink, pump_out) = open_sink(stream, line.as_ref(), &pulse);
+        let reader = Reader::<M> {
+            conn,
+            source,
+            codec: M::codec(setup),
+            orders,
+            inputs: inputs.clone(),
+            pulse: Arc::clone(&pulse),
+            buffer_bytes_max: limits.read_buffer_bytes_max,
+            buffer: BytesMut::new(),
+            read_bytes: Reader::<M>::READ_BYTES_MIN,
+            unyielded_bytes: 0,
+        };
+        let writer = Writer::new(conn, sink, outgoing, inputs.clone(), close.clone(), Arc::clone(&pulse));
+        // The reader goes away as soon as the node has closed: nothing more may reach a file.
+        let mut reading = Box::pin(read(reader, pump_in));
+        let mut writing = pin!(write(writer, pump_out));
+
+        let reason = tokio::select! {
+            biased;
+            () = close.cancelled() => None,
+            end = &mut writing => match end {
+                WriteEnd::Flushed => {
+                    drop(reading);
+                    return say_goodbye(stream, &limits).await;
+                }
+                WriteEnd::Store(_) => Some(CloseReason::Store),
+                // What the far side had sent before it went may still be here.
+                WriteEnd::Broken => {
+                    Some(timeout(limits.linger_timeout, &mut reading).await.unwrap_or(CloseReason::Reset))
+                }
+            },
+            reason = &mut reading => Some(reason),
+            () = pulse.stops(&limits) => Some(CloseReason::Timeout),
+        };
+        drop(reading);
+        if let Some(reason) = reason {
+            tracing::debug!(?conn, %reason, "ended");
+            tell(&inputs, Input::Closed { conn, reason }).await;
+            if !matches!(reason, CloseReason::Remote | CloseReason::Protocol) {
+                return false;
+            }
+        }
+        // The node answers a `Closed` by closing too; until it does, what it had sent before may still be queued.
+        let flushed = tokio::select! {
+            end = &mut writing => end == WriteEnd::Flushed,
+            () = pulse.quiet_for(limits.linger_timeout) => false,
+        };
+        match reason {
+            None if flushed => say_goodbye(stream, &limits).await,
+            _ => flushed,
+        }
+    }
+}
+
+/// Reads of this size drain what the far side still sends after our good-bye,
+const GOODBYE_READ_BYTES: usize = 16 * 1024;
+/// and after so many, 16 MiB in all, it has clearly not noticed: more than the kernel's buffers hold.
+const GOODBYE_READS_MAX: usize = 1024;
+
+const NOWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+
+/// A stream that is reset when dropped, unless it has come to a good end: killed while it lives, a connection ends
+/// as if its process had died.
+struct Resetting {
+    stream: Arc<TcpStream>,
+    good_end: bool,
+}
+
+impl Drop for Resetting {
+    fn drop(&mut self) {
+        if !self.good_end
+            && let Err(error) = socket2::SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO))
+        {
+            tracing::debug!(%error, "cannot set SO_LINGER");
+        }
+    }
+}
+
+/// Opens a connection over a line that delays each way.
+async fn dial(
+    source: Option<Ipv4Addr>,
+    to: SocketAddrV4,
+    delay: Duration,
+    limit: Duration,
+) -> Result<TcpStream, CloseReason> {
+    let attempt = async {
+        rest(delay).await;
+        let result = socket::dial(source, to).await;
+        rest(delay).await;
+        result
+    };
+    match timeout(limit, attempt).await {
+        Ok(result) => result.map_err(|error| {
+            tracing::debug!(%to, %error, "dialling failed");
+            socket::dial_failure(&error)
+        }),
+        Err(_) => Err(CloseReason::Timeout),
+    }
+}
+
+/// Tells the node. If it is gone, so is this task in a moment.
+async fn tell<M>(inputs: &mpsc::Sender<Input<M>>, input: Input<M>) {
+    let _ = inputs.send(input).await;
+}
+
+async fn rest(delay: Duration) {
+    if !delay.is_zero() {
+        sleep(delay).await;
+    }
+}
+
+fn open_source(
+    stream: &Arc<TcpStream>,
+    line: Option<&Arc<Line>>,
+    pulse: &Arc<Pulse>,
+    accepted: bool,
+) -> (Source, Option<Pump<()>>) {
+    match line {
+        None => (Source::Direct(Arc::clone(stream)), None),
+        Some(line) => {
+            let (source, pump) =
+                shape_source(Arc::clone(stream), Arc::clone(line), Arc::clone(pulse), accepted);
+            (Source::Shaped(source), Some(Box::pin(pump)))
+        }
+    }
+}
+
+fn open_sink(
+    stream: &Arc<TcpStream>,
+    line: Option<&Arc<Line>>,
+    pulse: &Arc<Pulse>,
+) -> (Sink, Option<Pump<std::io::Result<()>>>) {
+    match line {
+        None => (Sink::Direct(Arc::clone(stream)), None),
+        Some(line) => {
+            let (sink, pump) = shape_sink(Arc::clone(stream), Arc::clone(line), Arc::clone(pulse));
+            (Sink::Shaped(sink), Some(Box::pin(pump)))
+        }
+    }
+}
+
+/// Runs a reader, and the pump that fills its source if the line is shaped.
+async fn read<M: Wire>(reader: Reader<M>, pump: Option<Pump<()>>) -> CloseReason {
+    match pump {
+        None => reader.run().await,
+        Some(pump) => {
+            let pump_then_wait = async {
+                pump.await;
+                std::future::pending().await
+            };
+            tokio::select! {
+                reason = reader.run() => reason,
+                reason = pump_then_wait => reason,
+            }
+        }
+    }
+}
+
+/// Runs a writer, and the pump that empties its sink if the line is shaped.
+async fn write<M: Wire>(writer: Writer<M>, pump: Option<Pump<std::io::Result<()>>>) -> WriteEnd {
+    let Some(mut pump) = pump else { return writer.run().await };
+    let end = tokio::select! {
+        end = writer.run() => end,
+        _ = &mut pump => return WriteEnd::Broken,
+    };
+    // The writer is gone and with it the sink, so the pump ends when the last chunk has left.
+    match (end, pump.await) {
+        (WriteEnd::Flushed, Err(_)) => WriteEnd::Broken,
+        (end, _) => end,
+    }
+}
+
+/// Ends our direction and waits for the far side to end its own: to close with its bytes unread would
+/// reset the connection, and that can destroy on its side what we have just flushed.
+async fn say_goodbye(stream: &TcpStream, limits: &Limits) -> bool {
+    if socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write).is_err() {
+        return false;
+    }
+    let drained = async {
+        let mut scrap = vec![0; GOODBYE_READ_BYTES];
+        for _ in 0..GOODBYE_READS_MAX {
+            match socket::read(stream, &mut scrap).await.0 {
+                Ok(0) => return true,
+                Ok(_) => tokio::task::yield_now().await,
+                Err(_) => return false,
+            }
+        }
+        false
+    };
+    timeout(limits.linger_timeout, drained).await.unwrap_or(true)
+}

@@ -1,0 +1,232 @@
+//! What a node's task does about each effect of its peer. None of it waits.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::admission::Ticket;
+use super::connection::{Connection, Origin};
+use super::input::Input;
+use super::node::{Conn, Node};
+use super::outgoing::{Body, NotQueued, Outgoing};
+use super::reader::{Destination, Order};
+use crate::digest::Digest;
+use crate::peer::{CloseReason, ConnId, Effect, Event, FileId, Peer, Place, SetupOf, Span, Time};
+use crate::store::StoreFault;
+use crate::wire::Wire;
+
+impl<P> Node<P>
+where
+    P: Peer + Send + 'static,
+{
+    /// Carries out one effect of an event that happened at `now`.
+    pub(super) fn carry_out(&mut self, now: Time, effect: Effect<P>) {
+        match effect {
+            Effect::Dial { conn, to, setup } => match self.admission.admit(None) {
+                Ok(ticket) => {
+                    self.counters.lock().dialled += 1;
+                    self.start(conn, Origin::Dial { source: self.source, to }, setup, ticket);
+                }
+                Err(_) => {
+                    self.counters.lock().refused_full += 1;
+                    self.table.caused.push_back(Event::Closed { conn, reason: CloseReason::Limit });
+                }
+            },
+            Effect::Send { conn, message } => self.send(conn, message),
+            Effect::SendBody { conn, span } => self.send_body(conn, span),
+            Effect::Receive { conn, len, into } => {
+                let into = into.map_or(Destination::Discard, |place| self.destination(place));
+                self.order(conn, Order::Receive { len, into });
+            }
+            Effect::Resume { conn, setup } => {
+                if let Some(setup) = setup
+                    && let Some(entry) = self.table.get(conn)
+                {
+                    // What was sent before is encoded already.
+                    entry.encoder = P::Message::codec(setup);
+                }
+                self.order(conn, Order::Resume(setup));
+            }
+            Effect::Verify { check, span, digest } => self.verify(check, span, digest),
+            Effect::Finish { file } => self.finish(file),
+            Effect::Close { conn } => self.close(conn),
+            Effect::Wake { at, timer } => self.table.timers.set(at, timer),
+            Effect::Note(note) => (self.notes)(now, self.node, note),
+        }
+    }
+
+    /// Starts a connection's task.
+    pub(super) fn start(&mut self, conn: ConnId, origin: Origin, setup: SetupOf<P>, ticket: Ticket) {
+        let outgoing = Arc::new(Outgoing::default());
+        // A reader waits for one order at a time.
+        let (orders, orders_receiver) = mpsc::channel(1);
+        let entry = Conn {
+            id: conn,
+            outgoing: Arc::clone(&outgoing),
+            orders,
+            close: tokio_util::sync::CancellationToken::new(),
+            kill: self.kill.child_token(),
+            encoder: P::Message::codec(setup),
+            paused: false,
+        };
+        let connection = Connection {
+            conn,
+            origin,
+            setup,
+            outgoing,
+            orders: orders_receiver,
+            inputs: self.inputs_sender.clone(),
+            close: entry.close.clone(),
+            kill: entry.kill.clone(),
+            limits: Arc::clone(&self.limits),
+            line: self.line.clone(),
+            ticket,
+        };
+        self.table.insert(entry);
+        self.counters.lock().connections = self.table.live as u64;
+        self.tasks.spawn(connection.run());
+    }
+
+    /// Takes a connection out of the table.
+    pub(super) fn forget(&mut self, conn: ConnId) -> Option<Conn<P>> {
+        let entry = self.table.remove(conn)?;
+        self.counters.lock().connections = self.table.live as u64;
+        Some(entry)
+    }
+
+    /// Ends a connection by this node's doing; the peer hears why.
+    fn end(&mut self, conn: ConnId, reason: CloseReason) {
+        if let Some(entry) = self.forget(conn) {
+            entry.kill.cancel();
+            self.table.caused.push_back(Event::Closed { conn, reason });
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, message: P::Message) {
+        let bytes_max = self.limits.send_queue_bytes_max;
+        let Some(entry) = self.table.get(conn) else { return };
+        let (kind, len) = (message.kind(), message.wire_len());
+        match entry.outgoing.push(&mut entry.encoder, message, bytes_max) {
+            Ok(()) => {
+                let mut counters = self.counters.lock();
+                counters.load.sent.add(len);
+                counters.by_kind.add(kind, len);
+            }
+            Err(NotQueued::Full) => self.end(conn, CloseReason::Overflow),
+            Err(NotQueued::Encode(error)) => {
+                tracing::warn!(?conn, %error, "a message of ours cannot be encoded");
+                self.end(conn, CloseReason::Protocol);
+            }
+        }
+    }
+
+    fn send_body(&mut self, conn: ConnId, span: Span) {
+        let bodies_max = self.limits.bodies_queued_max;
+        let Some(storage) = self.store.get(span.file) else {
+            tracing::debug!(?conn, file = span.file.0, "no such file to send");
+            return self.end(conn, CloseReason::Store);
+        };
+        let Some(entry) = self.table.get(conn) else { return };
+        let body = Body { storage, offset: span.offset, len: span.len };
+        if entry.outgoing.push_body(body, bodies_max).is_err() {
+            self.end(conn, CloseReason::Overflow);
+        }
+    }
+
+    fn destination(&self, place: Place) -> Destination {
+        match self.store.get(place.file) {
+            Some(storage) => Destination::File(storage, place.offset),
+            None => Destination::Fault(StoreFault::Missing),
+        }
+    }
+
+    /// Tells a paused reader how to go on.
+    ///
+    /// # Panics
+    /// If the connection is not paused: the peer has lost its place in the stream, and bytes would be misread.
+    fn order(&mut self, conn: ConnId, order: Order<SetupOf<P>>) {
+        let Some(entry) = self.table.get(conn) else { return };
+        assert!(
+            std::mem::take(&mut entry.paused),
+            "a peer said how to go on with {conn:?}, which no message had paused"
+        );
+        // The reader may have ended meanwhile; then its `Closed` is on the way.
+        let _ = entry.orders.try_send(order);
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        if let Some(entry) = self.forget(conn) {
+            entry.close.cancel();
+        } else {
+            // It ended by an effect of this same event, and the peer need not hear of what it has closed.
+            let told =
+                |event: &Event<_, _>| matches!(event, Event::Closed { conn: ended, .. } if *ended == conn);
+            let Some(at) = self.table.caused.iter().position(told) else { return };
+            self.table.caused.remove(at);
+        }
+        self.table.ids.close(conn);
+    }
+
+    fn verify(&mut self, check: u32, span: Span, digest: Digest) {
+        let storage = self.store.get(span.file);
+        let work = move || {
+            storage.is_some_and(|storage| {
+                let found = storage.digest(span.offset, span.len, digest.algorithm());
+                if let Err(fault) = found {
+                    tracing::debug!(file = span.file.0, offset = span.offset, %fault, "cannot be verified");
+                }
+                found == Ok(digest)
+            })
+        };
+        let answer = move |ok: Option<bool>| Input::Verified { check, ok: ok.unwrap_or(false) };
+        if !self.check(work, answer) {
+            self.table.caused.push_back(Event::Verified { check, ok: false });
+        }
+    }
+
+    fn finish(&mut self, file: FileId) {
+        let storage = self.store.get(file);
+        let work = move || storage.map_or(Err(StoreFault::Missing), |storage| storage.finish()).err();
+        let answer = move |fault: Option<Option<StoreFault>>| Input::Finished {
+            file,
+            fault: fault.unwrap_or(Some(StoreFault::Io)),
+        };
+        if !self.check(work, answer) {
+            self.table.caused.push_back(Event::Finished { file, fault: Some(StoreFault::Io) });
+        }
+    }
+
+    /// Does `work` on a thread made for blocking and tells the node the answer, which is made from `None` if
+    /// the work panicked. False if too much work is waiting already.
+    fn check<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        answer: impl FnOnce(Option<T>) -> Input<P::Message> + Send + 'static,
+    ) -> bool {
+        if self.table.checks >= self.limits.checks_max {
+            self.counters.lock().checks_refused += 1;
+            return false;
+        }
+        self.table.checks += 1;
+        let running = Arc::clone(&self.table.checks_running);
+        let (inputs, kill) = (self.inputs_sender.clone(), self.kill.clone());
+        self.tasks.spawn(async move {
+            let done = async {
+                let _running = running.acquire().await;
+                let done = tokio::task::spawn_blocking(work).await;
+                if let Err(error) = &done {
+                    tracing::error!(%error, "a store panicked");
+                }
+                done.ok()
+            };
+            tokio::select! {
+                done = done => {
+                    // If the node is gone, nobody waits for the answer.
+                    let _ = inputs.send(answer(done)).await;
+                }
+                () = kill.cancelled() => {}
+            }
+        });
+        true
+    }
+}

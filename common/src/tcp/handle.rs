@@ -1,0 +1,200 @@
+//! Starting a node, and the hand on it.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use rand_pcg::Pcg32;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use super::admission::Admission;
+use super::line::Line;
+use super::node::{Node, Table};
+use super::snapshot::Counters;
+use super::socket::{self, Entrance};
+use super::{NodeConfig, NoteSink, SharedStore, Snapshot, StartError, listener};
+use crate::net::NodeId;
+use crate::peer::Peer;
+use crate::user::Command;
+use crate::wire::Wire;
+
+/// The hand on a running node. Dropping it is [`Handle::kill`] without waiting for the end.
+#[derive(Debug)]
+pub struct Handle {
+    node: NodeId,
+    address: SocketAddrV4,
+    commands: mpsc::Sender<Command>,
+    counters: Counters,
+    leave: CancellationToken,
+    kill: CancellationToken,
+    tasks: TaskTracker,
+    task: Option<JoinHandle<()>>,
+    _kill_on_drop: DropGuard,
+}
+
+/// The node is no longer there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the node has ended")]
+pub struct Gone;
+
+/// The node ended because its peer panicked: a bug of ours, never a remote's right.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("node {} ended because its peer panicked: {what}", node.0)]
+pub struct Crashed {
+    /// Which node.
+    pub node: NodeId,
+    /// What the panic said.
+    pub what: String,
+    /// What it had counted until then.
+    pub snapshot: Box<Snapshot>,
+}
+
+/// Starts a node on the current tokio runtime. When this returns, the node has its address and answers there.
+///
+/// # Errors
+/// If it cannot have the address it is to listen on.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub async fn spawn<P>(
+    peer: P,
+    config: NodeConfig,
+    store: SharedStore,
+    notes: NoteSink,
+) -> Result<Handle, StartError>
+where
+    P: Peer + Send + 'static,
+{
+    let NodeConfig { node, listen, attachment, limits, seed, clock } = config;
+    let (entrance, address) = match listen {
+        Some(address) => socket::take_address(address, attachment.firewalled, limits.accept_backlog)?,
+        None => (Entrance::None, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
+    };
+    let (commands_sender, commands) = mpsc::channel(limits.commands_queued_max);
+    let (inputs_sender, inputs) = mpsc::channel(limits.node_queue_max);
+    let counters = Counters::new(P::Message::KINDS.len());
+    let (leave, kill, unlisten) =
+        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let tasks = TaskTracker::new();
+    let admission = Admission::new(&limits);
+    let held = match entrance {
+        Entrance::Open(listener) => {
+            let stop = unlisten.clone();
+            tasks.spawn(listener::accept(
+                listener,
+                admission.clone(),
+                counters.clone(),
+                inputs_sender.clone(),
+                stop,
+            ));
+            None
+        }
+        Entrance::Firewalled(socket) => Some(socket),
+        Entrance::None => None,
+    };
+    let node_task = Node {
+        peer,
+        node,
+        address,
+        // A thousand nodes of one cluster look like so many hosts only if each dials from its own address.
+        source: address.ip().is_loopback().then_some(*address.ip()),
+        line: Line::new(&attachment.line),
+        clock,
+        rng: Pcg32::new(seed, u64::from(node.0)),
+        store,
+        notes,
+        counters: counters.clone(),
+        admission,
+        tasks: tasks.clone(),
+        unlisten,
+        leave: leave.clone(),
+        kill: kill.clone(),
+        commands,
+        inputs,
+        inputs_sender,
+        table: Table::new(&limits),
+        limits: Arc::new(limits),
+    };
+    let task = tokio::spawn(async move {
+        let _held = held;
+        node_task.run().await;
+    });
+    let _kill_on_drop = kill.clone().drop_guard();
+    let (task, commands) = (Some(task), commands_sender);
+    Ok(Handle { node, address, commands, counters, leave, kill, tasks, task, _kill_on_drop })
+}
+
+impl Handle {
+    /// Where the node listens, with its actual port; unspecified if it only dials.
+    pub fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+
+    /// The node's number.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Hands the peer a command, waiting while [`Limits::commands_queued_max`](super::Limits::commands_queued_max)
+    /// others are before it.
+    ///
+    /// # Errors
+    /// If the node has ended.
+    pub async fn command(&self, command: Command) -> Result<(), Gone> {
+        self.commands.send(command).await.map_err(|_| Gone)
+    }
+
+    /// What the node has counted so far.
+    pub fn snapshot(&self) -> Snapshot {
+        self.counters.lock().clone()
+    }
+
+    /// Returns when the node has ended without being asked to: its peer has panicked.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
+    /// Tells the peer to leave, lets it say its good-byes for at most
+    /// [`Limits::leave_timeout`](super::Limits::leave_timeout), flushes and closes what is open, and returns when every task has
+    /// ended and the address is free.
+    ///
+    /// # Errors
+    /// If the peer had panicked, or panics now.
+    pub async fn shutdown(mut self) -> Result<Snapshot, Crashed> {
+        self.leave.cancel();
+        self.join().await
+    }
+
+    /// Ends the node as a crash would: nothing is flushed and every connection is reset.
+    ///
+    /// # Errors
+    /// If the peer had panicked before.
+    pub async fn kill(mut self) -> Result<Snapshot, Crashed> {
+        self.kill.cancel();
+        self.join().await
+    }
+
+    async fn join(&mut self) -> Result<Snapshot, Crashed> {
+        let task = self.task.take().expect("a handle is joined once, by value");
+        let joined = task.await;
+        // After a panic the connections' tasks may still be on their way out.
+        self.tasks.close();
+        self.tasks.wait().await;
+        let snapshot = self.snapshot();
+        match joined {
+            Err(error) if error.is_panic() => {
+                let panic = error.into_panic();
+                let what = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("(no message)")
+                    .to_owned();
+                Err(Crashed { node: self.node, what, snapshot: Box::new(snapshot) })
+            }
+            _ => Ok(snapshot),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The reading side of one connection: messages to the node, bodies to the store.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, BytesMut};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::codec::Decoder;
+
+use super::input::Input;
+use super::line::ShapedSource;
+use super::outgoing::IDLE_BUFFER_BYTES_MAX;
+use super::pulse::{Pulse, Reading};
+use super::socket;
+use crate::peer::{BodyState, CloseReason, ConnId};
+use crate::store::{Storage, StoreFault};
+use crate::wire::Wire;
+
+/// Bytes of a body after which the peer hears of them, unless the body ends before.
+const PROGRESS_BYTES: u32 = 256 * 1024;
+/// The time after which it hears of fewer, so that progress over a modem shows.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// The smallest read, and what an idle connection may keep.
+const READ_BYTES_MIN: usize = IDLE_BUFFER_BYTES_MAX;
+/// Bytes after which a reader lets other tasks run although it could go on.
+const YIELD_BYTES: usize = 1024 * 1024;
+
+/// What the node says to a reader that has paused.
+pub(super) enum Order<S> {
+    /// Take a body.
+    Receive { len: u64, into: Destination },
+    /// Read on, perhaps as something else.
+    Resume(Option<S>),
+}
+
+/// Where a body goes.
+pub(super) enum Destination {
+    /// Into a file, from this offset on.
+    File(Arc<dyn Storage>, u64),
+    /// Nowhere.
+    Discard,
+    /// There is no such file.
+    Fault(StoreFault),
+}
+
+/// Where the bytes come from.
+pub(super) enum Source {
+    /// The socket itself.
+    Direct(Arc<TcpStream>),
+    /// A shaped line.
+    Shaped(ShapedSource),
+}
+
+/// The reading side of one connection.
+pub(super) struct Reader<M: Wire> {
+    pub(super) conn: ConnId,
+    pub(super) source: Source,
+    pub(super) codec: M::Codec,
+    pub(super) orders: mpsc::Receiver<Order<M::Setup>>,
+    pub(super) inputs: mpsc::Sender<Input<M>>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) buffer_bytes_max: usize,
+    pub(super) buffer: BytesMut,
+    /// The next read asks for so much; it grows while reads come back full.
+    pub(super) read_bytes: usize,
+    pub(super) unyielded_bytes: usize,
+}
+
+/// Why reading ended. The node being gone is one more reason than it can be told.
+enum Stop {
+    Closed(CloseReason),
+    NodeGone,
+}
+
+impl From<CloseReason> for Stop {
+    fn from(reason: CloseReason) -> Self {
+        Stop::Closed(reason)
+    }
+}
+
+impl<M: Wire> Reader<M> {
+    pub(super) const READ_BYTES_MIN: usize = READ_BYTES_MIN;
+
+    /// Reads until the connection ends and says why.
+    pub(super) async fn run(mut self) -> CloseReason {
+        match self.read_messages().await {
+            Err(Stop::Closed(reason)) => reason,
+            Err(Stop::NodeGone) => std::future::pending().await,
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn read_messages(&mut self) -> Result<std::convert::Infallible, Stop> {
+        loop {
+            while let Some(message) = self.decode()? {
+                self.deliver(message).await?;
+            }
+            if self.buffer.len() >= self.buffer_bytes_max {
+                let held = self.buffer.len();
+                tracing::debug!(conn = ?self.conn, held, "no message in a full buffer");
+                return Err(CloseReason::Protocol.into());
+            }
+            if self.fill(self.read_bytes).await? == 0 {
+                return Err(self.end_of_stream().await?.into());
+            }
+        }
+    }
+
+    fn decode(&mut self) -> Result<Option<M>, Stop> {
+        self.codec.decode(&mut self.buffer).map_err(|error| {
+            tracing::debug!(conn = ?self.conn, %error, "the far side broke the protocol");
+            CloseReason::Protocol.into()
+        })
+    }
+
+    /// Hands a message to the node, and waits for its order if the message says so.
+    async fn deliver(&mut self, message: M) -> Result<(), Stop> {
+        let pauses = message.pauses();
+        self.tell(Input::Message { conn: self.conn, message }).await?;
+        if pauses {
+            self.pulse.reads(Reading::Node);
+            let order = self.orders.recv().await.ok_or(Stop::NodeGone)?;
+            match order {
+                Order::Receive { len, into } => self.read_body(len, into).await?,
+                Order::Resume(None) => {}
+                Order::Resume(Some(setup)) => self.codec = M::codec(setup),
+            }
+        }
+        self.pulse.reads(Reading::Messages);
+        Ok(())
+    }
+
+    async fn tell(&mut self, input: Input<M>) -> Result<(), Stop> {
+        self.inputs.send(input).await.map_err(|_| Stop::NodeGone)
+    }
+
+    /// The far side has said its last byte: messages may still stand in the buffer, whole or broken off.
+    async fn end_of_stream(&mut self) -> Result<CloseReason, Stop> {
+        loop {
+            match self.codec.decode_eof(&mut self.buffer) {
+                Ok(Some(message)) => self.deliver(message).await?,
+                Ok(None) if self.buffer.is_empty() => return Ok(CloseReason::Remote),
+                Ok(None) => return Ok(CloseReason::Reset),
+                Err(error) => {
+                    tracing::debug!(conn = ?self.conn, %error, "the stream ended early");
+                    return Ok(CloseReason::Reset);
+                }
+            }
+        }
+    }
+
+    /// Reads once behind what the buffer holds; zero at the end of the stream.
+    async fn fill(&mut self, want: usize) -> Result<usize, Stop> {
+        let want = want.min(self.buffer_bytes_max - self.buffer.len()).max(1);
+        let read = match &mut self.source {
+            Source::Direct(stream) => fill_directly(stream, &mut self.buffer, want).await,
+            Source::Shaped(source) => source.read(want).await.map(|bytes| {
+                self.buffer.extend_from_slice(&bytes);
+                bytes.len()
+            }),
+        };
+        let len = read.map_err(|error| {
+            tracing::debug!(conn = ?self.conn, %error, "reading failed");
+            CloseReason::Reset
+        })?;
+        self.pulse.beat();
+        self.read_bytes = match len == want {
+            true => (self.read_bytes * 2).min(self.buffer_bytes_max),
+            false => (self.read_bytes / 2).max(READ_BYTES_MIN),
+        };
+        self.unyielded_bytes += len;
+        if self.unyielded_bytes >= YIELD_BYTES {
+            self.unyielded_bytes = 0;
+            tokio::task::yield_now().await;
+        }
+        Ok(len)
+    }
+
+    /// Takes a body: first what the buffer already holds, then as it comes.
+    async fn read_body(&mut self, len: u64, into: Destination) -> Result<(), Stop> {
+        self.pulse.reads(Reading::Body);
+        let mut sink = BodySink { into, unreported: 0, reported: Instant::now(), left: len };
+        if let Destination::Fault(fault) = sink.into {
+            sink.into = Destination::Discard;
+            self.tell(Input::Body { conn: self.conn, len: 0, state: BodyState::Failed(fault) }).await?;
+            return self.discard(sink.left).await;
+        }
+        loop {
+            let take = self.buffer.len().min(usize::try_from(sink.left).unwrap_or(usize::MAX));
+            let stored = sink.store(&self.buffer[..take]);
+            self.buffer.advance(take);
+            if let Err(fault) = stored {
+                let len = sink.unreported;
+                self.tell(Input::Body { conn: self.conn, len, state: BodyState::Failed(fault) }).await?;
+                return self.discard(sink.left).await;
+            }
+            if let Some((len, state)) = sink.report() {
+                self.tell(Input::Body { conn: self.conn, len, state }).await?;
+            }
+            if sink.left == 0 {
+                return Ok(());
+            }
+            let want = usize::try_from(sink.left).unwrap_or(usize::MAX).max(self.read_bytes);
+            match self.fill(want).await {
+                Ok(0) => return Err(self.break_off(&sink, CloseReason::Reset).await?),
+                Ok(_) => {}
+                Err(Stop::Closed(reason)) => return Err(self.break_off(&sink, reason).await?),
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    /// The connection ends inside a body: the peer first hears of what was stored.
+    async fn break_off(&mut self, sink: &BodySink, reason: CloseReason) -> Result<Stop, Stop> {
+        if sink.unreported > 0 {
+            let (len, state) = (sink.unreported, BodyState::More);
+            self.tell(Input::Body { conn: self.conn, len, state }).await?;
+        }
+        Ok(reason.into())
+    }
+
+    /// Drops the rest of a body as it comes.
+    async fn discard(&mut self, mut left: u64) -> Result<(), Stop> {
+        loop {
+            let take = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.buffer.advance(take);
+            left -= take as u64;
+            if left == 0 {
+                return Ok(());
+            }
+            if self.fill(usize::try_from(left).unwrap_or(usize::MAX)).await? == 0 {
+                return Err(CloseReason::Reset.into());
+            }
+        }
+    }
+}
+
+/// Reads once from the socket behind what `buffer` holds. An idle connection waits without a buffer.
+async fn fill_directly(stream: &TcpStream, buffer: &mut BytesMut, want: usize) -> io::Result<usize> {
+    loop {
+        buffer.reserve(want);
+        if let Some(len) = socket::try_read_buf(stream, &mut (&mut *buffer).limit(want))? {
+            return Ok(len);
+        }
+        if buffer.is_empty() && buffer.capacity() > IDLE_BUFFER_BYTES_MAX {
+            *buffer = BytesMut::new();
+        }
+        stream.readable().await?;
+    }
+}
+
+/// A body on its way into the store.
+struct BodySink {
+    into: Destination,
+    left: u64,
+    unreported: u32,
+    reported: Instant,
+}
+
+impl BodySink {
+    /// Stores the next bytes.
+    fn store(&mut self, bytes: &[u8]) -> Result<(), StoreFault> {
+        self.left -= bytes.len() as u64;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Destination::File(storage, offset) = &mut self.into {
+            storage.write_at(*offset, bytes)?;
+            *offset = offset.checked_add(bytes.len() as u64).ok_or(StoreFault::Missing)?;
+        }
+        // A read is at most as long as the buffer, and more than a report's worth is never left unreported.
+        self.unreported += u32::try_from(bytes.len()).expect("a read buffer is below 4 GiB");
+        Ok(())
+    }
+
+    /// What the peer is to hear now, if anything.
+    fn report(&mut self) -> Option<(u32, BodyState)> {
+        let done = self.left == 0;
+        let due = done
+            || self.unreported >= PROGRESS_BYTES
+            || (self.unreported > 0 && self.reported.elapsed() >= PROGRESS_INTERVAL);
+        due.then(|| {
+            self.reported = Instant::now();
+            let state = if done { BodyState::Done } else { BodyState::More };
+            (std::mem::take(&mut self.unreported), state)
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! The writing side of one connection: queued messages and file content, in order, to the socket.
+
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::input::Input;
+use super::line::ShapedSink;
+use super::outgoing::{Batch, Body, IDLE_BUFFER_BYTES_MAX, Outgoing, Part};
+use super::pulse::Pulse;
+use super::socket;
+use crate::peer::ConnId;
+use crate::store::StoreFault;
+
+/// The most that is gathered for one write. A file is read in such pieces too; they fit a core's own cache.
+const WRITE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes after which a writer lets other tasks run although it could go on.
+const YIELD_BYTES: usize = 1024 * 1024;
+
+/// Where the bytes go.
+pub(super) enum Sink {
+    /// Into the socket itself.
+    Direct(Arc<TcpStream>),
+    /// Onto a shaped line.
+    Shaped(ShapedSink),
+}
+
+/// Why writing ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum WriteEnd {
+    /// The node has closed the connection and everything has left.
+    Flushed,
+    /// The far side takes no more.
+    Broken,
+    /// A file that was to be sent cannot be read.
+    Store(StoreFault),
+}
+
+/// The writing side of one connection.
+pub(super) struct Writer<M> {
+    conn: ConnId,
+    sink: Sink,
+    outgoing: Arc<Outgoing>,
+    inputs: mpsc::Sender<Input<M>>,
+    close: CancellationToken,
+    pulse: Arc<Pulse>,
+    batch: Batch,
+    /// What the next write takes, control bytes and file content alike.
+    gather: Gather,
+    unyielded_bytes: usize,
+}
+
+/// Bytes gathered for one write.
+struct Gather {
+    bytes: Vec<u8>,
+    len: usize,
+    bytes_max: usize,
+    /// How many of them are of bodies.
+    body_bytes: usize,
+    /// How many bodies end in them.
+    bodies_ended: usize,
+}
+
+impl<M> Writer<M> {
+    pub(super) fn new(
+        conn: ConnId,
+        sink: Sink,
+        outgoing: Arc<Outgoing>,
+        inputs: mpsc::Sender<Input<M>>,
+        close: CancellationToken,
+        pulse: Arc<Pulse>,
+    ) -> Self {
+        let bytes_max = match &sink {
+            Sink::Direct(_) => WRITE_BYTES_MAX,
+            Sink::Shaped(sink) => sink.bytes_max(),
+        };
+        let gather = Gather { bytes: Vec::new(), len: 0, bytes_max, body_bytes: 0, bodies_ended: 0 };
+        let batch = Batch::default();
+        Writer { conn, sink, outgoing, inputs, close, pulse, batch, gather, unyielded_bytes: 0 }
+    }
+
+    /// Writes until the node closes the connection and all has left, or until that is impossible.
+    pub(super) async fn run(mut self) -> WriteEnd {
+        loop {
+            // Asked before the queue is looked at: what was queued before the close is seen below.
+            let closing = self.close.is_cancelled();
+            if self.outgoing.take(&mut self.batch) {
+                if let Err(end) = self.write_batch().await {
+                    return end;
+                }
+            } else if closing {
+                return WriteEnd::Flushed;
+            } else {
+                self.gather.rest();
+                self.pulse.writes(false);
+                tokio::select! {
+                    () = self.outgoing.woken() => {}
+                    () = self.close.cancelled() => {}
+                }
+                if let Sink::Shaped(sink) = &mut self.sink {
+                    sink.refilled();
+                }
+            }
+        }
+    }
+
+    async fn write_batch(&mut self) -> Result<(), WriteEnd> {
+        self.pulse.writes(true);
+        let control = std::mem::take(&mut self.batch.control);
+        let mut taken = 0;
+        while let Some(part) = self.batch.parts.pop_front() {
+            match part {
+                Part::Control(len) => {
+                    self.write_control(&control[taken..taken + len]).await?;
+                    taken += len;
+                }
+                Part::Body(body) => self.write_body(body).await?,
+            }
+        }
+        self.batch.control = control;
+        self.flush().await
+    }
+
+    async fn write_control(&mut self, mut bytes: &[u8]) -> Result<(), WriteEnd> {
+        while !bytes.is_empty() {
+            let room = self.gather.room(bytes.len() as u64);
+            let take = room.len();
+            room.copy_from_slice(&bytes[..take]);
+            self.gather.len += take;
+            bytes = &bytes[take..];
+            self.flush_if_full().await?;
+        }
+        Ok(())
+    }
+
+    async fn write_body(&mut self, body: Body) -> Result<(), WriteEnd> {
+        let Body { storage, mut offset, mut len } = body;
+        while len > 0 {
+            let room = self.gather.room(len);
+            let take = room.len();
+            storage.read_at(offset, room).map_err(|fault| {
+                tracing::debug!(conn = ?self.conn, offset, take, %fault, "a file cannot be sent");
+                WriteEnd::Store(fault)
+            })?;
+            self.gather.len += take;
+            self.gather.body_bytes += take;
+            offset = offset.saturating_add(take as u64);
+            len -= take as u64;
+            if len > 0 {
+                self.flush_if_full().await?;
+            }
+        }
+        self.gather.bodies_ended += 1;
+        self.flush_if_full().await
+    }
+
+    async fn flush_if_full(&mut self) -> Result<(), WriteEnd> {
+        match self.gather.len < self.gather.bytes_max {
+            true => Ok(()),
+            false => self.flush().await,
+        }
+    }
+
+    /// Writes what is gathered, and returns the credit for it.
+    async fn flush(&mut self) -> Result<(), WriteEnd> {
+        let len = std::mem::take(&mut self.gather.len);
+        let body_bytes = std::mem::take(&mut self.gather.body_bytes);
+        let bodies_ended = std::mem::take(&mut self.gather.bodies_ended);
+        self.write_all(len).await.map_err(|error| {
+            tracing::debug!(conn = ?self.conn, %error, "writing failed");
+            WriteEnd::Broken
+        })?;
+        self.outgoing.written(len - body_bytes, bodies_ended);
+        if body_bytes > 0 {
+            let len = u32::try_from(body_bytes).expect("a write is far below 4 GiB");
+            // If the node is gone, so is this task in a moment.
+            let _ = self.inputs.send(Input::Sent { conn: self.conn, len }).await;
+        }
+        self.unyielded_bytes += len;
+        if self.unyielded_bytes >= YIELD_BYTES {
+            self.unyielded_bytes = 0;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn write_all(&mut self, len: usize) -> std::io::Result<()> {
+        let mut bytes = &self.gather.bytes[..len];
+        match &mut self.sink {
+            Sink::Direct(stream) => {
+                while !bytes.is_empty() {
+                    let written = socket::write(stream, bytes).await?;
+                    bytes = &bytes[written..];
+                    self.pulse.beat();
+                }
+            }
+            Sink::Shaped(sink) => {
+                if !bytes.is_empty() {
+                    sink.write(bytes).await?;
+                    self.pulse.beat();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Gather {
+    /// Room for at most `want` more bytes: as much of it as fits.
+    fn room(&mut self, want: u64) -> &mut [u8] {
+        let free = self.bytes_max - self.len;
+        let take = usize::try_from(want).map_or(free, |want| want.min(free));
+        if self.bytes.len() < self.len + take {
+            // In one step to what a bulk transfer needs: growing piece by piece would clear and copy it often.
+            let size =
+                if self.len + take <= IDLE_BUFFER_BYTES_MAX { IDLE_BUFFER_BYTES_MAX } else { self.bytes_max };
+            self.bytes.resize(size, 0);
+        }
+        &mut self.bytes[self.len..self.len + take]
+    }
+
+    /// Nothing is to be sent for now.
+    fn rest(&mut self) {
+        debug_assert_eq!(self.len, 0, "everything gathered was written");
+        if self.bytes.len() > IDLE_BUFFER_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
+    }
+}
