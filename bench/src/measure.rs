@@ -140,9 +140,8 @@ pub struct DownloadRow {
     pub bound_s: f64,
 }
 
-/// How a download ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// How a download ended. In files it is one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DownloadEnd {
     /// Its time never came: the user's node vanished, or the run was over.
     NotStarted,
@@ -156,6 +155,19 @@ pub enum DownloadEnd {
     Vanished,
     /// The run was over before.
     Unfinished,
+}
+
+impl Serialize for DownloadEnd {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            DownloadEnd::NotStarted => serializer.serialize_str("not started"),
+            DownloadEnd::NotFound => serializer.serialize_str("not found"),
+            DownloadEnd::Fetched => serializer.serialize_str("fetched"),
+            DownloadEnd::Failed(failure) => serializer.collect_str(&format_args!("failed: {failure}")),
+            DownloadEnd::Vanished => serializer.serialize_str("vanished"),
+            DownloadEnd::Unfinished => serializer.serialize_str("unfinished"),
+        }
+    }
 }
 
 /// Everything measured of a run.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use common::catalog::{CatalogConfig, PlacementConfig, TITLES_MAX};
 use common::net::Line;
 
 mod fault;
@@ -27,6 +28,9 @@ pub const PEERS_MAX: u32 = 1_000_000;
 pub const DURATION_MAX_S: f64 = 185.0 * 86_400.0;
 /// The most entries of a list: line classes, faults.
 pub const LIST_MAX: usize = 100;
+
+/// The largest file, in bytes: more than any that was shared in those years.
+const SIZE_MAX_BYTES: u64 = 64 << 30;
 
 /// What is run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -50,7 +54,12 @@ pub struct Scenario {
     /// The line of each server or mirror.
     pub server: ServerLine,
     /// What there is to share.
-    pub catalog: Content,
+    pub catalog: CatalogConfig,
+    /// Who shares how much of it.
+    pub placement: PlacementConfig,
+    /// A folder whose files are shared in place of the invented ones of [`Scenario::catalog`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
     /// Who looks for what.
     pub searches: Searches,
     /// When people come.
@@ -135,35 +144,6 @@ pub(crate) fn millis(ms: f64) -> Duration {
     Duration::from_nanos((ms * 1e6) as u64)
 }
 
-/// What there is to share: a model, or the files of a folder.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Content {
-    /// How many different files there are.
-    pub items: u32,
-    /// The median size of a file, in KiB.
-    pub size_kib: f64,
-    /// The spread of the logarithm of the size; zero makes all equal.
-    #[serde(default)]
-    pub size_sigma: f64,
-    /// The exponent of the Zipf law by which files are wanted.
-    #[serde(default = "zipf")]
-    pub zipf: f64,
-    /// The share of people who offer nothing, 0 to 1.
-    #[serde(default)]
-    pub free_riders: f64,
-    /// How many files those who share have on average.
-    pub files_per_sharer: f64,
-    /// A folder whose files are shared in place of the model's; `items` and sizes then count for nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub folder: Option<PathBuf>,
-}
-
-/// The exponent of the search experiments that this one follows.
-fn zipf() -> f64 {
-    0.8
-}
-
 /// Who looks for what.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -227,7 +207,10 @@ impl Scenario {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         let rules: &[(bool, &str)] = &[
             (self.version == VERSION, "version must be 1: this program reads no other"),
-            (is_plain(&self.name), "name must be 1 to 40 letters, digits, '-' or '_': files are named after it"),
+            (
+                is_plain(&self.name),
+                "name must be 1 to 40 letters, digits, '-' or '_': files are named after it",
+            ),
             ((1..=PEERS_MAX).contains(&self.peers), "peers must be at least 1 and at most 1000000"),
             (
                 positive(self.duration_limit_s) && self.duration_limit_s <= DURATION_MAX_S,
@@ -244,25 +227,35 @@ impl Scenario {
                 "a line needs at least 1 kbps in each direction",
             ),
             (share(self.lines.firewalled), "lines.firewalled is a share, from 0 to 1"),
-            (share(self.catalog.free_riders), "catalog.free_riders is a share, from 0 to 1"),
+            (share(self.placement.free_riders), "placement.free_riders is a share, from 0 to 1"),
             (
                 (0.0..=10_000.0).contains(&self.lines.latency_ms)
                     && (0.0..=10_000.0).contains(&self.server.delay_ms),
                 "a delay must be from 0 to 10000 ms",
             ),
             (
-                (0.0..=3.0).contains(&self.lines.latency_sigma) && (0.0..=3.0).contains(&self.catalog.size_sigma),
+                [self.lines.latency_sigma, self.catalog.sizes.sigma, self.placement.files_sigma]
+                    .iter()
+                    .all(|sigma| (0.0..=3.0).contains(sigma)),
                 "a spread (sigma) must be from 0 to 3",
             ),
-            ((1..=10_000_000).contains(&self.catalog.items), "catalog.items must be from 1 to 10000000"),
+            ((1..=TITLES_MAX).contains(&self.catalog.titles), "catalog.titles must be from 1 to 8388608"),
             (
-                positive(self.catalog.size_kib) && self.catalog.size_kib <= 64.0 * 1024.0 * 1024.0,
-                "catalog.size_kib must be above 0 and at most 64 GiB",
+                (1..=TITLES_MAX).contains(&self.catalog.artists)
+                    && (1..=TITLES_MAX).contains(&self.catalog.words),
+                "catalog.artists and catalog.words must be from 1 to 8388608",
             ),
-            ((0.0..=4.0).contains(&self.catalog.zipf), "catalog.zipf must be from 0 to 4"),
             (
-                positive(self.catalog.files_per_sharer) && self.catalog.files_per_sharer <= 1e5,
-                "catalog.files_per_sharer must be above 0 and at most 100000",
+                self.catalog.sizes.min >= 1
+                    && self.catalog.sizes.min <= self.catalog.sizes.max
+                    && self.catalog.sizes.max <= SIZE_MAX_BYTES
+                    && positive(self.catalog.sizes.mean),
+                "catalog.sizes: 1 <= min <= max <= 64 GiB, and a mean above 0",
+            ),
+            ((0.0..=4.0).contains(&self.catalog.zipf_alpha), "catalog.zipf_alpha must be from 0 to 4"),
+            (
+                positive(self.placement.files_mean) && self.placement.files_mean <= 1e5,
+                "placement.files_mean must be above 0 and at most 100000",
             ),
             (self.searches.per_peer <= 10_000, "searches.per_peer must be at most 10000"),
             (
@@ -292,5 +285,6 @@ impl Scenario {
 }
 
 fn is_plain(name: &str) -> bool {
-    (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (1..=40).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

@@ -1,28 +1,21 @@
-//! Where a run says how far it is, and is told to stop.
+//! Where a run says how far it is.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Shows progress on a terminal, or nothing; carries the user's wish to stop.
+/// Shows progress on a terminal, or nothing.
 #[derive(Clone, Debug)]
 pub struct Watch {
     bars: MultiProgress,
     bar: ProgressBar,
-    stop: Arc<AtomicBool>,
 }
 
 impl Watch {
     /// Shows bars if `visible` and standard error is a terminal.
     pub fn new(visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Watch {
-            bars: MultiProgress::with_draw_target(target),
-            bar: ProgressBar::hidden(),
-            stop: Arc::default(),
-        }
+        Watch { bars: MultiProgress::with_draw_target(target), bar: ProgressBar::hidden() }
     }
 
     /// The watch of one run with its own bar, which shows `done` of `limit`.
@@ -44,15 +37,5 @@ impl Watch {
     /// The run is over.
     pub fn over(&self) {
         self.bar.finish_and_clear();
-    }
-
-    /// Asks every run to stop soon.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// True if the user wants to stop.
-    pub fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
     }
 }

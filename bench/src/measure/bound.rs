@@ -110,8 +110,9 @@ pub fn of_run(cast: &Cast<'_>, source: Source, downloads: &[DownloadRow]) -> Opt
     let of_items = &mut items
         .iter()
         .map(|(item, size)| seconds(*size, uplinks(cast, first_holders(cast, source, *item))));
-    let of_people =
-        &mut got.iter().map(|(person, size)| seconds(*size, cast.attachment(cast.node(*person)).line.down_bps));
+    let of_people = &mut got
+        .iter()
+        .map(|(person, size)| seconds(*size, cast.attachment(cast.node(*person)).line.down_bps));
     let total = got.values().sum();
     let terms = [
         Bound { seconds: largest(of_items), term: Term::HoldersUplinks },

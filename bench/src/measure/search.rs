@@ -130,12 +130,7 @@ pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow]) {
     put("search_results", "results per search", Unit::Count, per_search(results));
     put("recall_items", "recall: files found of those there", Unit::Share, recall);
     put("recall_copies", "recall: copies found of those there", Unit::Share, copies);
-    put(
-        "stale",
-        "stale results",
-        Unit::Share,
-        (results > 0).then(|| stale as f64 / results as f64),
-    );
+    put("stale", "stale results", Unit::Share, (results > 0).then(|| stale as f64 / results as f64));
 }
 
 /// What the messages of one purpose add up to.

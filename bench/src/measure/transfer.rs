@@ -56,7 +56,8 @@ pub fn summarise(
     rows: &[DownloadRow],
     bound: Option<Bound>,
 ) {
-    let count = |wanted: fn(&DownloadEnd) -> bool| Some(rows.iter().filter(|row| wanted(&row.end)).count() as f64);
+    let count =
+        |wanted: fn(&DownloadEnd) -> bool| Some(rows.iter().filter(|row| wanted(&row.end)).count() as f64);
     let fetched: Vec<&DownloadRow> = rows.iter().filter(|row| row.end == DownloadEnd::Fetched).collect();
     let took: Vec<f64> = fetched.iter().filter_map(|row| row.took_s).collect();
     let kbps: Vec<f64> = fetched.iter().filter_map(|row| row.kbps).collect();
@@ -64,7 +65,8 @@ pub fn summarise(
     let bytes: u64 = fetched.iter().map(|row| row.size).sum();
     let rate = span.map(|span| bytes as f64 * 8.0 / 1000.0 / span);
     let servers = (cast.servers as usize).min(outcome.loads.len());
-    let sent = |loads: &[common::metrics::NodeLoad]| loads.iter().map(|load| load.body_sent).sum::<u64>() as f64;
+    let sent =
+        |loads: &[common::metrics::NodeLoad]| loads.iter().map(|load| load.body_sent).sum::<u64>() as f64;
     let (by_servers, by_all) = (sent(&outcome.loads[..servers]), sent(&outcome.loads));
     let uploads: Vec<u64> = outcome.loads[servers..].iter().map(|load| load.body_sent).collect();
     let ratios: Vec<f64> = (outcome.loads[servers..].iter())
@@ -89,7 +91,12 @@ pub fn summarise(
         (by_all > 0.0).then(|| by_servers / by_all),
     );
     put("share_ratio", "share ratio (sent/received), median", Unit::Ratio, quantile(&ratios, 0.5));
-    put("gini_uploads", "Gini of people's uploads", Unit::Ratio, (source == Source::Participants).then(|| gini(&uploads)));
+    put(
+        "gini_uploads",
+        "Gini of people's uploads",
+        Unit::Ratio,
+        (source == Source::Participants).then(|| gini(&uploads)),
+    );
     put("bound_s", "least time for what was completed", Unit::Seconds, bound.map(|bound| bound.seconds));
     put("achieved_s", "time taken, first start to last end", Unit::Seconds, span);
     let over = span.zip(bound).map(|(span, bound)| span / bound.seconds);

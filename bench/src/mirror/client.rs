@@ -18,7 +18,9 @@ use rand::RngExt as _;
 use common::http::{self, Response};
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Place, Slots, Span};
 use common::store::StoreFault;
-use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Holder, Note, Query, SearchEnd, SearchId};
+use common::user::{
+    Command, Failure, Fetch, FetchId, FileInfo, Hit, Holder, Note, Query, SearchEnd, SearchId,
+};
 
 use super::wire::{Listing, Message, Side, file_request, search_request};
 use super::{Node, Timer};

@@ -83,7 +83,13 @@ struct Upload {
 impl Server {
     /// A mirror with nothing on it; `Share` fills it.
     pub fn new(config: ServerConfig) -> Self {
-        Server { config, shelf: Shelf::default(), conns: Slots::default(), sending: 0, waiting: VecDeque::new() }
+        Server {
+            config,
+            shelf: Shelf::default(),
+            conns: Slots::default(),
+            sending: 0,
+            waiting: VecDeque::new(),
+        }
     }
 
     pub(super) fn handle(&mut self, event: Event<Message, Timer>, cx: &mut Cx<'_, Node>) {

@@ -309,7 +309,8 @@ mod tests {
     fn query() -> impl Strategy<Value = Query> {
         let range = || prop::option::of(any::<(u32, u32)>());
         ("\\PC{0,30}", range(), range(), any::<u32>()).prop_map(|(words, bitrate, size, results_max)| {
-            let range = |r: Option<(u32, u32)>| r.map_or_else(Range::default, |(min, max)| Range { min, max });
+            let range =
+                |r: Option<(u32, u32)>| r.map_or_else(Range::default, |(min, max)| Range { min, max });
             Query { words, bitrate_kbps: range(bitrate), size: range(size), results_max, ..Query::default() }
         })
     }

@@ -29,7 +29,8 @@ impl Overlay for Mirror {
         match cast.person(node) {
             None => Node::Server(Box::new(Server::new(ServerConfig::default()))),
             Some(person) => {
-                let mirrors: Arc<[_]> = (0..cast.servers).map(|server| cast.address(NodeId(server))).collect();
+                let mirrors: Arc<[_]> =
+                    (0..cast.servers).map(|server| cast.address(NodeId(server))).collect();
                 Node::Client(Box::new(Client::new(mirrors, person)))
             }
         }

@@ -49,7 +49,9 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Fault, String> {
         let wrong = |why: &str| {
-            Err(format!("unknown fault \"{text}\": {why}; known are busiest@10s, server@10s and random 10%@20s"))
+            Err(format!(
+                "unknown fault \"{text}\": {why}; known are busiest@10s, server@10s and random 10%@20s"
+            ))
         };
         let Some((who, when)) = text.trim().split_once('@') else {
             return wrong("it does not say when");

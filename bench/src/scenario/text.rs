@@ -43,7 +43,8 @@ impl Scenario {
             let at = error.span().map_or(0, |span| span.start).min(text.len());
             let line = text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
             let what = error.message().lines().collect::<Vec<_>>().join(" ");
-            let hint = suggestion(&what).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
+            let hint =
+                suggestion(&what).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
             ScenarioError::Text { line, what, hint }
         })?;
         scenario.check()?;
@@ -58,7 +59,9 @@ impl Scenario {
         let unreadable = |why: String| ScenarioError::Unreadable { path: path.display().to_string(), why };
         let len = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
         if len > TEXT_BYTES_MAX {
-            return Err(unreadable(format!("{len} bytes are no scenario; at most {TEXT_BYTES_MAX} are read")));
+            return Err(unreadable(format!(
+                "{len} bytes are no scenario; at most {TEXT_BYTES_MAX} are read"
+            )));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
         Scenario::parse(&text)
@@ -99,7 +102,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, distance) in [("peers", "peers", 0), ("peerz", "peers", 1), ("", "abc", 3), ("zipf", "sizes", 4)] {
+        for (a, b, distance) in
+            [("peers", "peers", 0), ("peerz", "peers", 1), ("", "abc", 3), ("zipf", "sizes", 4)]
+        {
             assert_eq!(edits(a, b), distance, "{a} {b}");
         }
     }
