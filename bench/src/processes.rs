@@ -58,7 +58,8 @@ struct Hello {
 #[derive(Debug, Serialize, Deserialize)]
 struct Task {
     overlay: String,
-    scenario: Scenario,
+    /// In its TOML form: bincode has no word for a field that is left out.
+    scenario: String,
     nodes: Vec<NodeId>,
     port: u16,
 }
@@ -114,7 +115,7 @@ pub fn run(
     for (host, mut link) in links.into_iter().enumerate() {
         let task = Task {
             overlay: contestant.name().to_owned(),
-            scenario: world.scenario.clone(),
+            scenario: world.scenario.to_text(),
             nodes: hosts.nodes[host].clone(),
             port,
         };
@@ -245,7 +246,8 @@ pub fn work(control: SocketAddr) -> Result<(), RunError> {
     let task: Task = read_frame(&mut link).map_err(|e| failed("read its task", &e))?;
     let contestant = overlays().iter().find(|contestant| contestant.name() == task.overlay);
     let contestant = contestant.ok_or_else(|| failed("run its overlay", &task.overlay))?;
-    let world = World::new(&task.scenario).map_err(|e| failed("make its world", &e))?;
+    let scenario = Scenario::parse(&task.scenario).map_err(|e| failed("read its scenario", &e))?;
+    let world = World::new(&scenario).map_err(|e| failed("make its world", &e))?;
     write_frame(&mut link, &hello).map_err(|e| failed("say that it is ready", &e))?;
     let (orders_sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
     let (reports_sender, reports) = reports::channel::<Report>();

@@ -28,7 +28,7 @@ pub fn render(comparison: &Comparison, coloured: bool) -> String {
 
 fn new(header: Vec<String>) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     let align = |(column, title): (usize, String)| {
         let cell = Cell::new(title);
         if column == 0 { cell } else { cell.set_alignment(CellAlignment::Right) }
