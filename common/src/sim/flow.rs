@@ -84,10 +84,10 @@ impl<P: Peer> Sim<P> {
 
     /// Too much waits on this connection to leave: the peer that sends loses it.
     fn overflow(&mut self, node: u32, cause: Cause, conn: ConnId) {
-        self.dropped.overflows += 1;
         let Some(end) = self.nodes[node as usize].end(conn).filter(|end| end.flags & BROKEN == 0) else {
             return;
         };
+        self.dropped.overflows += 1;
         let told = *end;
         end.flags |= BROKEN;
         self.push(self.now, node, cause, What::Fail { conn, reason: CloseReason::Overflow });
@@ -343,13 +343,14 @@ impl<P: Peer> Sim<P> {
 
     /// Keeps an arrival until the peer reads on.
     pub(super) fn hold(&mut self, node: u32, conn: ConnId, cause: Cause, item: In<P::Message>) {
+        let waiting_max = self.config.waiting_max;
         let flow = self.flow(node, conn);
-        flow.held.push_back((cause, item));
-        if flow.held.len() > self.config.waiting_max {
+        if flow.held.len() >= waiting_max && !matches!(item, In::Closed(_)) {
             // A socket would push back until the sender's own queue is full.
             let end = *self.nodes[node as usize].end(conn).expect("flow() found it");
             return self.overflow(end.far_node, cause, end.far_conn);
         }
+        flow.held.push_back((cause, item));
         self.refresh(node, conn);
         self.pump_if_ready(node, cause, conn);
     }

@@ -1,0 +1,190 @@
+//! Access lines: what they can carry, how connections share them, and that nobody beats them.
+
+#[path = "toys/puppet.rs"]
+#[expect(dead_code, reason = "a kit that several test programs share")]
+mod puppet;
+
+use std::time::Duration;
+
+use common::net::{Line, NodeId};
+use common::peer::Time;
+use common::sim::Config;
+use common::testing::Swarm;
+use proptest::prelude::*;
+use puppet::{Puppet, Seen, Word, address, bytes_per_second, dial_all, seconds, sender, span, taker};
+
+/// One chunk.
+const CHUNK: u64 = 16 * 1024;
+
+/// `at` is no earlier than `bound`, and later by no more than `chunks` chunks take at `rate`, and 100 ms for latencies.
+fn close_above(at: Time, bound: f64, chunks: u64, rate: u64) {
+    let slack = (chunks * CHUNK) as f64 / rate as f64 + 0.1;
+    assert!(
+        seconds(bound) <= at && at <= seconds(bound + slack),
+        "{at:?} is not within {slack} s after {bound} s"
+    );
+}
+
+fn swarm_without_delay() -> Swarm<Puppet> {
+    Swarm::new(Config { core_delay: Duration::ZERO, ..Config::default() })
+}
+
+#[test]
+fn one_message_takes_its_transmission_on_both_lines() {
+    let mut swarm = Swarm::seeded(1);
+    let b = swarm.add_behind(
+        Puppet::new(|seen, conn, cx| {
+            if seen == Seen::Accepted {
+                cx.send(conn.unwrap(), Word(1, 100));
+            }
+        }),
+        bytes_per_second(1000, 1000),
+    );
+    let a = swarm.add_behind(taker(&[b.0], 0), bytes_per_second(500, 500));
+    swarm.settle();
+    // 20 ms dialling, 100 ms up, 20 ms across, 200 ms down.
+    assert_eq!(swarm.peer(a).time_of(Seen::Word(1)), puppet::millis(20 + 100 + 20 + 200));
+}
+
+#[test]
+fn two_bodies_share_an_uplink_fairly() {
+    let mut swarm = swarm_without_delay();
+    let (rate, len) = (100_000, 2_000_000);
+    swarm.add_behind(sender(len), bytes_per_second(rate, rate));
+    let takers = [swarm.add(taker(&[0], len)), swarm.add(taker(&[0], len))];
+    swarm.settle();
+    for taker in takers {
+        // Each has half of the line all the time: both end within a chunk of the time when everything is sent.
+        let (all, chunk) = (2.0 * len as f64 / rate as f64, CHUNK as f64 / rate as f64);
+        close_above(swarm.peer(taker).done_at(), all - chunk, 1, rate);
+    }
+}
+
+#[test]
+fn a_short_body_is_not_stuck_behind_a_long_one() {
+    let mut swarm = swarm_without_delay();
+    let rate = 100_000;
+    let mut order = [2_000_000, 200_000].into_iter();
+    swarm.add_behind(
+        Puppet::new(move |seen, conn, cx| {
+            if seen == Seen::Accepted {
+                cx.send(conn.unwrap(), Word(-1, 1));
+                cx.send_body(conn.unwrap(), span(order.next().unwrap()));
+            }
+        }),
+        bytes_per_second(rate, rate),
+    );
+    let long = swarm.add(taker(&[0], 2_000_000));
+    let short = swarm.add(taker(&[0], 200_000));
+    swarm.settle();
+    close_above(swarm.peer(short).done_at(), 4.0 - 0.2, 3, rate);
+    close_above(swarm.peer(long).done_at(), 22.0, 1, rate);
+}
+
+#[test]
+fn a_downlink_is_the_bottleneck_of_many_senders() {
+    let mut swarm = swarm_without_delay();
+    let (rate, len) = (50_000, 500_000);
+    for _ in 0..4 {
+        swarm.add_behind(sender(len), bytes_per_second(1_000_000, rate));
+    }
+    let taker = swarm.add_behind(taker(&[0, 1, 2, 3], len), bytes_per_second(rate, rate));
+    swarm.settle();
+    let last = swarm.peer(taker).log.last().unwrap();
+    assert!(matches!(last.1, Seen::Done(_)));
+    close_above(last.0, 4.0 * len as f64 / rate as f64, 1, rate);
+}
+
+#[test]
+fn a_slow_receiver_does_not_waste_a_fast_sender() {
+    let mut swarm = swarm_without_delay();
+    swarm.add_behind(sender(1_000_000), bytes_per_second(100_000, 100_000));
+    let slow = swarm.add_behind(taker(&[0], 1_000_000), bytes_per_second(10_000, 10_000));
+    let fast = swarm.add(taker(&[0], 1_000_000));
+    swarm.settle();
+    close_above(swarm.peer(fast).done_at(), 1_000_000.0 / 90_000.0 - 1.0, 10, 90_000);
+    close_above(swarm.peer(slow).done_at(), 100.0, 2, 10_000);
+}
+
+#[test]
+fn a_long_fast_path_is_filled() {
+    // 10 MB/s over 200 ms: 2 MB are on their way, more than the window of 1 MiB; with a large window the line is full.
+    let time = |window_bytes| {
+        let config = Config { core_delay: Duration::from_millis(200), window_bytes, ..Config::default() };
+        let mut swarm = Swarm::new(config);
+        swarm.add_behind(sender(40_000_000), bytes_per_second(10_000_000, 10_000_000));
+        let taker = swarm.add(taker(&[0], 40_000_000));
+        swarm.settle();
+        swarm.peer(taker).done_at().as_secs_f64()
+    };
+    assert!((4.0..4.7).contains(&time(1 << 30)));
+    assert!(time(1 << 20) > 7.0);
+}
+
+#[test]
+fn a_line_that_changes_changes_what_is_sent_from_then_on() {
+    let mut swarm = swarm_without_delay();
+    let server = swarm.add_behind(sender(1_000_000), bytes_per_second(100_000, 100_000));
+    let taker = swarm.add(taker(&[0], 1_000_000));
+    swarm.sim.set_line_at(seconds(5.0), server, bytes_per_second(10_000, 10_000));
+    swarm.sim.set_line_at(seconds(25.0), server, Line::default());
+    swarm.settle();
+    // Half in five seconds, a fifth of the rest in twenty, the remainder at once.
+    close_above(swarm.peer(taker).done_at(), 25.0, 1, 10_000);
+}
+
+#[test]
+fn credit_comes_back_for_every_byte() {
+    let mut swarm = swarm_without_delay();
+    let server = swarm.add_behind(sender(100_000), bytes_per_second(10_000, 10_000));
+    swarm.add(taker(&[0], 100_000));
+    swarm.settle();
+    let sent = |seen: &Seen| if let Seen::Sent(len) = seen { u64::from(*len) } else { 0 };
+    let events = swarm.peer(server).events();
+    assert_eq!(events.iter().map(sent).sum::<u64>(), 100_000);
+    assert_eq!(events.iter().filter(|seen| sent(seen) > 0).count() as u64, 100_000u64.div_ceil(CHUNK));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever the lines and sizes: every byte sent arrives once, and nobody sends or receives more than his line carries.
+    #[test]
+    fn bytes_are_conserved_and_no_line_is_beaten(
+        lines in prop::collection::vec((1_000u64..1_000_000, 1_000u64..1_000_000), 2..6),
+        len in 1u64..300_000,
+        delay_ms in 0u64..200,
+    ) {
+        let config = Config { core_delay: Duration::from_millis(delay_ms), ..Config::default() };
+        let mut swarm = Swarm::new(config);
+        let count = lines.len() as u32;
+        for (up, down) in &lines {
+            let dials: Vec<_> = (0..count).map(address).collect();
+            // Everybody sends to everybody, himself included.
+            let puppet = Puppet::new(move |seen, conn, cx| match seen {
+                Seen::Start => dial_all(&dials, cx),
+                Seen::Accepted => {
+                    cx.send(conn.unwrap(), Word(-1, 1));
+                    cx.send_body(conn.unwrap(), span(len));
+                }
+                Seen::Word(-1) => cx.receive(conn.unwrap(), len, None),
+                _ => {}
+            });
+            swarm.add_behind(puppet, bytes_per_second(*up, *down));
+        }
+        swarm.run_for(Duration::from_secs(100_000));
+        prop_assert_eq!(swarm.sim.coming(), 0);
+        let all = u64::from(count) * (len + 1);
+        for (node, (up, down)) in lines.iter().enumerate() {
+            let load = swarm.sim.load(NodeId(node as u32));
+            prop_assert_eq!(load.body_received, u64::from(count) * len);
+            prop_assert_eq!(load.body_sent, u64::from(count) * len);
+            let last = swarm.peer(NodeId(node as u32)).log.iter()
+                .rfind(|(_, seen)| matches!(seen, Seen::Done(_))).unwrap().0;
+            let last_sent = swarm.peer(NodeId(node as u32)).log.iter()
+                .rfind(|(_, seen)| matches!(seen, Seen::Sent(_))).unwrap().0;
+            prop_assert!(last.as_secs_f64() >= all as f64 / *down as f64);
+            prop_assert!(last_sent.as_secs_f64() >= all as f64 / *up as f64);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Searches and browsing. Answers carry no number, so the server is asked one question at a time.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use common::user::{FileInfo, Hit, Holder, Media, Note, Query, SearchEnd, SearchId};
+
+use super::{Hands, Peer};
+use crate::node::Timer;
+use crate::wire::search::request_of;
+use crate::wire::{Browse, FileRecord, Line, Message, Token};
+
+/// Questions that wait for the one before them; one more is refused.
+const QUESTIONS_MAX: usize = 256;
+
+/// A search or a browse.
+pub(super) struct Question {
+    pub(super) search: SearchId,
+    what: What,
+    /// The number under which its timer runs, once it is asked.
+    asked: Option<u32>,
+    refused: bool,
+}
+
+enum What {
+    Search(Line),
+    Browse(Token),
+}
+
+impl Peer {
+    pub(super) fn search(&mut self, search: SearchId, query: &Query, cx: Hands) {
+        match request_of(query) {
+            Some(text) => self.ask(search, What::Search(text), cx),
+            None => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
+        }
+    }
+
+    pub(super) fn browse(&mut self, search: SearchId, nick: &str, cx: Hands) {
+        match Token::from_text(nick) {
+            Some(nick) => self.ask(search, What::Browse(nick), cx),
+            None => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
+        }
+    }
+
+    fn ask(&mut self, search: SearchId, what: What, cx: Hands) {
+        if self.server().is_none() && !self.is_joining() {
+            return cx.note(Note::SearchEnded(search, SearchEnd::Offline));
+        }
+        if self.questions.len() >= QUESTIONS_MAX {
+            return cx.note(Note::SearchEnded(search, SearchEnd::Refused));
+        }
+        self.questions.push_back(Question { search, what, asked: None, refused: false });
+        self.ask_first_question(cx);
+    }
+
+    /// Asks the question at the head of the queue unless that was done.
+    pub(super) fn ask_first_question(&mut self, cx: Hands) {
+        let Some(server) = self.server() else { return };
+        let Some(question) = self.questions.front_mut() else { return };
+        if question.asked.is_some() {
+            return;
+        }
+        self.questions_asked = self.questions_asked.wrapping_add(1);
+        question.asked = Some(self.questions_asked);
+        cx.send(server, match &question.what {
+            What::Search(text) => Message::Search(text.clone()),
+            What::Browse(nick) => Message::Browse(Box::new(Browse { nick: nick.clone(), max: None })),
+        });
+        cx.wake(self.config.answer_timeout, Timer::AnswerDue(self.questions_asked));
+    }
+
+    pub(super) fn of_question(&mut self, message: &Message, cx: Hands) {
+        let Some(question) = self.questions.front() else { return };
+        let search = question.search;
+        match (message, &question.what) {
+            (Message::SearchHit(found), What::Search(_)) => {
+                let hit = hit(&found.record, &found.nick, Some(found.ip), found.speed);
+                cx.note(Note::Found(search, Arc::new(hit)));
+            }
+            (Message::BrowseHit(found), What::Browse(_)) => {
+                cx.note(Note::Found(search, Arc::new(hit(&found.record, &found.nick, None, 0))));
+            }
+            (Message::SearchEnd, What::Search(_)) | (Message::BrowseEnd(_), What::Browse(_)) => {
+                let end = if question.refused { SearchEnd::Refused } else { SearchEnd::Complete };
+                self.questions.pop_front();
+                cx.note(Note::SearchEnded(search, end));
+                self.ask_first_question(cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// The server has complained about the question; its end is still to come.
+    pub(super) fn question_refused(&mut self) {
+        if let Some(Question { what: What::Search(_), refused, asked: Some(_), .. }) = self.questions.front_mut() {
+            *refused = true;
+        }
+    }
+
+    /// An answer that may still come late would be taken for the next question's, so the session starts anew.
+    pub(super) fn answer_due(&mut self, asked: u32, cx: Hands) {
+        let Some(server) = self.server() else { return };
+        if self.questions.front().is_none_or(|question| question.asked != Some(asked)) {
+            return;
+        }
+        if let Some(question) = self.questions.pop_front() {
+            cx.note(Note::SearchEnded(question.search, SearchEnd::Timeout));
+        }
+        self.hang_up(server, cx);
+        self.lost("the server does not answer", cx);
+    }
+}
+
+/// A file of somebody as the user is told of it. Napster tells addresses without ports; zero stands for that.
+fn hit(record: &FileRecord, nick: &Token, ip: Option<Ipv4Addr>, speed: u32) -> Hit {
+    Hit {
+        info: FileInfo {
+            name: record.file.name().into(),
+            size: record.size,
+            digest: record.checksum.digest(),
+            media: Media {
+                bitrate_kbps: record.bitrate_kbps,
+                frequency_hz: record.frequency_hz,
+                duration_s: record.duration_s,
+            },
+        },
+        holder: Holder {
+            nick: nick.text().into(),
+            address: ip.map(|ip| SocketAddrV4::new(ip, 0)),
+            ..Holder::default()
+        },
+        speed,
+    }
+}
