@@ -17,6 +17,7 @@ use crate::watch::Watch;
 use crate::world::World;
 
 mod mirror;
+mod napster;
 
 /// An overlay, as the harness needs it: its servers come first in a run, then one peer for each person.
 pub trait Overlay: 'static {
@@ -56,7 +57,7 @@ pub enum Source {
 
 /// The table: each overlay once, in the order of the columns.
 pub fn overlays() -> &'static [&'static dyn Contestant] {
-    &[&Entry::<mirror::Mirror>::NEW]
+    &[&Entry::<mirror::Mirror>::NEW, &Entry::<napster::Napster>::NEW]
 }
 
 /// Who plays what in a run: which node is which, and where it listens.

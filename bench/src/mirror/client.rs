@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
+use common::digest::{Algorithm, Digest, Fingerprint};
 use common::http::{self, Response};
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Place, Slots, Span};
 use common::store::StoreFault;
@@ -385,7 +386,7 @@ impl Client {
         match download.info.digest {
             Some(digest) => {
                 download.state = State::Checking;
-                let span = Span { file: download.into, offset: 0, len: download.info.size };
+                let span = Span { file: download.into, offset: 0, len: covered(&digest, download.info.size) };
                 cx.verify(fetch.0, span, digest);
             }
             None => {
@@ -461,6 +462,15 @@ impl Client {
 /// `first`, doubled for each time before, at most [`PAUSE_MAX`].
 fn backoff(first: Duration, times: u32) -> Duration {
     first.saturating_mul(1 << times.min(16)).min(PAUSE_MAX)
+}
+
+/// How many bytes of a file its digest covers: the function tells whose convention it is.
+fn covered(digest: &Digest, size: u64) -> u64 {
+    let convention = match digest.algorithm() {
+        Algorithm::Md5 => Fingerprint::NAPSTER,
+        Algorithm::Sha1 => Fingerprint::GNUTELLA,
+    };
+    convention.len(size)
 }
 
 fn of_store(fault: StoreFault) -> Failure {
