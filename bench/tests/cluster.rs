@@ -140,6 +140,9 @@ fn nothing_is_left_behind_when_the_coordinator_is_killed() {
     };
     wait_until("no worker was started", &|| children(coordinator.id()).len() == 4);
     let workers = children(coordinator.id());
+    // A worker that runs its nodes has threads for its runtime and its channel.
+    let threads = |pid: &u32| std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    wait_until("the workers did not begin", &|| workers.iter().all(|pid| threads(pid) >= 5));
     coordinator.kill().unwrap();
     coordinator.wait().unwrap();
     let lives = |pid: &u32| {

@@ -132,7 +132,7 @@ fn without_its_mirror_a_search_ends_offline_and_with_a_second_one_it_goes_on() {
 #[test]
 fn a_mirror_survives_garbage_and_answers_plain_http() {
     let mut server = Lone::new(Node::Server(Box::new(Server::new(ServerConfig::default()))));
-    server.command(shelf(&["a/b.mp3"]));
+    server.command(shelf(&["music/blue train.mp3"]));
     let stranger = std::net::SocketAddrV4::new([10, 9, 9, 9].into(), 4_000);
     for junk in [&b"\x00\x01\x02\r\n\r\n"[..], b"GET", b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"] {
         let conn = server.accept(stranger);
@@ -150,9 +150,10 @@ fn a_mirror_survives_garbage_and_answers_plain_http() {
         ask(&mut server, "GET /files/0 HTTP/1.1\r\nRange: bytes=1000000-\r\n\r\n")
             .starts_with("HTTP/1.1 416 ")
     );
-    let listing = ask(&mut server, "GET /search?q=b+mp3 HTTP/1.1\r\n\r\n");
+    let listing = ask(&mut server, "GET /search?q=blue+train HTTP/1.1\r\n\r\n");
     assert!(
-        listing.starts_with("HTTP/1.1 200 ") && listing.ends_with("0\t1000000\t-\t0\t0\t0\ta%2Fb.mp3\n"),
+        listing.starts_with("HTTP/1.1 200 ")
+            && listing.ends_with("0\t1000000\t-\t0\t0\t0\tmusic%2Fblue%20train.mp3\n"),
         "{listing}"
     );
 }
