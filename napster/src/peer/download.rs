@@ -97,7 +97,9 @@ impl Stage {
     /// The connection in use.
     pub(super) fn conn(self) -> Option<ConnId> {
         match self {
-            Stage::Dialling(_, conn) | Stage::Sizing { conn, .. } | Stage::Receiving { conn, .. } => Some(conn),
+            Stage::Dialling(_, conn) | Stage::Sizing { conn, .. } | Stage::Receiving { conn, .. } => {
+                Some(conn)
+            }
             _ => None,
         }
     }
@@ -171,14 +173,12 @@ impl Download {
     }
 
     fn order(&mut self, selection: Selection, cx: Hands) {
-        let candidate = |(index, source): (usize, &Source)| Candidate {
-            index,
-            speed: source.speed,
-            ping: source.ping,
-        };
+        let candidate =
+            |(index, source): (usize, &Source)| Candidate { index, speed: source.speed, ping: source.ping };
         let mut candidates: Vec<Candidate> = self.sources.iter().enumerate().map(candidate).collect();
         selection.order(&mut candidates, cx.rng());
-        let mut sources: Vec<Option<Source>> = std::mem::take(&mut self.sources).into_iter().map(Some).collect();
+        let mut sources: Vec<Option<Source>> =
+            std::mem::take(&mut self.sources).into_iter().map(Some).collect();
         self.sources = candidates.iter().filter_map(|candidate| sources[candidate.index].take()).collect();
     }
 }
@@ -329,7 +329,8 @@ impl Peer {
     /// The source in use is gone (206) or will not send (609).
     pub(super) fn refused(&mut self, named: &Named, why: Failure, cx: Hands) {
         let Some(fetch) = self.concerned(&named.nick, &named.file) else { return };
-        if self.downloads.get(&fetch).is_some_and(|d| matches!(d.stage, Stage::Asking(_) | Stage::Pushing(_))) {
+        if self.downloads.get(&fetch).is_some_and(|d| matches!(d.stage, Stage::Asking(_) | Stage::Pushing(_)))
+        {
             self.next_source(fetch, why, cx);
         }
     }

@@ -62,10 +62,13 @@ impl Peer {
         }
         self.questions_asked = self.questions_asked.wrapping_add(1);
         question.asked = Some(self.questions_asked);
-        cx.send(server, match &question.what {
-            What::Search(text) => Message::Search(text.clone()),
-            What::Browse(nick) => Message::Browse(Box::new(Browse { nick: nick.clone(), max: None })),
-        });
+        cx.send(
+            server,
+            match &question.what {
+                What::Search(text) => Message::Search(text.clone()),
+                What::Browse(nick) => Message::Browse(Box::new(Browse { nick: nick.clone(), max: None })),
+            },
+        );
         cx.wake(self.config.answer_timeout, Timer::AnswerDue(self.questions_asked));
     }
 
@@ -92,7 +95,9 @@ impl Peer {
 
     /// The server has complained about the question; its end is still to come.
     pub(super) fn question_refused(&mut self) {
-        if let Some(Question { what: What::Search(_), refused, asked: Some(_), .. }) = self.questions.front_mut() {
+        if let Some(Question { what: What::Search(_), refused, asked: Some(_), .. }) =
+            self.questions.front_mut()
+        {
             *refused = true;
         }
     }

@@ -86,7 +86,9 @@ impl Peer {
 
     /// A holder's connection has ended by itself.
     pub(super) fn download_closed(&mut self, fetch: FetchId, conn: ConnId, reason: CloseReason, cx: Hands) {
-        let Some(download) = self.downloads.get(&fetch).filter(|d| d.stage.conn() == Some(conn)) else { return };
+        let Some(download) = self.downloads.get(&fetch).filter(|d| d.stage.conn() == Some(conn)) else {
+            return;
+        };
         let why = match (download.stage, reason) {
             (_, CloseReason::Timeout) => Failure::Timeout,
             (Stage::Sizing { .. }, _) => Failure::Refused,

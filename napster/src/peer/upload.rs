@@ -21,7 +21,8 @@ use super::share::record_of;
 use super::{Hands, Link, Peer};
 use crate::node::Timer;
 use crate::wire::{
-    DirectBrowse, DirectBrowseError, Message, Named, Offer, QueueLimit, Quoted, Refusal, Request, Setup, Token,
+    DirectBrowse, DirectBrowseError, Message, Named, Offer, QueueLimit, Quoted, Refusal, Request, Setup,
+    Token,
 };
 
 /// Somebody who was promised an upload.
