@@ -212,12 +212,20 @@ impl Server {
             Message::QueueLimit(limit) => self.queue_limit(conn, nick, &limit, cx),
             Message::DownloadBegun => self.count(conn, |user| user.downloads += 1),
             Message::DownloadEnded => {
+<<<<<<< HEAD
                 self.count(conn, |user| user.downloads = user.downloads.saturating_sub(1))
+=======
+                self.count(conn, |user| user.downloads = user.downloads.saturating_sub(1));
+>>>>>>> refs/heads/napster
             }
             Message::UploadBegun => self.count(conn, |user| user.uploads += 1),
             Message::UploadEnded => self.count(conn, |user| user.uploads = user.uploads.saturating_sub(1)),
             Message::SpeedChange(speed) if speed <= login::SPEED_MAX => {
+<<<<<<< HEAD
                 self.count(conn, |user| user.speed = speed)
+=======
+                self.count(conn, |user| user.speed = speed);
+>>>>>>> refs/heads/napster
             }
             Message::PortChange(port) => self.count(conn, |user| user.port = port),
             Message::StatsAsk => cx.send(conn, Message::Stats(self.statistics())),
@@ -225,7 +233,7 @@ impl Server {
             Message::Version(_) => cx.send(conn, Message::VersionAck),
             Message::Login(_) | Message::Register(_) => notice(conn, "you are already logged in", cx),
             Message::Unknown(raw) => self.unknown(conn, &raw, cx),
-            Message::Unparsable(raw) => self.unparsable(conn, &raw, cx),
+            Message::Unparsable(_) => self.unparsable(conn, cx),
             other => self.of_people(conn, nick, other, cx),
         }
     }
@@ -244,7 +252,7 @@ impl Server {
         notice(conn, format!("Unknown command code {}", raw.code), cx);
     }
 
-    fn unparsable(&mut self, conn: ConnId, raw: &Raw, cx: Hands) {
+    fn unparsable(&mut self, conn: ConnId, cx: Hands) {
         self.refused.frames += 1;
         notice(conn, "parameters are unparsable", cx);
     }
