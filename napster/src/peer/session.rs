@@ -229,11 +229,7 @@ impl Peer {
     fn online(&mut self, conn: ConnId, message: Message, cx: Hands) {
         match message {
             Message::SearchHit(_) | Message::SearchEnd | Message::BrowseHit(_) | Message::BrowseEnd(_) => {
-<<<<<<< HEAD
-                self.of_question(&message, cx)
-=======
                 self.of_question(&message, cx);
->>>>>>> refs/heads/napster
             }
             Message::Offer(offer) => self.offered(&offer, cx),
             Message::GetError(named) => self.refused(&named, Failure::NoHolder, cx),

@@ -212,20 +212,12 @@ impl Server {
             Message::QueueLimit(limit) => self.queue_limit(conn, nick, &limit, cx),
             Message::DownloadBegun => self.count(conn, |user| user.downloads += 1),
             Message::DownloadEnded => {
-<<<<<<< HEAD
-                self.count(conn, |user| user.downloads = user.downloads.saturating_sub(1))
-=======
                 self.count(conn, |user| user.downloads = user.downloads.saturating_sub(1));
->>>>>>> refs/heads/napster
             }
             Message::UploadBegun => self.count(conn, |user| user.uploads += 1),
             Message::UploadEnded => self.count(conn, |user| user.uploads = user.uploads.saturating_sub(1)),
             Message::SpeedChange(speed) if speed <= login::SPEED_MAX => {
-<<<<<<< HEAD
-                self.count(conn, |user| user.speed = speed)
-=======
                 self.count(conn, |user| user.speed = speed);
->>>>>>> refs/heads/napster
             }
             Message::PortChange(port) => self.count(conn, |user| user.port = port),
             Message::StatsAsk => cx.send(conn, Message::Stats(self.statistics())),
