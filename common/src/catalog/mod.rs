@@ -226,7 +226,7 @@ impl Catalog {
     }
 
     /// A search that finds a title: one to three of its words, always the rarest of them in the catalog, and others
-    /// from the rarer half.
+    /// from the rarer half. Real files without any word in their names give an empty query, which finds nothing.
     pub fn query_for(&self, title: TitleId, rng: &mut impl Rng) -> Query {
         let by_word = self.by_word();
         let words = self.rules.of_name(&self.info(title).name);
