@@ -161,6 +161,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
         // The administrator may read everything.
         skipped.push((at("locked"), SkipReason::Unreadable(std::io::ErrorKind::PermissionDenied)));
     }
+    skipped.push((dir.path().join(OsStr::from_bytes(b"\xff")), SkipReason::Name));
     assert_eq!(
         found.skipped.iter().map(|skip| (skip.path.clone(), skip.reason)).collect::<Vec<_>>(),
         skipped
