@@ -138,25 +138,7 @@ impl<M: Wire> Connection<M> {
         let mut reading = Box::pin(read(reader, pump_in));
         let mut writing = pin!(write(writer, pump_out));
 
-        let mut written = None;
-        let reason = tokio::select! {
-            biased;
-            () = close.cancelled() => None,
-            end = &mut writing => {
-                written = Some(end);
-                match end {
-                    WriteEnd::Flushed => None,
-                    WriteEnd::Store(_) => Some(CloseReason::Store),
-                    // What the far side had sent before it went may still be here.
-                    WriteEnd::Broken => {
-                        let rest = timeout(limits.linger_timeout, &mut reading).await;
-                        Some(rest.unwrap_or(CloseReason::Reset))
-                    }
-                }
-            }
-            reason = &mut reading => Some(reason),
-            () = pulse.stops(&limits) => Some(CloseReason::Timeout),
-        };
+        let (reason, written) = until_end(reading.as_mut(), writing.as_mut(), &close, &pulse, &limits).await;
         drop(reading);
         if let Some(reason) = reason {
             tracing::debug!(%reason, "ended");
@@ -179,6 +161,35 @@ impl<M: Wire> Connection<M> {
             None if flushed => say_goodbye(stream, &limits).await,
             _ => flushed,
         }
+    }
+}
+
+/// Reads and writes until the node closes the connection or it ends by itself; says for what reason, if it
+/// was not the node, and how writing ended, if it has.
+async fn until_end(
+    mut reading: Pin<&mut impl Future<Output = CloseReason>>,
+    mut writing: Pin<&mut impl Future<Output = WriteEnd>>,
+    close: &CancellationToken,
+    pulse: &Pulse,
+    limits: &Limits,
+) -> (Option<CloseReason>, Option<WriteEnd>) {
+    tokio::select! {
+        biased;
+        () = close.cancelled() => (None, None),
+        end = &mut writing => {
+            let reason = match end {
+                WriteEnd::Flushed => None,
+                WriteEnd::Store(_) => Some(CloseReason::Store),
+                // What the far side had sent before it went may still be here.
+                WriteEnd::Broken => {
+                    let rest = timeout(limits.linger_timeout, &mut reading).await;
+                    Some(rest.unwrap_or(CloseReason::Reset))
+                }
+            };
+            (reason, Some(end))
+        }
+        reason = &mut reading => (Some(reason), None),
+        () = pulse.stops(limits) => (Some(CloseReason::Timeout), None),
     }
 }
 
