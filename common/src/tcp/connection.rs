@@ -83,9 +83,8 @@ impl<M: Wire> Connection<M> {
         if let Err(error) = guarded.stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        if self.line.is_some()
-            && let Err(error) =
-                socket2::SockRef::from(&*guarded.stream).set_recv_buffer_size(SHAPED_BUFFER_BYTES)
+        if let Some(bytes) = self.line.as_ref().and_then(|line| line.receive_buffer_bytes())
+            && let Err(error) = socket2::SockRef::from(&*guarded.stream).set_recv_buffer_size(bytes)
         {
             tracing::debug!(%error, "cannot set SO_RCVBUF");
         }
@@ -195,10 +194,6 @@ async fn until_end(
 
 /// No limit may let a read buffer grow beyond this: lengths of what one read brings are told in 32 bits.
 const BUFFER_BYTES_MAX: usize = 1 << 30;
-
-/// What the kernel may hold for a connection over a shaped line. Its own choice, megabytes over loopback,
-/// would let a sender believe that a modem had taken them.
-const SHAPED_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Reads of this size drain what the far side still sends after our good-bye,
 const GOODBYE_READ_BYTES: usize = 16 * 1024;
