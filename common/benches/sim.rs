@@ -10,7 +10,7 @@
 //! simulator can do beside. Delays are whole ticks of the bare loop's wheel, else its order (and so its count) would be another;
 //! the last column is the simulator's rate with delays at any nanosecond, which spares the bare loop but not the simulator.
 //!
-//! `cargo bench -p common --bench sim [-- --quick] [-- --only NODES]`
+//! `cargo bench -p common --bench sim [-- --quick | -- NODES SEARCHES]`
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -379,23 +379,21 @@ fn measure(nodes: u32, searches_per_repeat: u32) {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    let only = arguments.iter().position(|argument| argument == "--only");
-    let only: Option<u32> = only.and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    let sizes = match numbers[..] {
+        [nodes, searches] => vec![(nodes, searches)],
+        _ if arguments.iter().any(|argument| argument == "--quick") => vec![(1_000, 100), (10_000, 10)],
+        _ => vec![(1_000, 1_000), (100_000, 20), (1_000_000, 20)],
+    };
     println!(
-        "medians of {REPEATS} alternating repeats; rates in million deliveries a second; bytes of memory"
+        "medians of {REPEATS} alternating repeats; rates in million deliveries a second; memory in bytes"
     );
     println!(
         "{:>9} {:>11} {:>10} {:>10} {:>7} {:>10} {:>9} {:>13}",
         "nodes", "deliveries", "simulator", "bare loop", "ratio", "per peer", "peer own", "any ns"
     );
-    let sizes = if quick {
-        vec![(1_000, 100), (10_000, 10)]
-    } else {
-        vec![(1_000, 1_000), (100_000, 20), (1_000_000, 20)]
-    };
-    for (nodes, searches) in sizes.into_iter().filter(|(nodes, _)| only.is_none_or(|only| only == *nodes)) {
+    for (nodes, searches) in sizes {
         measure(nodes, searches);
     }
 }
