@@ -1,0 +1,124 @@
+//! `napster get`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use common::store::Disk;
+use common::user::{Command, Fetch, FetchId, Hit, Note};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::client::{Client, JoinArgs};
+use super::search::QueryArgs;
+use super::table::printable;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    query: QueryArgs,
+    /// The folder it goes to.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    join: JoinArgs,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let query = args.query.query()?;
+    if !args.out.is_dir() {
+        bail!("{}: no such folder; create it or choose another with --out", args.out.display());
+    }
+    let mut client = Client::join(&args.join).await?;
+    let hits = client.search(query).await?;
+    let Some(candidates) = best(hits) else {
+        client.leave().await?;
+        bail!("nothing found for `{}`; try fewer words or wider limits", args.query);
+    };
+    let info = &candidates[0].info;
+    println!("{}: {} bytes, {} users have it", printable(&info.name), info.size, candidates.len());
+    let disk = Arc::new(Disk::create(&args.out, info)?);
+    let outcome = download(&mut client, &disk, candidates).await;
+    client.leave().await?;
+    outcome?;
+    println!("{}", disk.path().display());
+    Ok(())
+}
+
+/// The content that most users have; among equals the one named first.
+fn best(hits: Vec<Arc<Hit>>) -> Option<Vec<Arc<Hit>>> {
+    let same = |a: &Hit, b: &Hit| match (a.info.digest, b.info.digest) {
+        _ if a.info.size != b.info.size => false,
+        (Some(a), Some(b)) => a == b,
+        _ => last_part(&a.info.name) == last_part(&b.info.name),
+    };
+    let mut groups: Vec<Vec<Arc<Hit>>> = Vec::new();
+    for hit in hits {
+        match groups.iter_mut().find(|group| same(&group[0], &hit)) {
+            Some(group) => group.push(hit),
+            None => groups.push(vec![hit]),
+        }
+    }
+    groups.into_iter().rev().max_by_key(Vec::len)
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
+}
+
+async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit>>) -> anyhow::Result<()> {
+    let (size, have) = (candidates[0].info.size, disk.have());
+    let style = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
+    let bar = ProgressBar::new(size).with_style(ProgressStyle::with_template(style)?).with_position(have);
+    bar.reset_eta();
+    let fetch = FetchId(1);
+    let into = client.store.add(disk.clone());
+    client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have }))).await?;
+    loop {
+        let note = client
+            .note()
+            .await
+            .with_context(|| format!("{} stays for the next run, which resumes it", disk.path().display()))?;
+        match note {
+            Note::Progress(_, have) => bar.set_position(have),
+            Note::Fetched(_) => {
+                bar.finish_and_clear();
+                return Ok(());
+            }
+            Note::Failed(_, why) => {
+                bar.abandon();
+                bail!("{}: {why}", disk.path().display());
+            }
+            Note::Offline(why) => bar.println(format!("offline: {}", printable(&why))),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::digest::Digest;
+    use common::user::{FileInfo, Holder};
+
+    fn hit(name: &str, size: u64, digest: Option<u8>, nick: &str) -> Arc<Hit> {
+        let digest = digest.map(|byte| Digest::Md5([byte; 16]));
+        let info = FileInfo { name: name.into(), size, digest, ..FileInfo::default() };
+        Arc::new(Hit { info, holder: Holder { nick: nick.into(), ..Holder::default() }, speed: 0 })
+    }
+
+    #[test]
+    fn the_most_common_content_is_the_best() {
+        let hits = vec![
+            hit("a/x.mp3", 10, Some(1), "one"),
+            hit("b/y.mp3", 20, Some(2), "two"),
+            hit("c/renamed.mp3", 20, Some(2), "three"),
+            hit("d/x.mp3", 10, Some(3), "four"),
+        ];
+        let nicks =
+            |hits: Vec<Arc<Hit>>| -> Vec<String> { hits.iter().map(|h| h.holder.nick.to_string()).collect() };
+        assert_eq!(nicks(best(hits).unwrap()), ["two", "three"]);
+        let unknown = vec![hit("a/x.mp3", 10, None, "one"), hit("b/x.mp3", 11, None, "two")];
+        assert_eq!(nicks(best(unknown).unwrap()), ["one"], "the first of equals");
+        assert!(best(vec![]).is_none());
+    }
+}
