@@ -91,7 +91,9 @@ fn numbers_beyond_all_bounds_and_names_with_dots_are_only_text_to_a_server() {
     let answer = raw.say(good, 200, "FILENAME CONTAINS \"passwd\"");
     assert!(answer[0].1.starts_with("\"..\\..\\etc\\passwd\" "), "{answer:?}");
     assert_eq!(raw.say(good, 214, "")[0].0, 214, "the sum of sizes saturates");
-    for (code, data) in [(700, huge.as_str()), (200, "MAX_RESULTS 99999999999999999999"), (211, "bad 4294967296")] {
+    for (code, data) in
+        [(700, huge.as_str()), (200, "MAX_RESULTS 99999999999999999999"), (211, "bad 4294967296")]
+    {
         assert!(!raw.say(good, code, data).is_empty());
     }
     assert!(!raw.lone.closed(good));

@@ -377,7 +377,7 @@ fn real_traffic_reads_and_writes_byte_for_byte() {
         ),
         (
             "0f 00 cb 00 61 6c 69 63 65 20 22 61 5c 62 2e 6d 70 33 22",
-            Message::Get(Arc::new(Named { nick, file: file.clone() })),
+            Message::Get(Arc::new(Named { nick, file })),
         ),
         ("00 00 da 00", Message::DownloadBegun),
     ];
