@@ -1,0 +1,199 @@
+//! Over loopback sockets and real files: server, sharer, getter, and strangers who speak raw bytes.
+
+mod kit;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::digest::Fingerprint;
+use common::net::{Attachment, NodeId};
+use common::peer::Time;
+use common::store::{Disk, Storage};
+use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
+use common::testing::fake::FakePeer;
+use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchId, SharedFile};
+use kit::frame;
+use napster::node::Node;
+use napster::peer::PeerConfig;
+use napster::server::ServerConfig;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// Far beyond what any step takes: a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Running {
+    handle: Handle,
+    store: SharedStore,
+    notes: UnboundedReceiver<Note>,
+}
+
+async fn start(node: Node, number: u32, firewalled: bool) -> Running {
+    let (sender, notes) = unbounded_channel();
+    let store = SharedStore::default();
+    let config = NodeConfig {
+        node: NodeId(number),
+        listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        attachment: Attachment { firewalled, ..Attachment::default() },
+        limits: Limits::default(),
+        seed: 1,
+        clock: Clock::start(),
+    };
+    let sink = Arc::new(move |_: Time, _: NodeId, note: Note| {
+        // A test that has ended no longer listens.
+        let _ = sender.send(note);
+    });
+    let handle = spawn(node, config, store.clone(), sink).await.unwrap();
+    Running { handle, store, notes }
+}
+
+impl Running {
+    async fn wait_for<T>(&mut self, wanted: impl Fn(&Note) -> Option<T>) -> T {
+        let mut seen = Vec::new();
+        let wait = async {
+            loop {
+                let note = self.notes.recv().await.expect("the node lives");
+                if let Some(found) = wanted(&note) {
+                    return found;
+                }
+                seen.push(note);
+            }
+        };
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(found) => found,
+            Err(_) => panic!("not told what the test waits for, but {seen:?}"),
+        }
+    }
+
+    async fn online(&mut self) {
+        self.wait_for(|note| matches!(note, Note::Online).then_some(())).await;
+    }
+
+    async fn hits(&mut self, words: &str) -> Vec<Arc<Hit>> {
+        let search = SearchId(1);
+        self.handle.command(Command::Search(search, Arc::new(Query::words(words)))).await.unwrap();
+        let mut hits = Vec::new();
+        while let Some(hit) = self
+            .wait_for(|note| match note {
+                Note::Found(_, hit) => Some(Some(hit.clone())),
+                Note::SearchEnded(..) => Some(None),
+                _ => None,
+            })
+            .await
+        {
+            hits.push(hit);
+        }
+        hits
+    }
+}
+
+async fn peer(server: &Running, nick: &str, number: u32, firewalled: bool) -> Running {
+    let config = PeerConfig {
+        server: server.handle.address(),
+        nick: nick.into(),
+        firewalled,
+        ..PeerConfig::default()
+    };
+    let mut peer = start(Node::peer(config), number, firewalled).await;
+    peer.online().await;
+    peer
+}
+
+/// Shares one file of these bytes.
+async fn share(owner: &Running, dir: &std::path::Path, bytes: &[u8]) {
+    let path = dir.join("Deep Blue.mp3");
+    std::fs::write(&path, bytes).unwrap();
+    let disk = Disk::open(&path).unwrap();
+    let info = Arc::new(FileInfo {
+        name: "Artist/Deep Blue.mp3".into(),
+        size: bytes.len() as u64,
+        digest: Some(Fingerprint::NAPSTER.of(&disk).unwrap()),
+        ..FileInfo::default()
+    });
+    let file = owner.store.add(Arc::new(disk));
+    owner.handle.command(Command::Share(Arc::new([SharedFile { file, info }]))).await.unwrap();
+}
+
+/// Asks until the owner's list has reached the server, which nothing acknowledges.
+async fn find(asker: &mut Running, words: &str) -> Vec<Arc<Hit>> {
+    for _ in 0..10_000 {
+        let hits = asker.hits(words).await;
+        if !hits.is_empty() {
+            return hits;
+        }
+    }
+    panic!("the list never arrived");
+}
+
+fn content(len: usize) -> Vec<u8> {
+    // The file begins with digits, which nothing but the promised size keeps apart from the size before it.
+    let mut bytes = b"1234567890".to_vec();
+    bytes.extend((0..len as u64 - 10).map(|n| (n * 31 % 251) as u8));
+    bytes
+}
+
+async fn transfer(owner_firewalled: bool, resume_at: usize) {
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bytes = content(3_000_000);
+    let mut server = start(Node::server(ServerConfig::default()), 0, false).await;
+    server.online().await;
+    let mut owner = peer(&server, "owner", 1, owner_firewalled).await;
+    share(&owner, source.path(), &bytes).await;
+    let mut asker = peer(&server, "asker", 2, false).await;
+    let candidates = find(&mut asker, "deep blue").await;
+    assert_eq!(candidates.len(), 1);
+    let disk = Arc::new(Disk::create(target.path(), &candidates[0].info).unwrap());
+    if resume_at > 0 {
+        disk.write_at(0, &bytes[..resume_at]).unwrap();
+    }
+    let into = asker.store.add(disk.clone());
+    let fetch = Fetch { fetch: FetchId(1), candidates, into, have: disk.have() };
+    asker.handle.command(Command::Fetch(Box::new(fetch))).await.unwrap();
+    let failure = asker
+        .wait_for(|note| match note {
+            Note::Fetched(_) => Some(None),
+            Note::Failed(_, why) => Some(Some(*why)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(failure, None);
+    assert!(std::fs::read(disk.path()).unwrap() == bytes, "the copy differs");
+    let sent = |note: &Note| if let Note::Uploaded(_, sent) = note { Some(*sent) } else { None };
+    assert_eq!(owner.wait_for(sent).await, (bytes.len() - resume_at) as u64);
+    let load = server.handle.shutdown().await.unwrap().load;
+    assert_eq!((load.body_received, load.body_sent), (0, 0));
+    asker.handle.shutdown().await.unwrap();
+    owner.handle.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_found_and_fetched_byte_for_byte() {
+    transfer(false, 0).await;
+}
+
+#[tokio::test]
+async fn a_firewalled_owner_delivers_byte_for_byte() {
+    transfer(true, 0).await;
+}
+
+#[tokio::test]
+async fn a_broken_off_download_is_resumed_byte_for_byte() {
+    transfer(false, 1_000_000).await;
+    transfer(true, 1_000_000).await;
+}
+
+#[tokio::test]
+async fn a_frame_beyond_the_limit_closes_without_a_word_and_hurts_nobody_else() {
+    let server = start(Node::server(ServerConfig::default()), 0, false).await;
+    let mut good = FakePeer::connect(server.handle.address()).await;
+    good.send(&frame(2, "good x 0 \"t\" 0")).await;
+    good.expect(b"\x0c\x00\x03\x00anon@napster").await;
+    let mut hostile = FakePeer::connect(server.handle.address()).await;
+    hostile.send(&[0xb8, 0x0b, 200, 0]).await;
+    hostile.expect_close().await;
+    good.read_until(b"\xd6\x00").await;
+    good.send(&frame(750, "still here")).await;
+    good.read_until(b"napster still here").await;
+    assert_eq!(server.handle.snapshot().protocol_errors, 1);
+    server.handle.shutdown().await.unwrap();
+}
