@@ -159,7 +159,9 @@ impl Peer {
         let source = &download.sources[at];
         let (why, verdict) = match (source.stage, reason) {
             (_, CloseReason::Timeout) => (Failure::Timeout, Verdict::Later),
-            // A size that is not the promised one, or no protocol at all: not the file we want.
+            // No Napster listens there.
+            (Stage::Dialling(..), CloseReason::Protocol) => (Failure::NoHolder, Verdict::Never),
+            // A size that is not the promised one: not the file we want.
             (_, CloseReason::Protocol) => (Failure::Refused, Verdict::Never),
             (Stage::Sizing { .. }, _) => (Failure::Refused, Verdict::Later),
             _ => (Failure::NoHolder, Verdict::Later),
