@@ -1,2 +1,5 @@
-//! Written next.
-fn main() {}
+//! The laboratory's command; see the library for what it does.
+
+fn main() -> std::process::ExitCode {
+    bench::cli::main()
+}

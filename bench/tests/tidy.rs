@@ -15,7 +15,8 @@ fn root() -> PathBuf {
 }
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(dir).expect("a source folder").map(|e| e.unwrap().path()).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(dir).expect("a source folder").map(|e| e.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -56,7 +57,8 @@ fn overlays_touch_no_socket_clock_task_random_source_file_or_thread() {
     let mut files = sources_of(&OVERLAYS);
     files.retain(|path| {
         let inside = path.strip_prefix(root()).unwrap();
-        let mut parts = inside.components().skip(1).map(|part| part.as_os_str().to_string_lossy().into_owned());
+        let mut parts =
+            inside.components().skip(1).map(|part| part.as_os_str().to_string_lossy().into_owned());
         let protocol = parts.next().is_some_and(|part| part == "src");
         let rest: Vec<String> = parts.collect();
         // The command line is the one place of an overlay that meets the world.

@@ -1,7 +1,9 @@
 //! Memory, synthetic, checking and faulty files, the set of ranges, names and scans.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use common::store::{
     safe_name, scan,
 };
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn read(file: &dyn Storage, offset: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
@@ -76,7 +79,7 @@ fn a_checking_sink_refuses_what_is_not_its_original() {
     assert_eq!(sink.write_at(0, &bytes), Err(StoreFault::Corrupt));
     assert_eq!(sink.arrived(), Ranges::default());
     assert_eq!(sink.copy_from(&Synthetic::new(6, 20_000), 0, 10), Err(StoreFault::Corrupt));
-    assert_eq!(sink.copy_from(&Faulty::over(source.clone()).corrupt_at(3), 0, 10), Err(StoreFault::Corrupt));
+    assert_eq!(sink.copy_from(&Faulty::over(source).corrupt_at(3), 0, 10), Err(StoreFault::Corrupt));
     assert_eq!(sink.write_at(19_999, &[0; 2]), Err(StoreFault::Missing));
     sink.write_at(10_000, &bytes[10_000..]).unwrap();
     assert_eq!((sink.size(), sink.finish()), (20_000, Err(StoreFault::Missing)));
@@ -137,9 +140,10 @@ fn a_scan_takes_files_and_reports_the_rest() {
     fs::write(at("c.mp3.part.state"), "").unwrap();
     fs::write(at(".dot"), "").unwrap();
     fs::write(at("bad\\name"), "").unwrap();
+    fs::write(dir.path().join(OsStr::from_bytes(b"\xff")), "").unwrap();
     symlink("/etc/passwd", at("link")).unwrap();
     symlink("..", at("b/up")).unwrap();
-    fs::set_permissions(at("locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(at("locked"), fs::Permissions::from_mode(0o000)).unwrap();
     let locked_out = fs::read_dir(at("locked")).is_err();
 
     let found = scan(dir.path(), ScanLimits { depth_max: 3, files_max: 100 }).unwrap();
@@ -157,6 +161,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
         // The administrator may read everything.
         skipped.push((at("locked"), SkipReason::Unreadable(std::io::ErrorKind::PermissionDenied)));
     }
+    skipped.push((dir.path().join(OsStr::from_bytes(b"\xff")), SkipReason::Name));
     assert_eq!(
         found.skipped.iter().map(|skip| (skip.path.clone(), skip.reason)).collect::<Vec<_>>(),
         skipped
@@ -170,7 +175,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn synthetic_content_is_a_function_of_the_offset(content: u64, offset in 0u64..200, len in 0usize..200) {
@@ -224,7 +229,7 @@ proptest! {
         prop_assert_eq!(joined.parent(), Some(Path::new("/dir")));
         prop_assert_eq!(joined.components().count(), 3);
         // What is safe stays as it is.
-        prop_assert_eq!(safe_name(&safe), Ok(safe.clone()));
+        prop_assert_eq!(safe_name(&safe), Ok(safe));
     }
 }
 

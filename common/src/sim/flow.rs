@@ -9,15 +9,9 @@ use super::run::What;
 use crate::peer::{BodyState, CloseReason, ConnId, Event, Peer, Place, Time};
 use crate::wire::Wire;
 
-/// What leaves through the network at once.
-enum Parcel<M> {
-    Message(M),
-    Chunk { len: u32, corrupt: bool },
-}
-
 impl<P: Peer> Sim<P> {
     /// The peer sends a message.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let n = &mut self.nodes[node as usize];
         let (ideal, len) = (n.line == NONE, message.wire_len());
@@ -28,7 +22,7 @@ impl<P: Peer> Sim<P> {
         self.by_kind.add(message.kind(), len);
         self.causes.message(cause, len);
         if ideal && end.flags & !HOLDING == 0 {
-            self.emit(node, cause, &end, Parcel::Message(message));
+            self.emit_message(node, cause, &end, message);
         } else {
             self.enqueue(node, cause, conn, Out::Message(message));
         }
@@ -194,7 +188,7 @@ impl<P: Peer> Sim<P> {
         let queue = &mut self.flows[end.flow as usize].queue;
         let (cause, out) = queue.pop_front().expect("something was reserved");
         match out {
-            Out::Message(message) => self.emit(node, cause, &end, Parcel::Message(message)),
+            Out::Message(message) => self.emit_message(node, cause, &end, message),
             Out::Body(mut span) => {
                 let corrupt = self.faults.is_spoiled(node, crate::peer::Span { len: u64::from(len), ..span });
                 span.offset += u64::from(len);
@@ -206,32 +200,37 @@ impl<P: Peer> Sim<P> {
                 self.nodes[node as usize].load.body_sent += u64::from(len);
                 self.causes.body(cause, len);
                 self.push(self.now, node, cause, What::Sent { conn, len });
-                self.emit(node, cause, &end, Parcel::Chunk { len, corrupt });
+                if let Some(leaves) = self.departure(node, &end) {
+                    let what = What::ChunkArrive { conn: end.far_conn, len, corrupt };
+                    self.push(later(leaves, end.latency), end.far_node, cause, what);
+                }
             }
         }
         cause
     }
 
-    /// Into the core, to arrive after the latency.
-    #[inline]
-    fn emit(&mut self, node: u32, cause: Cause, end: &End, parcel: Parcel<P::Message>) {
-        let leaves = self.faults.departure(self.now, node, end.far_node);
-        if leaves != self.now && leaves > self.now + self.config.patience {
+    /// A message goes into the core, to arrive after the latency.
+    #[inline(always)]
+    fn emit_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
+        let Some(leaves) = self.departure(node, end) else { return };
+        if self.faults.may_lose() && !message.pauses() && self.faults.loses() {
             self.dropped.lost += 1;
-            return self.break_path(node, end.conn, self.now + self.config.patience, CloseReason::Timeout);
+            return;
         }
-        let conn = end.far_conn;
-        let what = match parcel {
-            Parcel::Message(message) => {
-                if self.faults.may_lose() && !message.pauses() && self.faults.loses() {
-                    self.dropped.lost += 1;
-                    return;
-                }
-                What::Arrive { conn, message }
-            }
-            Parcel::Chunk { len, corrupt } => What::ChunkArrive { conn, len, corrupt },
-        };
-        self.push(later(leaves, end.latency), end.far_node, cause, what);
+        let arrives = later(leaves, end.latency);
+        self.push(arrives, end.far_node, cause, What::Arrive { conn: end.far_conn, message });
+    }
+
+    /// When what is sent now gets on its way; `None` if never, and then the connection is given up.
+    #[inline(always)]
+    fn departure(&mut self, node: u32, end: &End) -> Option<Time> {
+        let leaves = self.faults.departure(self.now, node, end.far_node);
+        if leaves == self.now || leaves <= self.now + self.config.patience {
+            return Some(leaves);
+        }
+        self.dropped.lost += 1;
+        self.break_path(node, end.conn, self.now + self.config.patience, CloseReason::Timeout);
+        None
     }
 
     /// When the downlink will have taken `bytes` that arrive now; `None` if at once.
@@ -243,7 +242,7 @@ impl<P: Peer> Sim<P> {
         (free > self.now).then_some(free)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         if self.nodes[node as usize].line != NONE
             && let Some(taken) = self.downlink(node, message.wire_len())
@@ -253,7 +252,7 @@ impl<P: Peer> Sim<P> {
         self.message_taken(node, cause, conn, message);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn message_taken(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let flags = match self.nodes[node as usize].end(conn) {
             Some(end) => end.flags,
@@ -269,21 +268,21 @@ impl<P: Peer> Sim<P> {
     }
 
     /// The peer takes a message.
-    #[inline]
+    #[inline(always)]
     fn take_message(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let n = &mut self.nodes[node as usize];
         n.load.received.add(message.wire_len());
         if n.last_cause != cause {
             n.last_cause = cause;
             if self.causes.counts_reach(cause) {
-                self.causes.reach(cause, node);
+                self.causes.reach(cause, node, self.nodes.len());
             }
         }
         if message.pauses() {
             self.flow(node, conn).reading = Reading::Paused;
             self.refresh(node, conn);
         }
-        self.deliver(node, cause, Event::Message { conn, message });
+        self.deliver_here(node, cause, Event::Message { conn, message });
     }
 
     pub(super) fn chunk_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {

@@ -12,25 +12,27 @@ use crate::peer::{CloseReason, ConnId, ConnIds, Place, Span, Time};
 /// "None" for indices into the tables of lines and flows.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A node: its peer and what the driver keeps beside it.
+/// A node: its peer and what the driver keeps beside it. What every message touches comes first, then the peer, so that
+/// few cache lines in a row are all that a delivery needs.
+#[repr(C)]
 pub(super) struct Node<P> {
-    pub peer: P,
-    pub load: NodeLoad,
     /// This node's ends of its connections, by slot.
     pub ends: Vec<End>,
-    pub conns: ConnIds,
-    pub rng: Pcg32,
-    /// Of the line, in nanoseconds.
-    pub delay: u64,
+    pub load: NodeLoad,
     /// Index of its limited line, or [`NONE`]: an ideal line has no state.
     pub line: u32,
     /// The cause that last reached this node.
     pub last_cause: Cause,
     pub port: u16,
-    /// Counts restarts, so that timers of an earlier life are recognised.
+    /// Counts crashes, so that timers of an earlier life are recognised.
     pub life: u16,
     pub up: bool,
     pub firewalled: bool,
+    pub rng: Pcg32,
+    pub conns: ConnIds,
+    /// Of the line, in nanoseconds.
+    pub delay: u64,
+    pub peer: P,
 }
 
 impl<P> Node<P> {
@@ -196,3 +198,18 @@ pub(super) fn transmission_ns(bytes: u32, bps: u64) -> u64 {
 const _: () = assert!(size_of::<End>() <= 32);
 // What an idle node costs beside its peer and its connections.
 const _: () = assert!(size_of::<Node<()>>() <= 160);
+
+/// Asks the processor to fetch a value's first `lines` cache lines, for use some hundred nanoseconds later. Without it a
+/// large run waits for memory at every event: the simulator knows the coming nodes, the processor cannot guess them.
+#[inline]
+pub(super) fn prefetch<T: ?Sized>(value: &T, lines: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in 0..lines {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let at = std::ptr::from_ref(value).cast::<i8>().wrapping_add(64 * line);
+        // SAFETY: a prefetch reads nothing and faults at no address; it is a hint.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (value, lines);
+}

@@ -3,7 +3,7 @@
 use super::Sim;
 use super::count::Cause;
 use super::faults::Change;
-use super::node::{CLOSING, FREE, NONE, Out};
+use super::node::{CLOSING, FREE, NONE, Out, prefetch};
 use crate::net::{NodeId, Observer};
 use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Peer, Time};
 use crate::user::Command;
@@ -97,13 +97,16 @@ pub(super) enum What<M, T> {
 
 pub(super) type EventOf<P> = Event<<P as Peer>::Message, <P as Peer>::Timer>;
 
+/// Cache lines at the start of a node that are fetched in advance: what the driver keeps, and the beginning of the peer.
+const NODE_LINES: usize = 6;
+
 impl<P: Peer> Sim<P> {
     /// An entry of the queue fills no more than one cache line: time, order, node, cause, and what happens.
     pub(super) const ENTRY_FITS: () = {
         assert!(size_of::<Coming<P>>() + 2 * size_of::<u64>() <= 64);
     };
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, at: Time, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
         self.queue.push(at, Coming { node, cause, what });
     }
@@ -115,6 +118,7 @@ impl<P: Peer> Sim<P> {
             return false;
         };
         self.now = at;
+        self.look_ahead();
         self.happen(node, cause, what);
         if !self.notes.is_empty() {
             for (node, note) in self.notes.drain(..) {
@@ -124,7 +128,22 @@ impl<P: Peer> Sim<P> {
         true
     }
 
+    /// Has the memory fetched that the coming events need: first the event, then its node, then the node's connections.
+    /// By the time one of them is needed, some events later, the ones before it have arrived.
     #[inline]
+    fn look_ahead(&self) {
+        self.queue.prefetch(7);
+        if let Some(coming) = self.queue.ahead(4) {
+            prefetch(&self.nodes[coming.node as usize], NODE_LINES);
+        }
+        if let Some(Coming { node, what: What::Arrive { conn, .. }, .. }) = self.queue.ahead(1)
+            && let Some(end) = self.nodes[*node as usize].ends.get(conn.slot())
+        {
+            prefetch(end, 1);
+        }
+    }
+
+    #[inline(always)]
     fn happen(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
         match what {
             What::Arrive { conn, message } => self.message_arrives(node, cause, conn, message),
@@ -191,8 +210,14 @@ impl<P: Peer> Sim<P> {
     }
 
     /// Hands an event to its peer and does what the peer wants done.
-    #[inline]
+    #[inline(never)]
     pub(super) fn deliver(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
+        self.deliver_here(node, cause, event);
+    }
+
+    /// [`Sim::deliver`] for the one place where most events come by.
+    #[inline(always)]
+    pub(super) fn deliver_here(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
         self.events += 1;
         let (slot, tag, detail) = fingerprint(&event);
         self.digest.mix(self.now.0, u64::from(node) << 32 | u64::from(slot), u64::from(tag) << 56 ^ detail);

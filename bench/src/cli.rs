@@ -1,0 +1,190 @@
+//! The command line.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+
+use crate::compare::{Backend, Options, compare};
+use crate::processes;
+use crate::report::{Folder, render, to_json};
+use crate::scenario::{Fault, LIBRARY, Scenario, named};
+use crate::watch::Watch;
+
+/// The exit code of a run in which something that must be true was not.
+const EXIT_CHECK_FAILED: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "bench",
+    version,
+    about = "Peer-to-peer architectures side by side",
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    job: Option<Job>,
+    /// Without a subcommand: compare.
+    #[command(flatten)]
+    compare: CompareArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Job {
+    /// Run every overlay on one scenario, over real sockets and in simulation, and put the results side by side
+    Compare(CompareArgs),
+    /// List the scenarios that come with the program, or print one
+    Scenarios {
+        /// The one to print
+        name: Option<String>,
+    },
+    /// One process of `--backend processes`; started by the program itself
+    #[command(hide = true)]
+    Worker {
+        /// Where its coordinator listens
+        #[arg(long)]
+        control: SocketAddr,
+    },
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// What runs the peers; several may be given [default: tcp,sim]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    backend: Vec<Backend>,
+    /// A scenario file, or the name of one that comes with the program
+    #[arg(long, value_name = "FILE|NAME", default_value = "classroom")]
+    scenario: String,
+    /// How many people take part [default: the scenario's]
+    #[arg(long, value_name = "N")]
+    peers: Option<u32>,
+    /// Where all that is random comes from [default: the scenario's]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// The folder for results
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    out: PathBuf,
+    /// Share the files of this folder in place of invented ones
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
+    /// Make nodes vanish: busiest@10s, server@10s, "random 10%@20s"; several may be given
+    #[arg(long, value_name = "WHO@WHEN")]
+    kill: Vec<String>,
+    /// Runs of each overlay by each backend [default: 6 in simulation, 1 over real sockets]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: Option<u32>,
+    /// Print results.json in place of the tables
+    #[arg(long)]
+    json: bool,
+    /// No progress bars and no words beside the results
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let done = match cli.job {
+        None => run_compare(cli.compare),
+        Some(Job::Compare(args)) => run_compare(args),
+        Some(Job::Scenarios { name }) => scenarios(name.as_deref()).map(|()| ExitCode::SUCCESS),
+        Some(Job::Worker { control }) => {
+            processes::work(control).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new)
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("bench: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn scenarios(name: Option<&str>) -> Result<()> {
+    let text = match name {
+        Some(name) => find(name)?.to_owned(),
+        None => {
+            let line = |listed: &crate::scenario::Listed| {
+                Scenario::parse(listed.text)
+                    .map(|scenario| format!("{:14} {}\n", listed.name, scenario.about))
+            };
+            LIBRARY.iter().map(line).collect::<Result<String, _>>()?
+        }
+    };
+    print(&text)
+}
+
+fn find(name: &str) -> Result<&'static str> {
+    let Some(listed) = named(name) else {
+        let names: Vec<&str> = LIBRARY.iter().map(|listed| listed.name).collect();
+        bail!("no scenario is called \"{name}\" and there is no such file; there are {}", names.join(", "));
+    };
+    Ok(listed.text)
+}
+
+/// The scenario that the arguments describe.
+fn scenario(args: &CompareArgs) -> Result<Scenario> {
+    let path = Path::new(&args.scenario);
+    let mut scenario = if named(&args.scenario).is_none() && path.exists() {
+        Scenario::read(path).with_context(|| format!("scenario {}", path.display()))?
+    } else {
+        Scenario::parse(find(&args.scenario)?).with_context(|| format!("scenario {}", args.scenario))?
+    };
+    scenario.peers = args.peers.unwrap_or(scenario.peers);
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    if let Some(folder) = &args.files {
+        if !folder.is_dir() {
+            bail!("--files {}: there is no such folder", folder.display());
+        }
+        // Workers may stand elsewhere.
+        scenario.folder =
+            Some(folder.canonicalize().with_context(|| format!("--files {}", folder.display()))?);
+    }
+    for fault in &args.kill {
+        let fault: Fault = fault.parse().map_err(|error: String| anyhow::anyhow!("--kill: {error}"))?;
+        scenario.faults.push(fault);
+    }
+    scenario.check()?;
+    Ok(scenario)
+}
+
+fn run_compare(args: CompareArgs) -> Result<ExitCode> {
+    let scenario = scenario(&args)?;
+    let folder = Folder::open(&args.out, &scenario).context("--out")?;
+    let mut backends = args.backend;
+    if backends.is_empty() {
+        backends = vec![Backend::Tcp, Backend::Sim];
+    }
+    backends.sort();
+    backends.dedup();
+    let executable = std::env::current_exe().context("cannot find this program's own file")?;
+    let options = Options { scenario, backends, repeats: args.repeat, executable };
+    let began = Instant::now();
+    let comparison = compare(&options, &Watch::new(!args.quiet))?;
+    folder.fill(&comparison)?;
+    let coloured =
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    print(&if args.json { to_json(&comparison) } else { render(&comparison, coloured) })?;
+    if !args.quiet {
+        eprintln!("{:.1} s; files are in {}", began.elapsed().as_secs_f64(), args.out.display());
+    }
+    let failures = comparison.failures();
+    for failure in &failures {
+        eprintln!("bench: {failure}");
+    }
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) })
+}
+
+/// Writes to standard output; a reader that has seen enough is no error.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        _ => Ok(()),
+    }
+}

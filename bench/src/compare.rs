@@ -1,0 +1,267 @@
+//! The main job: several overlays on one scenario, over real sockets and in simulation, side by side.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::check::{Case, Verdict, check};
+use crate::coordinate::{self, RunError};
+use crate::measure::{Measured, Unit, measure};
+use crate::overlay::{Cast, Contestant, overlays};
+use crate::processes;
+use crate::scenario::Scenario;
+use crate::trace::{CutOff, KindCount, Outcome};
+use crate::watch::Watch;
+use crate::world::World;
+
+mod estimate;
+mod twin;
+
+pub use estimate::{Estimate, REPEATS_FOR_INTERVAL};
+pub use twin::{Agreement, Twin, TwinRow};
+
+/// What runs the peers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// Real sockets, all nodes in this process.
+    Tcp,
+    /// Real sockets, nodes spread over several processes.
+    Processes,
+    /// Virtual time.
+    Sim,
+}
+
+impl Backend {
+    /// The name in tables and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Tcp => "tcp",
+            Backend::Processes => "processes",
+            Backend::Sim => "sim",
+        }
+    }
+
+    /// Runs of each overlay unless told otherwise: in simulation enough for an interval; over real sockets one, since each takes
+    /// as long as what it shows.
+    pub fn repeats(self) -> u32 {
+        match self {
+            Backend::Tcp | Backend::Processes => 1,
+            Backend::Sim => REPEATS_FOR_INTERVAL,
+        }
+    }
+
+    /// How much too early an event may be seen: real clocks and shaped lines err by a few milliseconds, virtual ones
+    /// only by rounding.
+    fn slack_s(self) -> f64 {
+        match self {
+            Backend::Tcp | Backend::Processes => 0.1,
+            Backend::Sim => 1e-6,
+        }
+    }
+}
+
+/// What to compare.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// On what.
+    pub scenario: Scenario,
+    /// By what, in the order of the columns.
+    pub backends: Vec<Backend>,
+    /// Runs of each overlay by each backend, with rising seeds; `None` is [`Backend::repeats`].
+    pub repeats: Option<u32>,
+    /// Our own executable, for processes.
+    pub executable: PathBuf,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// Its seed.
+    pub seed: u64,
+    /// The hash over every event, of a simulation.
+    pub digest: Option<String>,
+    /// True if the scenario's limit ended it.
+    pub cut_short: bool,
+    /// What it was like.
+    #[serde(flatten)]
+    pub measured: Measured,
+    /// Messages by kind.
+    pub kinds: Vec<KindCount>,
+    /// What limits cut off.
+    pub cut_off: CutOff,
+    /// What the checkers say.
+    pub checks: Vec<Verdict>,
+}
+
+/// An overlay under one backend: a column of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Column {
+    /// The overlay.
+    pub overlay: &'static str,
+    /// The backend.
+    pub backend: Backend,
+    /// Each measure over all runs.
+    pub estimates: Vec<Estimate>,
+    /// Its runs.
+    pub runs: Vec<Run>,
+}
+
+/// Everything side by side.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The version of this form.
+    pub format: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The first seed.
+    pub seed: u64,
+    /// How many people.
+    pub peers: u32,
+    /// Overlays by backends.
+    pub columns: Vec<Column>,
+    /// The same run by real sockets and in simulation, compared.
+    pub twins: Vec<Twin>,
+}
+
+impl Comparison {
+    /// Everything a checker found wrong, in words.
+    pub fn failures(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for column in &self.columns {
+            for run in &column.runs {
+                for verdict in run.checks.iter().filter(|verdict| verdict.failed > 0) {
+                    let place = format!("{} on {}, seed {}", column.overlay, column.backend.name(), run.seed);
+                    let shown = verdict.failures.iter();
+                    words
+                        .extend(shown.map(|failure| {
+                            format!("{place}: \"{}\" does not hold: {failure}", verdict.name)
+                        }));
+                    let more = verdict.failed - verdict.failures.len() as u64;
+                    if more > 0 {
+                        words.push(format!("{place}: and {more} more of \"{}\"", verdict.name));
+                    }
+                }
+            }
+        }
+        words
+    }
+}
+
+/// Why there is no comparison: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The scenario's world cannot be made.
+    #[error(transparent)]
+    World(#[from] common::catalog::FolderError),
+    /// A run could not be.
+    #[error("{overlay} on {backend}: {error}")]
+    Run {
+        /// Of which overlay.
+        overlay: &'static str,
+        /// By what.
+        backend: &'static str,
+        /// Why.
+        error: RunError,
+    },
+}
+
+/// Runs everything.
+///
+/// # Errors
+/// If a run could not be at all. What goes wrong inside a run is in its checks.
+pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareError> {
+    let repeats = |backend: Backend| options.repeats.unwrap_or_else(|| backend.repeats());
+    let most = options.backends.iter().map(|backend| repeats(*backend)).max().unwrap_or(0);
+    let mut worlds = Vec::new();
+    for seed in 0..u64::from(most) {
+        let seed = options.scenario.seed.wrapping_add(seed);
+        worlds.push(Arc::new(World::new(&Scenario { seed, ..options.scenario.clone() })?));
+    }
+    let mut columns = Vec::new();
+    for contestant in overlays() {
+        for backend in options.backends.iter().copied() {
+            let mut runs = Vec::new();
+            for world in &worlds[..repeats(backend) as usize] {
+                runs.push(run(*contestant, backend, world, options, watch)?);
+            }
+            let estimates = estimate::over(&runs);
+            columns.push(Column { overlay: contestant.name(), backend, estimates, runs });
+        }
+    }
+    Ok(Comparison {
+        format: 1,
+        scenario: options.scenario.name.clone(),
+        seed: options.scenario.seed,
+        peers: options.scenario.peers,
+        twins: twin::twins(&columns),
+        columns,
+    })
+}
+
+/// One run of one overlay, measured and checked.
+fn run(
+    contestant: &'static dyn Contestant,
+    backend: Backend,
+    world: &Arc<World>,
+    options: &Options,
+    watch: &Watch,
+) -> Result<Run, CompareError> {
+    let seed = world.scenario.seed;
+    let title = format!("{} {} seed {seed}", contestant.name(), backend.name());
+    let watch = watch.of(title.clone(), world.scenario.duration_limit());
+    let began = Instant::now();
+    let outcome = match backend {
+        Backend::Sim => Ok(contestant.simulate(world, &watch)),
+        Backend::Tcp => coordinate::in_this_process(contestant, world, &watch),
+        Backend::Processes => processes::run(contestant, world, &watch, &options.executable),
+    };
+    let failed = |error| CompareError::Run { overlay: contestant.name(), backend: backend.name(), error };
+    let outcome = outcome.map_err(failed)?;
+    watch.over();
+    tracing::info!(
+        "{title}: {:.1} s of its own time in {:.1} s",
+        outcome.ended.as_secs_f64(),
+        began.elapsed().as_secs_f64()
+    );
+    Ok(judge(contestant, backend, world, outcome))
+}
+
+/// Measures and checks what happened.
+pub fn judge(contestant: &dyn Contestant, backend: Backend, world: &World, outcome: Outcome) -> Run {
+    // Which network the nodes had does not matter any more.
+    let network = std::net::Ipv4Addr::UNSPECIFIED;
+    let cast = Cast { world, servers: contestant.servers(&world.scenario), network, port: 0 };
+    let source = contestant.content_from();
+    let measured = measure(&cast, source, contestant.hits_name_holders(), &outcome);
+    let case =
+        Case { cast: &cast, source, outcome: &outcome, measured: &measured, slack_s: backend.slack_s() };
+    let checks = check(&case);
+    Run {
+        seed: world.scenario.seed,
+        digest: outcome.digest,
+        cut_short: outcome.cut_short,
+        measured,
+        kinds: outcome.kinds,
+        cut_off: outcome.cut_off,
+        checks,
+    }
+}
+
+/// A value as people read it.
+pub fn readable(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Count if value.fract() == 0.0 => format!("{value:.0}"),
+        Unit::Count => format!("{value:.2}"),
+        Unit::Bytes if value >= 10_000_000.0 => format!("{:.1} MB", value / 1e6),
+        Unit::Bytes if value >= 10_000.0 => format!("{:.1} kB", value / 1e3),
+        Unit::Bytes => format!("{value:.0} B"),
+        Unit::Seconds if value < 10.0 => format!("{value:.3} s"),
+        Unit::Seconds => format!("{value:.1} s"),
+        Unit::Share => format!("{:.1} %", value * 100.0),
+        Unit::Ratio => format!("{value:.2}"),
+        Unit::Kbps => format!("{value:.0} kbps"),
+    }
+}

@@ -1,0 +1,275 @@
+//! A run over real sockets, from the outside: gives orders to its hosts, strikes with faults, notices who died, and
+//! puts their reports together.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::{self as reports, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use common::metrics::NodeLoad;
+use common::net::NodeId;
+use common::peer::Time;
+
+use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Report};
+use crate::overlay::Contestant;
+use crate::scenario::Victim;
+use crate::simulate::SETTLING;
+use crate::trace::Outcome;
+use crate::watch::Watch;
+use crate::world::World;
+
+/// How long hosts may take to stop.
+const STOPPING_MAX: Duration = Duration::from_secs(30);
+/// How often the coordinator looks at its clock.
+const GLANCE: Duration = Duration::from_millis(20);
+/// How long after a question the hosts' answers count.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// The hosts of a run, as their coordinator sees them.
+pub struct Hosts {
+    /// By host: where its orders go.
+    pub orders: Vec<mpsc::Sender<Order>>,
+    /// By host: its nodes.
+    pub nodes: Vec<Vec<NodeId>>,
+    /// What they report, with the host's number.
+    pub reports: reports::Receiver<(usize, Report)>,
+}
+
+/// Why a run could not be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RunError(pub String);
+
+/// Runs the world on an overlay with all nodes in this process.
+///
+/// # Errors
+/// If no host could be started.
+pub fn in_this_process(
+    contestant: &'static dyn Contestant,
+    world: &Arc<World>,
+    watch: &Watch,
+) -> Result<Outcome, RunError> {
+    let (orders_sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
+    let (host_sender, host_reports) = reports::channel();
+    let (sender, receiver) = reports::channel();
+    let servers = contestant.servers(&world.scenario);
+    let nodes: Vec<NodeId> = (0..servers + world.people.len() as u32).map(NodeId).collect();
+    let plan = HostPlan { world: Arc::clone(world), nodes: nodes.clone(), port: free_port()? };
+    let host = std::thread::spawn(move || {
+        let ends = HostEnds { orders, reports: host_sender };
+        contestant.host(plan, ends).map_err(|error| error.to_string())
+    });
+    let forward = std::thread::spawn(move || {
+        while let Ok(report) = host_reports.recv() {
+            if sender.send((0, report)).is_err() {
+                return;
+            }
+        }
+        let died = match host.join() {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(_) => "the host panicked".to_owned(),
+        };
+        let _ = sender.send((0, Report::Died(died)));
+    });
+    let hosts = Hosts { orders: vec![orders_sender], nodes: vec![nodes], reports: receiver };
+    let outcome = coordinate(hosts, world, servers, watch);
+    // The thread ends with the host, and the host ended with its orders.
+    let _ = forward.join();
+    outcome
+}
+
+/// A port that is free on this machine's first addresses, outside the range from which outgoing connections are numbered.
+///
+/// # Errors
+/// If there is none.
+pub fn free_port() -> Result<u16, RunError> {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    let start = std::process::id().wrapping_mul(61);
+    let is_free =
+        |port: u16| (1..=3).all(|host| TcpListener::bind((Ipv4Addr::new(127, 0, 0, host), port)).is_ok());
+    let mut candidates = (0..100).map(|n| (FIRST + (start.wrapping_add(n * 37)) % COUNT) as u16);
+    candidates.find(|port| is_free(*port)).ok_or_else(|| {
+        RunError("no free port on 127.0.0.1 to 127.0.0.3; this system may not have all of 127/8".to_owned())
+    })
+}
+
+/// Leads a run from its start to its end.
+///
+/// # Errors
+/// If a host died before anything had begun.
+pub fn coordinate(hosts: Hosts, world: &World, servers: u32, watch: &Watch) -> Result<Outcome, RunError> {
+    let count = hosts.orders.len();
+    let mut run = Run {
+        hosts,
+        servers,
+        start: Instant::now(),
+        busy: vec![None; count],
+        over: vec![false; count],
+        outcome: Outcome::default(),
+        loads: BTreeMap::new(),
+        answers: 0,
+    };
+    run.tell_all(&Order::Go);
+    run.outcome.cut_short = run.until_done(world, watch);
+    run.outcome.ended = Time::ZERO + run.start.elapsed();
+    watch.over();
+    run.stop();
+    run.finish(world)
+}
+
+struct Run {
+    hosts: Hosts,
+    servers: u32,
+    start: Instant,
+    /// By host: people who are not done, once it has said so.
+    busy: Vec<Option<u64>>,
+    /// By host: it has ended or died.
+    over: Vec<bool>,
+    outcome: Outcome,
+    loads: BTreeMap<NodeId, NodeLoad>,
+    answers: usize,
+}
+
+impl Run {
+    fn tell_all(&self, order: &Order) {
+        for orders in &self.hosts.orders {
+            // A host that is gone, or does not listen, is found out by its silence.
+            let _ = orders.try_send(order.clone());
+        }
+    }
+
+    /// True if the scenario's limit, or the death of all hosts, ended the run.
+    fn until_done(&mut self, world: &World, watch: &Watch) -> bool {
+        let mut faults: Vec<(Duration, usize)> =
+            world.scenario.faults.iter().map(|fault| fault.at).zip(0..).collect();
+        faults.sort();
+        let mut faults = faults.into_iter().peekable();
+        let mut done_since: Option<Instant> = None;
+        loop {
+            let elapsed = self.start.elapsed();
+            if let Some((_, fault)) = faults.next_if(|(at, _)| *at <= elapsed) {
+                self.strike(world, fault);
+            }
+            self.hear(GLANCE);
+            let living = || self.busy.iter().zip(&self.over).filter(|(_, over)| !**over);
+            let busy: u64 = living().map(|(busy, _)| busy.unwrap_or(1)).sum();
+            watch.at(elapsed, busy as usize);
+            let now = Instant::now();
+            done_since = if busy == 0 { done_since.or(Some(now)) } else { None };
+            if self.over.iter().all(|over| *over) || elapsed >= world.scenario.duration_limit() {
+                return true;
+            }
+            if done_since.is_some_and(|since| now.duration_since(since) >= SETTLING) {
+                return false;
+            }
+        }
+    }
+
+    /// Takes in the next report, if one comes in time, and all that wait behind it.
+    fn hear(&mut self, patience: Duration) {
+        let mut next = self.hosts.reports.recv_timeout(patience);
+        loop {
+            match next {
+                Ok((host, report)) => self.heard(host, report),
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.over.fill(true);
+                    return;
+                }
+            }
+            next = self.hosts.reports.recv_timeout(Duration::ZERO);
+        }
+    }
+
+    fn heard(&mut self, host: usize, report: Report) {
+        match report {
+            Report::News { records, busy } => {
+                self.busy[host] = Some(busy);
+                self.outcome.records.extend(records);
+            }
+            Report::Loads(loads) => {
+                self.answers += 1;
+                self.loads.extend(loads);
+            }
+            Report::Ended(totals) => {
+                self.over[host] = true;
+                self.loads.extend(totals.loads);
+                self.outcome.delivered.extend(totals.delivered);
+                self.outcome.casualties.extend(totals.casualties);
+                self.outcome.cut_off += totals.cut_off;
+                if self.outcome.kinds.is_empty() {
+                    self.outcome.kinds = totals.kinds;
+                } else {
+                    for (mine, theirs) in self.outcome.kinds.iter_mut().zip(totals.kinds) {
+                        mine.traffic += theirs.traffic;
+                    }
+                }
+            }
+            Report::Died(why) => {
+                self.over[host] = true;
+                self.outcome.casualties.push(format!("host {host}: {why}"));
+            }
+        }
+    }
+
+    fn strike(&mut self, world: &World, fault: usize) {
+        let victims = match world.scenario.faults[fault].victim {
+            Victim::Server => (self.servers > 0).then_some(NodeId(0)).into_iter().collect(),
+            Victim::Busiest => self.busiest().into_iter().collect(),
+            Victim::Random(_) => {
+                let victims = world.victims(fault).into_iter();
+                victims.map(|person| NodeId(self.servers + person as u32)).collect::<Vec<_>>()
+            }
+        };
+        for victim in victims {
+            let host = self.hosts.nodes.iter().position(|nodes| nodes.binary_search(&victim).is_ok());
+            if let Some(host) = host {
+                let _ = self.hosts.orders[host].try_send(Order::Kill(victim));
+            }
+        }
+    }
+
+    fn busiest(&mut self) -> Option<NodeId> {
+        self.answers = 0;
+        self.tell_all(&Order::Count);
+        let asked = Instant::now();
+        let living = self.over.iter().filter(|over| !**over).count();
+        while self.answers < living && asked.elapsed() < ANSWER_MAX {
+            self.hear(GLANCE);
+        }
+        let load = |(node, load): &(&NodeId, &NodeLoad)| (load.control_bytes(), std::cmp::Reverse(**node));
+        self.loads.iter().max_by_key(load).map(|(node, _)| *node)
+    }
+
+    fn stop(&mut self) {
+        self.tell_all(&Order::Stop);
+        let asked = Instant::now();
+        while !self.over.iter().all(|over| *over) && asked.elapsed() < STOPPING_MAX {
+            self.hear(GLANCE);
+        }
+        for (host, _) in self.over.iter().enumerate().filter(|(_, over)| !**over) {
+            let seconds = STOPPING_MAX.as_secs();
+            self.outcome.casualties.push(format!("host {host}: did not stop within {seconds} s"));
+        }
+        // Whoever still listens for orders hears that none will come.
+        self.hosts.orders.clear();
+    }
+
+    fn finish(mut self, world: &World) -> Result<Outcome, RunError> {
+        if self.outcome.records.is_empty()
+            && let Some(why) = self.outcome.casualties.first()
+        {
+            return Err(RunError(why.clone()));
+        }
+        let nodes = self.servers + world.people.len() as u32;
+        let load = |node| self.loads.get(&NodeId(node)).copied().unwrap_or_default();
+        self.outcome.loads = (0..nodes).map(load).collect();
+        self.outcome.records.sort_by_key(|record| record.at);
+        Ok(self.outcome)
+    }
+}

@@ -1,0 +1,48 @@
+//! The laboratory: every overlay on the same people, files, lines, arrivals and failures, measured from outside.
+//!
+//! ```text
+//!  scenario ─► world (people, files, lines, workload)
+//!                │
+//!                ├─► simulate ──────────────────────────────┐
+//!                └─► coordinate ─► hosts (cluster) over tcp ─┴─► trace ─► measure ─► report
+//!                      └─ in this process, or in others           └────► check
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`scenario`] | what is run, with its TOML form |
+//! | [`world`] | the scenario made concrete |
+//! | [`workload`] | who looks for what, and when |
+//! | [`participant`] | the person at a peer: searches, chooses, downloads |
+//! | [`crowd`] | all the people whom one driver serves |
+//! | [`overlay`] | the trait and the table through which overlays are seen |
+//! | [`mirror`] | the client-server baseline |
+//! | [`simulate`] | a run in simulation |
+//! | [`cluster`] | the host that runs nodes over real sockets |
+//! | [`coordinate`] | a run over real sockets, from outside |
+//! | [`processes`] | hosts in processes of their own |
+//! | [`trace`] | what is known of a run |
+//! | [`measure`] | what it was like, in numbers |
+//! | [`check`] | what must be true of every run |
+//! | [`compare`] | all of it: several overlays, several drivers, one table |
+//! | [`report`] | tables and files |
+//! | [`cli`] | the command line |
+
+pub mod check;
+pub mod cli;
+pub mod cluster;
+pub mod compare;
+pub mod coordinate;
+pub mod crowd;
+pub mod measure;
+pub mod mirror;
+pub mod overlay;
+pub mod participant;
+pub mod processes;
+pub mod report;
+pub mod scenario;
+pub mod simulate;
+pub mod trace;
+pub mod watch;
+pub mod workload;
+pub mod world;

@@ -1,0 +1,180 @@
+//! The one trait through which the harness sees an overlay, and the one table that names them.
+//!
+//! No other file knows which overlays there are, and none asks which one it has.
+
+use std::marker::PhantomData;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use common::net::{Attachment, NodeId};
+use common::peer::Peer;
+use common::user::Holder;
+
+use crate::cluster::{self, HostEnds, HostPlan};
+use crate::scenario::Scenario;
+use crate::simulate;
+use crate::trace::{Outcome, Purpose};
+use crate::watch::Watch;
+use crate::world::World;
+
+mod mirror;
+mod napster;
+
+/// An overlay, as the harness needs it: its servers come first in a run, then one peer for each person.
+pub trait Overlay: 'static {
+    /// What drivers run.
+    type Peer: Peer + Send + 'static;
+
+    /// The name in tables, files and on the command line.
+    const NAME: &'static str;
+    /// One line about it.
+    const ABOUT: &'static str;
+    /// Who sends content.
+    const CONTENT_FROM: Source;
+    /// Whether a result says which participant has the file, so that it can be compared with who does.
+    const HITS_NAME_HOLDERS: bool;
+
+    /// How many servers it needs.
+    fn servers(scenario: &Scenario) -> u32;
+
+    /// The peer of a node.
+    fn peer(cast: &Cast<'_>, node: NodeId) -> Self::Peer;
+
+    /// Which node a result's holder is; `None` if it cannot be told.
+    fn holder(cast: &Cast<'_>, holder: &Holder) -> Option<NodeId>;
+
+    /// What a kind of message is for.
+    fn purpose(kind: &str) -> Purpose;
+}
+
+/// Who sends content in an overlay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The servers, which have everything.
+    Servers,
+    /// The participants; not a byte of it passes a server.
+    Participants,
+}
+
+/// The table: each overlay once, in the order of the columns.
+pub fn overlays() -> &'static [&'static dyn Contestant] {
+    &[&Entry::<mirror::Mirror>::NEW, &Entry::<napster::Napster>::NEW]
+}
+
+/// Who plays what in a run: which node is which, and where it listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Cast<'a> {
+    /// The people and their files.
+    pub world: &'a World,
+    /// How many servers come before them.
+    pub servers: u32,
+    /// The network whose host numbers the nodes are.
+    pub network: Ipv4Addr,
+    /// The port on which every node listens.
+    pub port: u16,
+}
+
+impl Cast<'_> {
+    /// All nodes.
+    pub fn len(&self) -> u32 {
+        self.servers + self.world.people.len() as u32
+    }
+
+    /// False: a scenario has at least one person.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The person at a node, or `None` at a server.
+    pub fn person(&self, node: NodeId) -> Option<usize> {
+        let person = node.0.checked_sub(self.servers)? as usize;
+        (person < self.world.people.len()).then_some(person)
+    }
+
+    /// The node of a person.
+    pub fn node(&self, person: usize) -> NodeId {
+        NodeId(self.servers + person as u32)
+    }
+
+    /// Where a node listens.
+    pub fn address(&self, node: NodeId) -> SocketAddrV4 {
+        node.address(self.network, self.port)
+    }
+
+    /// The node that listens there.
+    pub fn at(&self, address: SocketAddrV4) -> Option<NodeId> {
+        let host = address.ip().to_bits().checked_sub(self.network.to_bits())?;
+        let node = host.checked_sub(1).filter(|node| *node < self.len())?;
+        Some(NodeId(node))
+    }
+
+    /// How a node is attached.
+    pub fn attachment(&self, node: NodeId) -> Attachment {
+        match self.person(node) {
+            Some(person) => self.world.people[person].attachment,
+            None => Attachment { line: self.world.scenario.server.line(), firewalled: false },
+        }
+    }
+
+    /// What to call a node in a sentence.
+    pub fn title(&self, node: NodeId) -> String {
+        match self.person(node) {
+            Some(person) => format!("peer {person}"),
+            None => format!("server {}", node.0),
+        }
+    }
+}
+
+/// An overlay in the table: the same for all, so that they can stand in one slice.
+pub trait Contestant: Send + Sync {
+    /// [`Overlay::NAME`].
+    fn name(&self) -> &'static str;
+    /// [`Overlay::ABOUT`].
+    fn about(&self) -> &'static str;
+    /// [`Overlay::CONTENT_FROM`].
+    fn content_from(&self) -> Source;
+    /// [`Overlay::HITS_NAME_HOLDERS`].
+    fn hits_name_holders(&self) -> bool;
+    /// [`Overlay::servers`].
+    fn servers(&self, scenario: &Scenario) -> u32;
+    /// A run in simulation.
+    fn simulate(&self, world: &World, watch: &Watch) -> Outcome;
+    /// Runs some of the nodes over real sockets in this process, until told to stop.
+    fn host(&self, plan: HostPlan, ends: HostEnds) -> Result<(), cluster::HostError>;
+}
+
+/// An [`Overlay`] made into a [`Contestant`].
+struct Entry<O>(PhantomData<fn() -> O>);
+
+impl<O> Entry<O> {
+    const NEW: Self = Entry(PhantomData);
+}
+
+impl<O: Overlay> Contestant for Entry<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        O::ABOUT
+    }
+
+    fn content_from(&self) -> Source {
+        O::CONTENT_FROM
+    }
+
+    fn hits_name_holders(&self) -> bool {
+        O::HITS_NAME_HOLDERS
+    }
+
+    fn servers(&self, scenario: &Scenario) -> u32 {
+        O::servers(scenario)
+    }
+
+    fn simulate(&self, world: &World, watch: &Watch) -> Outcome {
+        simulate::run::<O>(world, watch)
+    }
+
+    fn host(&self, plan: HostPlan, ends: HostEnds) -> Result<(), cluster::HostError> {
+        cluster::host::<O>(plan, ends)
+    }
+}

@@ -1,0 +1,147 @@
+//! The tables on the screen.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use crate::compare::{Agreement, Comparison, Estimate, readable};
+
+/// All tables. Colours only if `coloured`.
+pub fn render(comparison: &Comparison, coloured: bool) -> String {
+    let mut text = String::new();
+    let mut section = |title: &str, table: Table| {
+        // A String takes everything.
+        let _ = writeln!(text, "{title}\n{table}\n");
+    };
+    let Comparison { scenario, peers, seed, .. } = comparison;
+    section(&format!("{scenario}: {peers} peers, first seed {seed}"), measures(comparison));
+    if !comparison.twins.is_empty() {
+        section("The same run over real sockets and in simulation", twins(comparison, coloured));
+    }
+    section("What must be true of every run: times it was exercised", checks(comparison, coloured));
+    let digests = digests(comparison);
+    if digests.row_iter().next().is_some() {
+        section("Digests: equal ones mean that every event was the same", digests);
+    }
+    text
+}
+
+fn new(header: Vec<String>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+    let align = |(column, title): (usize, String)| {
+        let cell = Cell::new(title);
+        if column == 0 { cell } else { cell.set_alignment(CellAlignment::Right) }
+    };
+    table.set_header(header.into_iter().enumerate().map(align).collect::<Vec<_>>());
+    table
+}
+
+fn right(text: impl ToString) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+fn heads(comparison: &Comparison) -> Vec<String> {
+    let runs = |runs: usize| if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    let head = |column: &crate::compare::Column| {
+        format!("{} {}\n{}", column.overlay, column.backend.name(), runs(column.runs.len()))
+    };
+    comparison.columns.iter().map(head).collect()
+}
+
+fn measures(comparison: &Comparison) -> Table {
+    let has_interval = comparison.columns.iter().any(|c| c.estimates.iter().any(|e| e.interval_95.is_some()));
+    let title = if has_interval { "median (95 % interval)" } else { "" };
+    let mut table = new([title.to_owned()].into_iter().chain(heads(comparison)).collect());
+    let Some(first) = comparison.columns.first() else { return table };
+    let mut group = "";
+    for (at, estimate) in first.estimates.iter().enumerate() {
+        if estimate.group != group {
+            group = estimate.group;
+            table.add_row([group.to_uppercase()]);
+        }
+        let mut row = vec![Cell::new(format!("  {}", estimate.title))];
+        row.extend(comparison.columns.iter().map(|column| right(estimate_text(&column.estimates[at]))));
+        table.add_row(row);
+    }
+    table
+}
+
+fn estimate_text(estimate: &Estimate) -> String {
+    let Some(median) = estimate.median else { return "-".to_owned() };
+    let text = readable(median, estimate.unit);
+    match estimate.interval_95 {
+        Some((low, high)) if low != high => {
+            format!("{text} ({} - {})", readable(low, estimate.unit), readable(high, estimate.unit))
+        }
+        _ => text,
+    }
+}
+
+fn paint(cell: Cell, coloured: bool, color: Color) -> Cell {
+    if coloured { cell.fg(color) } else { cell }
+}
+
+fn twins(comparison: &Comparison, coloured: bool) -> Table {
+    let header = ["", "real", "simulated", "apart", ""].map(str::to_owned);
+    let mut table = new(header.to_vec());
+    for twin in &comparison.twins {
+        table
+            .add_row([format!("{} {} seed {}", twin.overlay, twin.backend.name(), twin.seed).to_uppercase()]);
+        for row in &twin.rows {
+            let apart = if row.simulated == 0.0 { 0.0 } else { (row.real / row.simulated - 1.0) * 100.0 };
+            let (words, color) = match row.agreement {
+                Agreement::Same => ("same", Color::Green),
+                Agreement::Close => ("close", Color::Green),
+                Agreement::Differs => ("differs", Color::Yellow),
+            };
+            table.add_row([
+                Cell::new(format!("  {}", row.name)),
+                right(readable(row.real, row.unit)),
+                right(readable(row.simulated, row.unit)),
+                right(format!("{apart:+.1} %")),
+                paint(Cell::new(words), coloured, color),
+            ]);
+        }
+    }
+    table
+}
+
+fn checks(comparison: &Comparison, coloured: bool) -> Table {
+    let mut table = new([String::new()].into_iter().chain(heads(comparison)).collect());
+    let checks = comparison.columns.first().and_then(|column| column.runs.first()).map(|run| &run.checks);
+    for (at, verdict) in checks.into_iter().flatten().enumerate() {
+        let mut row = vec![Cell::new(verdict.name)];
+        for column in &comparison.columns {
+            let verdicts = || column.runs.iter().map(|run| &run.checks[at]);
+            let exercised: u64 = verdicts().map(|verdict| verdict.exercised).sum();
+            let undecided: u64 = verdicts().map(|verdict| verdict.undecided).sum();
+            let failed: u64 = verdicts().map(|verdict| verdict.failed).sum();
+            let mut text = match exercised {
+                0 => "never".to_owned(),
+                times => times.to_string(),
+            };
+            if undecided > 0 {
+                text = format!("{text}, {undecided} open");
+            }
+            row.push(match failed {
+                0 => right(text),
+                failed => paint(right(format!("{text}, {failed} FAILED")), coloured, Color::Red),
+            });
+        }
+        table.add_row(row);
+    }
+    table
+}
+
+fn digests(comparison: &Comparison) -> Table {
+    let mut table = new(["", "seed", "digest"].map(str::to_owned).to_vec());
+    for column in &comparison.columns {
+        for run in &column.runs {
+            if let Some(digest) = &run.digest {
+                table.add_row([Cell::new(column.overlay), right(run.seed), right(digest)]);
+            }
+        }
+    }
+    table
+}

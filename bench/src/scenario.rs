@@ -1,0 +1,290 @@
+//! What is run: a typed description with a TOML form.
+//!
+//! A scenario and its seed fix everything that is random: who has what, on which line, who looks for what and when.
+//! Every overlay and both drivers are given the same. The text form refuses what it does not know, says in
+//! which line, and guesses what was meant.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use common::catalog::{CatalogConfig, PlacementConfig, TITLES_MAX};
+use common::net::Line;
+
+mod fault;
+mod library;
+mod text;
+
+pub use fault::{Fault, Victim};
+pub use library::{LIBRARY, Listed, named};
+pub use text::ScenarioError;
+
+/// The version of the text form that this program reads.
+pub const VERSION: u32 = 1;
+/// The most participants: what one 24-bit network of addresses and the tables of a run are meant for.
+pub const PEERS_MAX: u32 = 1_000_000;
+/// The longest run, in seconds of its own time: half a year, a little more than the longest trace there is.
+pub const DURATION_MAX_S: f64 = 185.0 * 86_400.0;
+/// The most entries of a list: line classes, faults.
+pub const LIST_MAX: usize = 100;
+
+/// The largest file, in bytes: more than any that was shared in those years.
+const SIZE_MAX_BYTES: u64 = 64 << 30;
+
+/// What is run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// [`VERSION`].
+    pub version: u32,
+    /// A short name for tables and files.
+    pub name: String,
+    /// What it shows, in a sentence.
+    #[serde(default)]
+    pub about: String,
+    /// Where all that is random comes from.
+    pub seed: u64,
+    /// How many people take part. Servers come on top.
+    pub peers: u32,
+    /// A run that has not ended by itself is stopped after so many seconds of its own time.
+    pub duration_limit_s: f64,
+    /// The people's access lines.
+    pub lines: Lines,
+    /// The line of each server or mirror.
+    pub server: ServerLine,
+    /// What there is to share.
+    pub catalog: CatalogConfig,
+    /// Who shares how much of it.
+    pub placement: PlacementConfig,
+    /// A folder whose files are shared in place of the invented ones of [`Scenario::catalog`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Who looks for what.
+    pub searches: Searches,
+    /// When people come.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// When they go.
+    #[serde(default)]
+    pub sessions: Sessions,
+    /// What goes wrong: `busiest@10s`, `server@10s`, `random 10%@20s`.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// How many mirrors the client-server baseline has.
+    #[serde(default = "one")]
+    pub mirrors: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// The people's access lines.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    /// The classes; their shares are relative to their sum.
+    pub mix: Vec<LineClass>,
+    /// The share of people who can dial but not be dialled, 0 to 1.
+    #[serde(default)]
+    pub firewalled: f64,
+    /// Half of the median round trip between two people, in milliseconds: each line is given half of it,
+    /// log-normally spread.
+    #[serde(default = "median_latency_ms")]
+    pub latency_ms: f64,
+    /// The spread of the logarithm of that latency; zero makes all equal.
+    #[serde(default = "latency_sigma")]
+    pub latency_sigma: f64,
+}
+
+/// Half of the 140 ms of median round trip that were measured among Gnutella peers.
+fn median_latency_ms() -> f64 {
+    70.0
+}
+
+/// The spread of the same measurement.
+fn latency_sigma() -> f64 {
+    0.82
+}
+
+/// One class of access lines.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineClass {
+    /// How common it is, relative to the others.
+    pub share: f64,
+    /// Kilobits per second towards the user.
+    pub down_kbps: u64,
+    /// Kilobits per second from the user.
+    pub up_kbps: u64,
+}
+
+/// A server's line.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerLine {
+    /// Kilobits per second towards it.
+    pub down_kbps: u64,
+    /// Kilobits per second from it.
+    pub up_kbps: u64,
+    /// One-way delay of its line, in milliseconds.
+    #[serde(default)]
+    pub delay_ms: f64,
+}
+
+impl ServerLine {
+    /// As drivers see it.
+    pub fn line(&self) -> Line {
+        Line::kbps(self.down_kbps, self.up_kbps, millis(self.delay_ms))
+    }
+}
+
+pub(crate) fn millis(ms: f64) -> Duration {
+    Duration::from_nanos((ms * 1e6) as u64)
+}
+
+/// Who looks for what.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Searches {
+    /// Searches of each person.
+    pub per_peer: u32,
+    /// How many of these (the first ones) lead to a download.
+    pub downloads_per_peer: u32,
+    /// The mean pause between two searches of one person, in seconds (exponentially distributed).
+    pub pause_s: f64,
+    /// How long after coming online the first search waits at least, in seconds.
+    #[serde(default = "settle_s")]
+    pub settle_s: f64,
+}
+
+fn settle_s() -> f64 {
+    3.0
+}
+
+/// When people come.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "shape", rename_all = "snake_case")]
+pub enum Arrivals {
+    /// All at the start.
+    #[default]
+    Together,
+    /// One after the other at equal distances.
+    Uniform {
+        /// The time in which all come, in seconds.
+        over_s: f64,
+    },
+    /// Independently of each other.
+    Poisson {
+        /// How many come in a second on average.
+        per_s: f64,
+    },
+}
+
+/// When people go.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    /// How long people stay after their last search or download has ended, in seconds; without it until the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linger_s: Option<f64>,
+}
+
+impl Scenario {
+    /// The end of a run that does not end by itself.
+    pub fn duration_limit(&self) -> Duration {
+        Duration::from_secs_f64(self.duration_limit_s)
+    }
+
+    /// Says in one line what makes no sense, if something does.
+    ///
+    /// # Errors
+    /// The first thing that makes no sense.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        let at_least_0 = |x: f64| x.is_finite() && x >= 0.0;
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let rules: &[(bool, &str)] = &[
+            (self.version == VERSION, "version must be 1: this program reads no other"),
+            (
+                is_plain(&self.name),
+                "name must be 1 to 40 letters, digits, '-' or '_': files are named after it",
+            ),
+            ((1..=PEERS_MAX).contains(&self.peers), "peers must be at least 1 and at most 1000000"),
+            (
+                positive(self.duration_limit_s) && self.duration_limit_s <= DURATION_MAX_S,
+                "duration_limit_s must be above 0 and at most half a year",
+            ),
+            (!self.lines.mix.is_empty(), "lines.mix needs at least one class"),
+            (self.lines.mix.len().max(self.faults.len()) <= LIST_MAX, "lists have at most 100 entries"),
+            (self.lines.mix.iter().all(|c| at_least_0(c.share)), "a class' share cannot be negative"),
+            (positive(self.lines.mix.iter().map(|c| c.share).sum()), "the classes' shares must not sum to 0"),
+            (
+                self.lines.mix.iter().all(|c| c.up_kbps > 0 && c.down_kbps > 0)
+                    && self.server.up_kbps > 0
+                    && self.server.down_kbps > 0,
+                "a line needs at least 1 kbps in each direction",
+            ),
+            (share(self.lines.firewalled), "lines.firewalled is a share, from 0 to 1"),
+            (share(self.placement.free_riders), "placement.free_riders is a share, from 0 to 1"),
+            (
+                (0.0..=10_000.0).contains(&self.lines.latency_ms)
+                    && (0.0..=10_000.0).contains(&self.server.delay_ms),
+                "a delay must be from 0 to 10000 ms",
+            ),
+            (
+                [self.lines.latency_sigma, self.catalog.sizes.sigma, self.placement.files_sigma]
+                    .iter()
+                    .all(|sigma| (0.0..=3.0).contains(sigma)),
+                "a spread (sigma) must be from 0 to 3",
+            ),
+            ((1..=TITLES_MAX).contains(&self.catalog.titles), "catalog.titles must be from 1 to 8388608"),
+            (
+                (1..=TITLES_MAX).contains(&self.catalog.artists)
+                    && (1..=TITLES_MAX).contains(&self.catalog.words),
+                "catalog.artists and catalog.words must be from 1 to 8388608",
+            ),
+            (
+                self.catalog.sizes.min >= 1
+                    && self.catalog.sizes.min <= self.catalog.sizes.max
+                    && self.catalog.sizes.max <= SIZE_MAX_BYTES
+                    && positive(self.catalog.sizes.mean),
+                "catalog.sizes: 1 <= min <= max <= 64 GiB, and a mean above 0",
+            ),
+            ((0.0..=4.0).contains(&self.catalog.zipf_alpha), "catalog.zipf_alpha must be from 0 to 4"),
+            (
+                positive(self.placement.files_mean) && self.placement.files_mean <= 1e5,
+                "placement.files_mean must be above 0 and at most 100000",
+            ),
+            (self.searches.per_peer <= 10_000, "searches.per_peer must be at most 10000"),
+            (
+                self.searches.downloads_per_peer <= self.searches.per_peer.min(50),
+                "searches.downloads_per_peer must be at most searches.per_peer, and at most 50",
+            ),
+            (
+                at_least_0(self.searches.pause_s) && at_least_0(self.searches.settle_s),
+                "searches.pause_s and settle_s cannot be negative",
+            ),
+            (
+                match self.arrivals {
+                    Arrivals::Together => true,
+                    Arrivals::Uniform { over_s } => at_least_0(over_s),
+                    Arrivals::Poisson { per_s } => positive(per_s),
+                },
+                "arrivals: over_s cannot be negative and per_s must be above 0",
+            ),
+            (self.sessions.linger_s.is_none_or(at_least_0), "sessions.linger_s cannot be negative"),
+            ((1..=100).contains(&self.mirrors), "mirrors must be from 1 to 100"),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, wrong)) => Err(ScenarioError::Senseless((*wrong).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    (1..=40).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}

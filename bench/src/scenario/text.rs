@@ -1,0 +1,111 @@
+//! The TOML form of a scenario and what can be wrong with it.
+
+use std::path::Path;
+
+use super::Scenario;
+
+/// The longest scenario file that is read, in bytes.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
+
+/// Why something is not a scenario: one line that says where and what.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The file cannot be read.
+    #[error("{path}: {why}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The system's word for it.
+        why: String,
+    },
+    /// The text is not of the form.
+    #[error("line {line}: {what}{hint}")]
+    Text {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+        /// What may have been meant, as `" (did you mean …?)"`, or nothing.
+        hint: String,
+    },
+    /// The text is of the form, but a value makes no sense.
+    #[error("{0}")]
+    Senseless(String),
+}
+
+impl Scenario {
+    /// Reads the TOML form.
+    ///
+    /// # Errors
+    /// What is wrong, and in which line.
+    pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
+        let scenario: Scenario = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start).min(text.len());
+            let line = text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+            let what = error.message().lines().collect::<Vec<_>>().join(" ");
+            let hint =
+                suggestion(&what).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
+            ScenarioError::Text { line, what, hint }
+        })?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// Also when the file cannot be read or is larger than any scenario.
+    pub fn read(path: &Path) -> Result<Scenario, ScenarioError> {
+        let unreadable = |why: String| ScenarioError::Unreadable { path: path.display().to_string(), why };
+        let len = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+        if len > TEXT_BYTES_MAX {
+            return Err(unreadable(format!(
+                "{len} bytes are no scenario; at most {TEXT_BYTES_MAX} are read"
+            )));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        Scenario::parse(&text)
+    }
+
+    /// The TOML form.
+    pub fn to_text(&self) -> String {
+        toml::to_string(self).expect("a scenario holds nothing that TOML cannot say")
+    }
+}
+
+/// The word nearest to the unknown one in `unknown field `x`, expected one of `a`, `b``, if one is near.
+fn suggestion(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = quoted.next().filter(|_| message.starts_with("unknown"))?;
+    let (distance, word) = quoted.map(|word| (edits(unknown, word), word)).min()?;
+    (distance <= 1 + unknown.len() / 4).then(|| word.to_owned())
+}
+
+/// Insertions, deletions and replacements from one word to the other.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, distance) in
+            [("peers", "peers", 0), ("peerz", "peers", 1), ("", "abc", 3), ("zipf", "sizes", 4)]
+        {
+            assert_eq!(edits(a, b), distance, "{a} {b}");
+        }
+    }
+}

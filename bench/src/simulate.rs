@@ -1,0 +1,204 @@
+//! A run in simulation.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use common::metrics::Traffic;
+use common::net::NodeId;
+use common::peer::{Peer, Time};
+use common::sim::{Cause, Config, Sim};
+use common::user::{Command, Note, SearchId};
+use common::wire::Wire;
+
+use crate::crowd::Crowd;
+use crate::overlay::{Cast, Overlay, Source};
+use crate::participant::THINKING;
+use crate::scenario::Victim;
+use crate::trace::{CutOff, KindCount, Outcome, Record, SearchCost, What};
+use crate::watch::Watch;
+use crate::world::World;
+
+/// The port on which every node listens.
+const PORT: u16 = 7000;
+
+/// How long a run goes on after the last person is done, so that what is on its way arrives.
+pub const SETTLING: Duration = Duration::from_secs(2);
+
+/// Runs the world on overlay `O` until everybody is done, or the scenario's limit.
+pub fn run<O: Overlay>(world: &World, watch: &Watch) -> Outcome {
+    let network = Ipv4Addr::new(10, 0, 0, 0);
+    let cast = Cast { world, servers: O::servers(&world.scenario), network, port: PORT };
+    let config = Config {
+        seed: world.scenario.seed,
+        network,
+        // The scenario gives all latency to the lines, since real sockets on one machine have no core between.
+        core_delay: Duration::ZERO,
+        ..Config::default()
+    };
+    let mut run = Run::<O> {
+        cast,
+        sim: Sim::new(config),
+        crowd: Crowd::new(cast, O::holder),
+        records: Vec::new(),
+        causes: vec![Cause::BACKGROUND; world.workload.searches.len()],
+        notes: Vec::new(),
+    };
+    let cut_short = run.all(watch);
+    run.outcome(cut_short)
+}
+
+struct Run<'a, O: Overlay> {
+    cast: Cast<'a>,
+    sim: Sim<O::Peer>,
+    crowd: Crowd<'a>,
+    records: Vec<Record>,
+    causes: Vec<Cause>,
+    notes: Vec<(Time, NodeId, Note)>,
+}
+
+impl<O: Overlay> Run<'_, O> {
+    /// Runs to the end; true if that was the scenario's limit.
+    fn all(&mut self, watch: &Watch) -> bool {
+        let world = self.cast.world;
+        let limit = Time::ZERO + world.scenario.duration_limit();
+        for _ in 0..self.cast.servers {
+            self.add();
+        }
+        let mut faults: Vec<(Time, usize)> =
+            world.scenario.faults.iter().map(|fault| Time::ZERO + fault.at).zip(0..).collect();
+        faults.sort();
+        let mut faults = faults.into_iter().peekable();
+        let mut everybody_done_at = None;
+        loop {
+            let now = self.sim.now();
+            while let Some(person) = self.next_person().filter(|p| world.people[*p].arrival <= now) {
+                debug_assert_eq!(self.cast.node(person).index(), self.sim.len());
+                self.add();
+            }
+            if let Some((_, fault)) = faults.next_if(|(at, _)| *at <= now) {
+                self.strike(fault);
+                continue;
+            }
+            self.act(now);
+            let busy = self.crowd.busy() + usize::from(self.next_person().is_some());
+            watch.at(Duration::from_nanos(now.0), busy);
+            let done = busy == 0;
+            everybody_done_at = everybody_done_at.or(done.then_some(now)).filter(|_| done);
+            let over = everybody_done_at.is_some_and(|at| now >= at + SETTLING);
+            if over || now >= limit {
+                watch.over();
+                return !over;
+            }
+            let arrival = self.next_person().map(|person| world.people[person].arrival);
+            let fault = faults.peek().map(|(at, _)| *at);
+            let next = [self.crowd.next_due(), arrival, fault].into_iter().flatten().fold(limit, Time::min);
+            self.advance((now + THINKING).min(next.max(now)));
+        }
+    }
+
+    fn next_person(&self) -> Option<usize> {
+        let person = self.sim.len() - self.cast.servers as usize;
+        (person < self.cast.world.people.len()).then_some(person)
+    }
+
+    /// Starts the next node, and has it share what it has.
+    fn add(&mut self) {
+        let node = NodeId(self.sim.len() as u32);
+        let world = self.cast.world;
+        self.sim.add(O::peer(&self.cast, node), PORT, self.cast.attachment(node));
+        self.records.push(Record { at: self.sim.now(), node, what: What::Arrived });
+        let items = items_at::<O>(&self.cast, node);
+        if !items.is_empty() {
+            self.sim.command(node, Command::Share(world.as_shared(&items)));
+        }
+        self.crowd.seat(node);
+    }
+
+    fn act(&mut self, now: Time) {
+        while let Some(action) = self.crowd.act(now) {
+            let node = action.record.node;
+            if let Some(command) = action.command {
+                let cause = self.sim.command(node, command);
+                if let What::SearchStarted(SearchId(search)) = action.record.what {
+                    self.causes[search as usize] = cause;
+                }
+            }
+            self.records.push(action.record);
+        }
+    }
+
+    fn advance(&mut self, until: Time) {
+        let notes = &mut self.notes;
+        self.sim.run_until(until, &mut |at, node, note| notes.push((at, node, note)));
+        for (at, node, note) in self.notes.drain(..) {
+            self.records.extend(self.crowd.told(at, node, note));
+        }
+    }
+
+    fn strike(&mut self, fault: usize) {
+        let at = self.sim.now();
+        let victims = match self.cast.world.scenario.faults[fault].victim {
+            Victim::Server => (self.cast.servers > 0).then_some(NodeId(0)).into_iter().collect(),
+            Victim::Busiest => {
+                let up = (0..self.sim.len() as u32).map(NodeId).filter(|node| self.sim.is_up(*node));
+                let load = |node: &NodeId| (self.sim.load(*node).control_bytes(), std::cmp::Reverse(*node));
+                up.max_by_key(load).into_iter().collect::<Vec<_>>()
+            }
+            Victim::Random(_) => {
+                let victims = self.cast.world.victims(fault);
+                victims.into_iter().map(|person| self.cast.node(person)).collect()
+            }
+        };
+        for node in victims {
+            if node.index() < self.sim.len() && self.sim.is_up(node) {
+                self.sim.crash_at(at, node);
+                self.crowd.remove(node);
+                self.records.push(Record { at, node, what: What::Crashed });
+            }
+        }
+    }
+
+    fn outcome(self, cut_short: bool) -> Outcome {
+        let Run { sim, mut records, causes, .. } = self;
+        // Notes are read a little after they were said; the record has them where they belong.
+        records.sort_by_key(|record| record.at);
+        let cost = |cause: &Cause| {
+            let cost = sim.cause_cost(*cause);
+            let traffic = Traffic { messages: cost.messages, bytes: cost.bytes };
+            SearchCost { traffic, nodes_reached: cost.nodes_reached }
+        };
+        let dropped = sim.dropped();
+        Outcome {
+            records,
+            loads: (0..sim.len() as u32).map(|node| sim.load(NodeId(node))).collect(),
+            kinds: kinds::<O>(sim.by_kind().iter()),
+            delivered: Vec::new(),
+            search_costs: causes.iter().map(cost).collect(),
+            cut_off: CutOff { overflows: dropped.overflows, ..CutOff::default() },
+            casualties: Vec::new(),
+            ended: sim.now(),
+            cut_short,
+            digest: Some(sim.digest().to_string()),
+        }
+    }
+}
+
+/// The items that a node has at the start.
+pub fn items_at<O: Overlay>(cast: &Cast<'_>, node: NodeId) -> Vec<u32> {
+    match (cast.person(node), O::CONTENT_FROM) {
+        (Some(person), _) => cast.world.shared_by(person),
+        (None, Source::Servers) => cast.world.shared_by_all(),
+        (None, Source::Participants) => Vec::new(),
+    }
+}
+
+/// The counters of each kind, with its name and purpose.
+pub fn kinds<O: Overlay>(counts: impl Iterator<Item = Traffic>) -> Vec<KindCount> {
+    let names = <<O::Peer as Peer>::Message as Wire>::KINDS.iter();
+    let kind = |(kind, traffic): (&&str, Traffic)| KindCount {
+        kind: (*kind).to_owned(),
+        purpose: O::purpose(kind),
+        traffic,
+    };
+    names.zip(counts).map(kind).collect()
+}

@@ -1,0 +1,153 @@
+//! Small clusters over real sockets, in this process and in others, and the command line around them.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bench::compare::{Agreement, Backend, Options, compare};
+use bench::watch::Watch;
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command.arg("--quiet").env_remove("RUST_LOG");
+    command
+}
+
+#[test]
+fn a_cluster_completes_everything_and_counts_the_same_searches_as_the_simulation() {
+    let options = Options {
+        scenario: common::small(8, 1),
+        backends: vec![Backend::Tcp, Backend::Sim],
+        repeats: Some(1),
+        executable: env!("CARGO_BIN_EXE_bench").into(),
+    };
+    let comparison = compare(&options, &Watch::new(false)).unwrap();
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    for column in &comparison.columns {
+        assert_eq!(column.runs[0].measured.sheet.get("fetched"), Some(8.0), "{}", column.overlay);
+    }
+    assert_eq!(comparison.twins.len(), 2);
+    for twin in &comparison.twins {
+        let counts: Vec<_> = twin.rows.iter().filter(|row| row.name.starts_with("messages: ")).collect();
+        assert!(counts.len() >= 2, "{}", twin.overlay);
+        for row in counts {
+            assert_eq!(row.agreement, Agreement::Same, "{} {row:?}", twin.overlay);
+        }
+    }
+}
+
+fn in_folder(folder: &Path, arguments: &[&str]) -> Output {
+    std::fs::write(folder.join("small.toml"), common::small(6, 1).to_text()).unwrap();
+    let out = folder.join("out");
+    let mut command = program();
+    command.current_dir(folder).args(["--scenario", "small.toml", "--out"]).arg(out).args(arguments);
+    command.output().unwrap()
+}
+
+#[test]
+fn processes_do_what_one_process_does_and_a_real_folder_is_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let songs = folder.path().join("songs");
+    std::fs::create_dir(&songs).unwrap();
+    for n in 0..20u8 {
+        std::fs::write(
+            songs.join(format!("artist {} - title number{n}.mp3", n % 5)),
+            vec![n; 50_000 + usize::from(n)],
+        )
+        .unwrap();
+    }
+    let output = in_folder(folder.path(), &["--backend", "processes", "--json", "--files", "songs"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let columns = json["columns"].as_array().unwrap();
+    assert_eq!(columns.len(), 2);
+    for column in columns {
+        let estimates = column["estimates"].as_array().unwrap();
+        let fetched = estimates.iter().find(|estimate| estimate["key"] == "fetched").unwrap();
+        assert_eq!(fetched["median"], 6.0, "{}", column["overlay"]);
+    }
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(folder.path().to_str().unwrap()));
+}
+
+#[test]
+fn a_mistake_is_one_clear_line_and_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let mistakes: [(&[&str], &str); 8] = [
+        (&["--files", "nowhere"], "nowhere"),
+        (&["--peers", "0"], "peers"),
+        (&["--kill", "everybody@10s"], "known are"),
+        (&["--scenario", "nosuch"], "classroom"),
+        (&["--out", "file/under"], "file/under"),
+        (&["--scenario", "broken.toml"], "line 2"),
+        (&["--repeat", "0"], "repeat"),
+        (&["--backend", "udp"], "udp"),
+    ];
+    std::fs::write(folder.path().join("broken.toml"), "version = 1\nnme = \"x\"\n").unwrap();
+    for (arguments, word) in mistakes {
+        let mut command = program();
+        if !arguments.contains(&"--out") {
+            command.args(["--out", "out"]);
+        }
+        let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?} was accepted");
+        let line = words.lines().next().unwrap_or_default();
+        assert!(line.contains(word), "{arguments:?}: {words}");
+        assert!(!words.contains("panicked"), "{words}");
+    }
+}
+
+/// Children of a process, by the system's own table.
+#[cfg(target_os = "linux")]
+fn children(parent: u32) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // After the name in brackets: state, then the parent.
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        fields.next() != Some("Z") && fields.next() == Some(&parent.to_string())
+    })
+    .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_left_behind_when_the_coordinator_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scenario = common::small(6, 1);
+    scenario.searches.settle_s = 60.0;
+    scenario.duration_limit_s = 120.0;
+    std::fs::write(folder.path().join("long.toml"), scenario.to_text()).unwrap();
+    let mut command = program();
+    command.current_dir(folder.path()).args([
+        "--scenario",
+        "long.toml",
+        "--out",
+        "out",
+        "--backend",
+        "processes",
+    ]);
+    let mut coordinator = command.spawn().unwrap();
+    let wait_until = |what: &str, done: &dyn Fn() -> bool| {
+        let patience = std::time::Instant::now();
+        while !done() {
+            assert!(patience.elapsed().as_secs() < 60, "{what}");
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        }
+    };
+    wait_until("no worker was started", &|| children(coordinator.id()).len() == 4);
+    let workers = children(coordinator.id());
+    // A worker that runs its nodes has threads for its runtime and its channel.
+    let threads = |pid: &u32| std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    wait_until("the workers did not begin", &|| workers.iter().all(|pid| threads(pid) >= 5));
+    coordinator.kill().unwrap();
+    coordinator.wait().unwrap();
+    let lives = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.contains("(bench)") && !stat.contains(") Z ")
+    };
+    wait_until("a worker outlived its coordinator", &|| !workers.iter().any(lives));
+}

@@ -1,0 +1,129 @@
+//! Comparisons in simulation: repeatable to the byte, and what faults do to them.
+
+mod common;
+
+use std::path::PathBuf;
+
+use bench::compare::{Backend, Column, Comparison, Options, compare};
+use bench::report::{Folder, render, to_json};
+use bench::scenario::Scenario;
+use bench::watch::Watch;
+
+fn simulated(scenario: Scenario, repeats: u32) -> Comparison {
+    let options = Options {
+        scenario,
+        backends: vec![Backend::Sim],
+        repeats: Some(repeats),
+        executable: PathBuf::new(),
+    };
+    compare(&options, &Watch::new(false)).unwrap()
+}
+
+fn value(column: &Column, key: &str) -> f64 {
+    column.runs[0].measured.sheet.get(key).unwrap_or_else(|| panic!("{} has no {key}", column.overlay))
+}
+
+#[test]
+fn two_comparisons_of_one_seed_are_the_same_to_the_byte_in_every_file() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for dir in &dirs {
+        let scenario = common::small(20, 1);
+        let folder = Folder::open(dir.path(), &scenario).unwrap();
+        folder.fill(&simulated(scenario, 2)).unwrap();
+    }
+    let names: Vec<_> =
+        std::fs::read_dir(dirs[0].path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    for name in names {
+        let read = |dir: &tempfile::TempDir| std::fs::read(dir.path().join(&name)).unwrap();
+        assert!(!read(&dirs[0]).is_empty());
+        assert_eq!(read(&dirs[0]), read(&dirs[1]), "{name:?}");
+    }
+}
+
+#[test]
+fn another_seed_gives_other_digests() {
+    let (one, other) = (simulated(common::small(20, 1), 1), simulated(common::small(20, 2), 1));
+    for (a, b) in one.columns.iter().zip(&other.columns) {
+        assert!(a.runs[0].digest.is_some());
+        assert_ne!(a.runs[0].digest, b.runs[0].digest, "{}", a.overlay);
+    }
+    assert_ne!(to_json(&one), to_json(&other));
+}
+
+#[test]
+fn everything_that_must_be_true_is_exercised_and_is_true() {
+    let comparison = simulated(common::small(30, 1), 1);
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    let exercised = |name: &str| {
+        let runs = comparison.columns.iter().flat_map(|column| &column.runs);
+        runs.flat_map(|run| &run.checks).filter(|v| v.name == name).map(|v| v.exercised).sum::<u64>()
+    };
+    for verdict in &comparison.columns[0].runs[0].checks {
+        assert!(exercised(verdict.name) > 0, "{} was never exercised", verdict.name);
+    }
+    for column in &comparison.columns {
+        assert_eq!(value(column, "fetched"), 30.0, "{}", column.overlay);
+        assert!(value(column, "over_bound") >= 1.0);
+        assert!(value(column, "recall_items") > 0.9);
+    }
+    let table = render(&comparison, false);
+    assert!(!table.contains('\u{1b}'), "no colours were asked for");
+    assert!(comparison.columns.iter().all(|column| table.contains(column.overlay)));
+}
+
+#[test]
+fn content_comes_from_the_server_in_one_world_and_never_in_the_other() {
+    let comparison = simulated(common::small(30, 4), 1);
+    let shares: Vec<f64> = comparison.columns.iter().map(|column| value(column, "server_share")).collect();
+    assert_eq!(shares, [1.0, 0.0], "the mirror's and Napster's");
+}
+
+#[test]
+fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
+    let mut scenario = common::small(20, 1);
+    scenario.searches.pause_s = 2.0;
+    scenario.faults = vec!["server@2s".parse().unwrap()];
+    let comparison = simulated(scenario, 1);
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    for column in &comparison.columns {
+        assert!(value(column, "searches_complete") < 1.0, "{}", column.overlay);
+        assert!(
+            column.runs[0].measured.searches.iter().all(|search| search.end.is_some()),
+            "{}",
+            column.overlay
+        );
+    }
+}
+
+#[test]
+fn the_busiest_node_of_an_index_is_its_server() {
+    let mut scenario = common::small(20, 1);
+    scenario.faults = vec!["busiest@2s".parse().unwrap()];
+    scenario.searches.pause_s = 2.0;
+    for column in simulated(scenario, 1).columns {
+        assert!(value(&column, "searches_complete") < 1.0, "{}", column.overlay);
+    }
+}
+
+#[test]
+fn people_who_leave_are_gone_and_those_who_vanish_leave_stale_results_at_most() {
+    let mut scenario = common::small(30, 1);
+    scenario.sessions.linger_s = Some(0.5);
+    scenario.faults = vec!["random 30%@1.5s".parse().unwrap()];
+    let comparison = simulated(scenario, 1);
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    for column in &comparison.columns {
+        assert!(!column.runs[0].cut_short, "{}", column.overlay);
+        assert!(value(column, "fetched") < 30.0, "{}", column.overlay);
+    }
+}
+
+#[test]
+fn a_run_ends_at_its_limit_and_says_what_is_open() {
+    let mut scenario = common::small(10, 1);
+    scenario.duration_limit_s = 1.3;
+    let comparison = simulated(scenario, 1);
+    assert!(comparison.columns.iter().all(|column| column.runs[0].cut_short));
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+}

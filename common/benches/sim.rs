@@ -1,0 +1,398 @@
+//! The simulator against a bare loop, on the same floods in the same run.
+//!
+//! A flooding toy protocol: every node has seven neighbours (a random 7-regular graph), a query has a TTL of 7 and a GUID, and a
+//! node passes it on once, by a table of the last 32 GUIDs with the link each came by. Nodes have random line delays,
+//! so latencies differ from link to link.
+//!
+//! The bare loop is what one would write by hand for this protocol alone: arrays and a timing wheel, no contract, no connections,
+//! nothing counted but deliveries. Tables, graph and latencies are the same, so both must deliver exactly the same number of messages,
+//! which is checked. It is a fair yardstick for what the contract and the counting cost, and an unfair one for everything the
+//! simulator can do beside. Delays are whole ticks of the bare loop's wheel, else its order (and so its count) would be another;
+//! the last column is the simulator's rate with delays at any nanosecond, which spares the bare loop but not the simulator.
+//!
+//! `cargo bench -p common --bench sim [-- --quick] [-- --only NODES]`
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use common::net::{Attachment, Line, NodeId, Observer};
+use common::peer::{ConnId, Cx, Event, Peer, Time};
+use common::sim::{Config, Sim};
+use common::user::{Command, Note, Query, SearchId};
+use common::wire::{Wire, WireError};
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg32;
+use tokio_util::codec::{Decoder, Encoder};
+
+const DEGREE: usize = 7;
+const TTL: u8 = 7;
+const REMEMBERED: usize = 32;
+const REPEATS: usize = 5;
+/// One tick of the bare loop's wheel, in nanoseconds: 65 µs.
+const TICK: u64 = 1 << 16;
+/// Slots of the wheel: more than the longest latency has ticks.
+const SLOTS: usize = 2048;
+/// Line delays, in ticks: 5 to 50 ms, so that latencies are 10 to 100 ms.
+const DELAYS: std::ops::Range<u64> = 76..763;
+const PORT: u16 = 6346;
+
+type Guid = [u64; 2];
+
+/// The last 32 GUIDs and the link each came by.
+#[derive(Clone)]
+struct Seen {
+    guids: [Guid; REMEMBERED],
+    links: [u32; REMEMBERED],
+    next: u32,
+}
+
+impl Seen {
+    fn new() -> Self {
+        Seen { guids: [[0; 2]; REMEMBERED], links: [0; REMEMBERED], next: 0 }
+    }
+
+    /// Remembers a GUID; false if it was known.
+    #[inline]
+    fn insert(&mut self, guid: Guid, link: u32) -> bool {
+        if self.guids.contains(&guid) {
+            return false;
+        }
+        let at = self.next as usize % REMEMBERED;
+        (self.guids[at], self.links[at]) = (guid, link);
+        self.next += 1;
+        true
+    }
+}
+
+/// The graph: partners in seven random perfect matchings, and each node's line delay.
+struct Graph {
+    partners: Vec<[u32; DEGREE]>,
+    delays_ns: Vec<u64>,
+}
+
+impl Graph {
+    fn random(nodes: u32, scattered: bool) -> Graph {
+        let mut rng = Pcg32::seed_from_u64(u64::from(nodes));
+        let mut partners = vec![[0; DEGREE]; nodes as usize];
+        let mut order: Vec<u32> = (0..nodes).collect();
+        for link in 0..DEGREE {
+            for at in (1..order.len()).rev() {
+                order.swap(at, rng.next_u64() as usize % (at + 1));
+            }
+            for pair in order.chunks_exact(2) {
+                partners[pair[0] as usize][link] = pair[1];
+                partners[pair[1] as usize][link] = pair[0];
+            }
+        }
+        let delay = |_| {
+            let ticks = DELAYS.start + rng.next_u64() % (DELAYS.end - DELAYS.start);
+            ticks * TICK + if scattered { rng.next_u64() % TICK } else { 0 }
+        };
+        Graph { delays_ns: (0..nodes).map(delay).collect(), partners }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Flood {
+    guid: Guid,
+    ttl: u8,
+}
+
+struct NoCodec;
+
+impl Decoder for NoCodec {
+    type Item = Flood;
+    type Error = WireError;
+    fn decode(&mut self, _: &mut BytesMut) -> Result<Option<Flood>, WireError> {
+        unreachable!("the simulator moves values")
+    }
+}
+
+impl Encoder<Flood> for NoCodec {
+    type Error = WireError;
+    fn encode(&mut self, _: Flood, _: &mut BytesMut) -> Result<(), WireError> {
+        unreachable!("the simulator moves values")
+    }
+}
+
+impl Wire for Flood {
+    type Setup = ();
+    type Codec = NoCodec;
+    const KINDS: &'static [&'static str] = &["query"];
+    fn codec((): ()) -> NoCodec {
+        NoCodec
+    }
+    fn wire_len(&self) -> u32 {
+        23 + 16
+    }
+    fn kind(&self) -> u8 {
+        0
+    }
+}
+
+/// The protocol as a peer.
+struct Servent {
+    seen: Seen,
+    links: [Option<ConnId>; DEGREE],
+    graph: Arc<Graph>,
+}
+
+impl Servent {
+    fn pass_on(&mut self, flood: Flood, from: Option<ConnId>, cx: &mut Cx<'_, Self>) {
+        for conn in self.links.iter().flatten().filter(|conn| Some(**conn) != from) {
+            cx.send(*conn, flood);
+        }
+    }
+}
+
+impl Peer for Servent {
+    type Message = Flood;
+    type Timer = u8;
+
+    fn handle(&mut self, event: Event<Flood, u8>, cx: &mut Cx<'_, Self>) {
+        match event {
+            Event::Message { conn, message: Flood { guid, ttl } } => {
+                if self.seen.insert(guid, conn.slot() as u32) && ttl > 1 {
+                    self.pass_on(Flood { guid, ttl: ttl - 1 }, Some(conn), cx);
+                }
+            }
+            Event::Command(Command::Search(SearchId(id), _)) => {
+                let guid = guid(id);
+                self.seen.insert(guid, u32::MAX);
+                self.pass_on(Flood { guid, ttl: TTL }, None, cx);
+            }
+            // One matching a second, so that links stand in the order of the matchings at both ends.
+            Event::Start => {
+                (0..DEGREE as u8).for_each(|link| cx.wake(Duration::from_secs(u64::from(link)), link))
+            }
+            Event::Timer(link) => {
+                let me = cx.address().ip().to_bits() - NETWORK.to_bits() - 1;
+                let partner = self.graph.partners[me as usize][usize::from(link)];
+                if me < partner {
+                    cx.dial(NodeId(partner).address(NETWORK, PORT), ());
+                }
+            }
+            Event::Opened { conn, .. } => self.links[conn.slot()] = Some(conn),
+            _ => {}
+        }
+    }
+}
+
+const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
+
+fn guid(search: u32) -> Guid {
+    [u64::from(search) + 1, 0x5eed]
+}
+
+/// Between the starts of two floods: 40 ms, in whole ticks.
+const SPACING: Duration = Duration::from_nanos(610 * TICK);
+
+struct Simulated {
+    sim: Sim<Servent>,
+    bytes_per_peer: Option<f64>,
+}
+
+struct Deaf;
+
+impl Observer for Deaf {
+    fn note(&mut self, _: Time, _: NodeId, _: Note) {}
+}
+
+impl Simulated {
+    fn new(graph: &Arc<Graph>) -> Self {
+        let before = resident_bytes();
+        let mut sim = Sim::new(Config { core_delay: Duration::ZERO, ..Config::default() });
+        for delay in &graph.delays_ns {
+            let servent = Servent { seen: Seen::new(), links: [None; DEGREE], graph: graph.clone() };
+            let line = Line { delay: Duration::from_nanos(*delay), ..Line::default() };
+            sim.add(servent, PORT, Attachment { line, firewalled: false });
+        }
+        assert!(sim.run_to_idle(Time::MAX, &mut Deaf));
+        let bytes_per_peer = before
+            .zip(resident_bytes())
+            .map(|(before, after)| after.saturating_sub(before) as f64 / graph.delays_ns.len() as f64);
+        Simulated { sim, bytes_per_peer }
+    }
+
+    /// Returns messages delivered and seconds.
+    fn flood(&mut self, searches: &[(u32, u32)]) -> (u64, f64) {
+        let query = Arc::new(Query::default());
+        let mut at = self.sim.now();
+        for (search, node) in searches {
+            self.sim.command_at(at, NodeId(*node), Command::Search(SearchId(*search), query.clone()));
+            at = at + SPACING;
+        }
+        let (events, start) = (self.sim.events(), Stopwatch::start());
+        assert!(self.sim.run_to_idle(Time::MAX, &mut Deaf));
+        (self.sim.events() - events - searches.len() as u64, start.seconds())
+    }
+}
+
+struct BareMessage {
+    guid: Guid,
+    node: u32,
+    link: u8,
+    ttl: u8,
+}
+
+/// A neighbour, the number that the link has over there, and the ticks to it. (Both ends number a link alike.)
+#[derive(Clone, Copy)]
+struct BareLink {
+    node: u32,
+    ticks: u32,
+}
+
+/// The protocol as a loop.
+struct Bare {
+    tables: Vec<Seen>,
+    links: Vec<[BareLink; DEGREE]>,
+    wheel: Vec<Vec<BareMessage>>,
+    tick: u64,
+    coming: u64,
+}
+
+impl Bare {
+    fn new(graph: &Graph) -> Self {
+        let link = |node: usize, partner: u32| BareLink {
+            node: partner,
+            ticks: ((graph.delays_ns[node] + graph.delays_ns[partner as usize]) / TICK) as u32,
+        };
+        let links = |(node, partners): (usize, &[u32; DEGREE])| partners.map(|partner| link(node, partner));
+        Bare {
+            tables: vec![Seen::new(); graph.partners.len()],
+            links: graph.partners.iter().enumerate().map(links).collect(),
+            wheel: (0..SLOTS).map(|_| Vec::new()).collect(),
+            tick: 0,
+            coming: 0,
+        }
+    }
+
+    #[inline]
+    fn pass_on(&mut self, node: u32, guid: Guid, ttl: u8, from: u8) {
+        for (number, link) in self.links[node as usize].iter().enumerate() {
+            if number as u8 != from {
+                let slot = (self.tick + u64::from(link.ticks)) as usize % SLOTS;
+                self.wheel[slot].push(BareMessage { guid, node: link.node, link: number as u8, ttl });
+                self.coming += 1;
+            }
+        }
+    }
+
+    fn flood(&mut self, searches: &[(u32, u32)]) -> (u64, f64) {
+        let spacing = SPACING.as_nanos() as u64;
+        let first = self.tick;
+        let start = Stopwatch::start();
+        let (mut delivered, mut started) = (0, 0);
+        while started < searches.len() || self.coming > 0 {
+            // Spacing is no whole number of ticks; what the simulator starts within a tick is started at its end.
+            while started < searches.len() && (started as u64 * spacing).div_ceil(TICK) <= self.tick - first {
+                let (search, node) = searches[started];
+                self.tables[node as usize].insert(guid(search), u32::MAX);
+                self.pass_on(node, guid(search), TTL, u8::MAX);
+                started += 1;
+            }
+            let mut slot = std::mem::take(&mut self.wheel[self.tick as usize % SLOTS]);
+            self.coming -= slot.len() as u64;
+            delivered += slot.len() as u64;
+            for BareMessage { guid, node, link, ttl } in slot.drain(..) {
+                if self.tables[node as usize].insert(guid, u32::from(link)) && ttl > 1 {
+                    self.pass_on(node, guid, ttl - 1, link);
+                }
+            }
+            self.wheel[self.tick as usize % SLOTS] = slot;
+            self.tick += 1;
+        }
+        (delivered, start.seconds())
+    }
+}
+
+/// A stopwatch that leaves out what other processes take of the processor, where the system tells (Linux), else a plain
+/// one.
+struct Stopwatch {
+    on_cpu_ns: Option<u64>,
+    started: Instant,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Stopwatch { on_cpu_ns: Self::on_cpu_ns(), started: Instant::now() }
+    }
+
+    fn on_cpu_ns() -> Option<u64> {
+        std::fs::read_to_string("/proc/self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
+    }
+
+    fn seconds(&self) -> f64 {
+        match self.on_cpu_ns.zip(Self::on_cpu_ns()) {
+            Some((before, after)) => (after - before) as f64 / 1e9,
+            None => self.started.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+/// Memory this process has in use, where the system tells.
+fn resident_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    statm.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn measure(nodes: u32, searches_per_repeat: u32) {
+    let graph = Arc::new(Graph::random(nodes, false));
+    let scattered = Arc::new(Graph::random(nodes, true));
+    let mut simulated = Simulated::new(&graph);
+    let mut bare = Bare::new(&graph);
+    let mut any_nanosecond = Simulated::new(&scattered);
+    let mut rng = Pcg32::seed_from_u64(1);
+    let mut rates = [const { Vec::new() }; 3];
+    let mut delivered = 0;
+    // The first round fills tables and warms up; it is not counted.
+    for repeat in 0..=REPEATS as u32 {
+        let searches: Vec<(u32, u32)> = (0..searches_per_repeat)
+            .map(|n| (repeat * searches_per_repeat + n, (rng.next_u64() % u64::from(nodes)) as u32))
+            .collect();
+        let runs = [simulated.flood(&searches), bare.flood(&searches), any_nanosecond.flood(&searches)];
+        assert_eq!(runs[0].0, runs[1].0, "both must deliver the same messages");
+        if repeat > 0 {
+            delivered = runs[0].0;
+            for (rates, (messages, seconds)) in rates.iter_mut().zip(runs) {
+                rates.push(messages as f64 / seconds / 1e6);
+            }
+        }
+    }
+    let [sim, bare, any] = rates.each_mut().map(|rates| median(rates));
+    let bytes = simulated.bytes_per_peer.map_or("-".into(), |bytes| format!("{bytes:.0}"));
+    let own = size_of::<Servent>();
+    println!(
+        "{nodes:>9} {delivered:>11} {sim:>10.2} {bare:>10.2} {:>7.2} {bytes:>10} {own:>9} {any:>13.2}",
+        sim / bare
+    );
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let only = arguments.iter().position(|argument| argument == "--only");
+    let only: Option<u32> = only.and_then(|at| arguments.get(at + 1)?.parse().ok());
+    println!(
+        "medians of {REPEATS} alternating repeats; rates in million deliveries a second; bytes of memory"
+    );
+    println!(
+        "{:>9} {:>11} {:>10} {:>10} {:>7} {:>10} {:>9} {:>13}",
+        "nodes", "deliveries", "simulator", "bare loop", "ratio", "per peer", "peer own", "any ns"
+    );
+    let sizes = if quick {
+        vec![(1_000, 100), (10_000, 10)]
+    } else {
+        vec![(1_000, 1_000), (100_000, 20), (1_000_000, 20)]
+    };
+    for (nodes, searches) in sizes.into_iter().filter(|(nodes, _)| only.is_none_or(|only| only == *nodes)) {
+        measure(nodes, searches);
+    }
+}

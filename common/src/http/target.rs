@@ -1,0 +1,66 @@
+//! Request targets: path and query, percent-encoding.
+
+use std::borrow::Cow;
+
+/// A request target, taken apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Target<'a> {
+    /// The path, still encoded.
+    pub path: &'a str,
+    /// What follows the question mark, still encoded; empty without one.
+    pub query: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// Takes a target apart. Every string is one.
+    pub fn parse(target: &'a str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Target { path, query }
+    }
+
+    /// The decoded value of the first `name=value` pair of the query.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key == name).then(|| percent_decode(&value.replace('+', " ")).into_owned())
+        })
+    }
+}
+
+/// Appends `text`, with every byte that a URI reserves or forbids as `%XX`.
+pub fn percent_encode(text: &str, into: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            into.push(byte as char);
+        } else {
+            into.push('%');
+            into.push(HEX[usize::from(byte >> 4)] as char);
+            into.push(HEX[usize::from(byte & 15)] as char);
+        }
+    }
+}
+
+/// Undoes [`percent_encode`]. What is not a valid escape stays as it is; what is not UTF-8 becomes U+FFFD.
+pub fn percent_decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (byte, _, _) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
