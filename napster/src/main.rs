@@ -111,9 +111,12 @@ struct ShareArgs {
 /// What to look for.
 #[derive(Args)]
 struct QueryArgs {
-    /// Words that must all be in the name or its folder; -word excludes.
-    #[arg(required = true, allow_hyphen_values = true)]
+    /// Words that must all be in the name or its folder.
+    #[arg(required = true)]
     words: Vec<String>,
+    /// A word that must not be there; may be repeated.
+    #[arg(long, value_name = "WORD")]
+    without: Vec<String>,
     /// Kilobits per second at least.
     #[arg(long, default_value_t = 0)]
     min_bitrate: u32,
@@ -199,8 +202,20 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, those left out that the words before them have said already.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line += if line.is_empty() { "" } else { ": " };
+            line += &cause;
+        }
+    }
+    line
 }

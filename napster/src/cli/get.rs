@@ -13,7 +13,7 @@ use napster::peer::PeerConfig;
 use napster::selection::Selection;
 
 use super::search::{printable, results};
-use super::{Running, join, peer_config, query};
+use super::{Running, join, peer_config, query, say};
 use crate::{By, GetArgs};
 
 const FETCH: FetchId = FetchId(0);
@@ -53,16 +53,16 @@ pub async fn get(args: GetArgs) -> Result<()> {
     }
     let holders = candidates.len();
     let name = printable(&first.info.name);
-    println!("{name} from {holders} {}", if holders == 1 { "holder" } else { "holders" });
+    say(format_args!("{name} from {holders} {}", if holders == 1 { "holder" } else { "holders" }));
     if have > 0 {
-        println!("resuming at {have} of {size} bytes");
+        say(format_args!("resuming at {have} of {size} bytes"));
     }
     let fetch = Fetch { fetch: FETCH, candidates, into: store.add(disk.clone()), have };
     running.command(Command::Fetch(Box::new(fetch))).await?;
     let done = follow(&mut running, size, have).await;
     running.leave().await?;
     done?;
-    println!("{}", disk.path().display());
+    say(format_args!("{}", disk.path().display()));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ pub mod serve;
 pub mod share;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs as _};
 use std::sync::Arc;
 
@@ -27,6 +28,13 @@ const NOTES_MAX: usize = 16_384;
 /// A seed by chance: the standard library keys its hash tables with random numbers.
 fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// Prints a line. A closed pipe or terminal is no reason to stop serving others.
+pub fn say(line: impl std::fmt::Display) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        tracing::debug!(%error, "nobody reads what is printed");
+    }
 }
 
 /// A node of this program and what it says.
@@ -132,8 +140,9 @@ impl Running {
 /// The query as the overlay wants it.
 pub fn query(args: &QueryArgs) -> common::user::Query {
     use common::user::Range;
+    let excluded = args.without.iter().map(|word| format!("-{word}"));
     common::user::Query {
-        words: args.words.join(" "),
+        words: args.words.iter().cloned().chain(excluded).collect::<Vec<_>>().join(" "),
         bitrate_kbps: Range { min: args.min_bitrate, max: args.max_bitrate },
         size: Range { min: args.min_size, max: args.max_size },
         speed: Range::at_least(args.min_speed),

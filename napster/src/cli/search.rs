@@ -8,7 +8,7 @@ use common::tcp::SharedStore;
 use common::user::{Command, Hit, Note, SearchEnd, SearchId};
 use indicatif::HumanBytes;
 
-use super::{Running, join, peer_config, query};
+use super::{Running, join, peer_config, query, say};
 use crate::{BrowseArgs, JoinArgs, SearchArgs};
 
 const SEARCH: SearchId = SearchId(0);
@@ -27,7 +27,7 @@ pub async fn browse(args: BrowseArgs) -> Result<()> {
     let hits = results(&mut running, Command::Browse(SEARCH, args.whom.as_str().into())).await?;
     running.leave().await?;
     if hits.is_empty() {
-        bail!("{} is not online, or shares nothing", args.whom);
+        bail!("`{}` is not online, or shares nothing", args.whom);
     }
     print_hits(&hits);
     Ok(())
@@ -38,10 +38,10 @@ pub async fn stats(args: JoinArgs) -> Result<()> {
     loop {
         match running.next().await? {
             Note::Text(text) if text.contains("users share") => {
-                println!("{text}");
+                say(format_args!("{text}"));
                 return running.leave().await;
             }
-            Note::Text(text) => println!("{text}"),
+            Note::Text(text) => say(format_args!("{text}")),
             Note::Offline(why) => bail!("{why}"),
             _ => {}
         }
@@ -69,7 +69,7 @@ pub async fn results(running: &mut Running, question: Command) -> Result<Vec<Arc
 
 fn print_hits(hits: &[Arc<Hit>]) {
     if hits.is_empty() {
-        println!("nothing found");
+        say(format_args!("nothing found"));
         return;
     }
     let mut table = Table::new();
@@ -92,8 +92,8 @@ fn print_hits(hits: &[Arc<Hit>]) {
             line_name(hit.speed).to_owned(),
         ]);
     }
-    println!("{table}");
-    println!("{} found", hits.len());
+    say(format_args!("{table}"));
+    say(format_args!("{} found", hits.len()));
 }
 
 /// A stranger's text must not steer the terminal.

@@ -13,7 +13,7 @@ use napster::node::Node;
 use napster::server::accounts::{Account, Accounts};
 use napster::server::{Flood, ServerConfig};
 
-use super::{Running, start};
+use super::{Running, say, start};
 use crate::{RedirectorArgs, ServerArgs};
 
 /// Connections beside those of logged-in users: logging in, leaving, refused.
@@ -50,14 +50,14 @@ pub async fn server(args: ServerArgs) -> Result<()> {
         Limits { connections_max, connections_per_address_max: args.max_per_address, ..Limits::default() };
     let hear = move |note: &Note| keep(book.as_ref(), note);
     let running = start(Node::server(config), args.listen, limits, SharedStore::default(), hear).await?;
-    println!("server on {}", running.handle.address());
+    say(format_args!("server on {}", running.handle.address()));
     until_interrupted(running).await
 }
 
 pub async fn redirector(args: RedirectorArgs) -> Result<()> {
     let node = Node::redirector(args.servers);
     let running = start(node, args.listen, Limits::default(), SharedStore::default(), |_| {}).await?;
-    println!("redirector on {}", running.handle.address());
+    say(format_args!("redirector on {}", running.handle.address()));
     until_interrupted(running).await
 }
 
@@ -69,13 +69,13 @@ async fn until_interrupted(mut running: Running) -> Result<()> {
                 break;
             }
             note = running.notes.recv() => match note {
-                Some(Note::Text(text)) if !text.starts_with("account ") => println!("{text}"),
+                Some(Note::Text(text)) if !text.starts_with("account ") => say(format_args!("{text}")),
                 Some(_) => {}
                 None => break,
             },
         }
     }
-    println!("stopping");
+    say(format_args!("stopping"));
     running.leave().await
 }
 

@@ -11,7 +11,7 @@ use common::user::{Command, FileInfo, Note, SharedFile};
 use indicatif::HumanBytes;
 use napster::peer::PeerConfig;
 
-use super::{Running, join, peer_config};
+use super::{Running, join, peer_config, say};
 use crate::ShareArgs;
 
 pub async fn share(args: ShareArgs) -> Result<()> {
@@ -25,18 +25,18 @@ pub async fn share(args: ShareArgs) -> Result<()> {
     let mut running = join(&args.join, config, store, |_| {}).await?;
     let bytes: u64 = files.iter().map(|file| file.info.size).sum();
     running.command(Command::Share(files.clone().into())).await?;
-    println!(
+    say(format_args!(
         "{nick} shares {} files ({}) of {} on {}",
         files.len(),
         HumanBytes(bytes),
         dir.display(),
         running.handle.address()
-    );
+    ));
     loop {
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => {
                 interrupted?;
-                println!("stopping");
+                say(format_args!("stopping"));
                 return running.leave().await;
             }
             note = running.next() => if !tell(&note?, &files) {
@@ -52,14 +52,14 @@ fn tell(note: &Note, files: &[SharedFile]) -> bool {
         Note::Uploaded(file, bytes) => {
             let name =
                 files.iter().find(|shared| shared.file == *file).map_or("?", |shared| &shared.info.name);
-            println!("sent {} of {name}", HumanBytes(*bytes));
+            say(format_args!("sent {} of {name}", HumanBytes(*bytes)));
         }
-        Note::Online => println!("online again"),
+        Note::Online => say(format_args!("online again")),
         Note::Offline(why) => {
-            println!("offline: {why}");
+            say(format_args!("offline: {why}"));
             return !why.ends_with("not trying again");
         }
-        Note::Text(text) => println!("{text}"),
+        Note::Text(text) => say(format_args!("{text}")),
         _ => {}
     }
     true
