@@ -4,16 +4,17 @@
 //! `cargo bench -p napster --bench server [-- --quick]`
 //!
 //! Fair? The clients are light (a socket and a few lines) but run on the same cores as the server, so the figures
-//! are what server and clients reach together; the server alone would reach more. Loopback has no latency to hide.
+//! are what server and clients, a process each, reach together; the server alone would reach more. Loopback has no latency to hide.
 //! Each client dials from its own address in 127/8, shares ten files and stays. Searches come from a few clients
 //! that ask as soon as they are answered, so the latency is that of a saturated server.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use common::metrics::Times;
 use common::net::{Attachment, NodeId};
 use common::tcp::{Clock, Limits, NodeConfig, SharedStore, raise_fd_limit, spawn};
 use napster::node::Node;
@@ -27,28 +28,59 @@ const FILES_PER_USER: usize = 10;
 const AT_A_TIME: usize = 32;
 /// Distinct words of the titles.
 const WORDS: u64 = 2_000;
-
-struct Size {
-    users: usize,
-    search_for: Duration,
-}
+/// Starts this program as the server.
+const SERVE: &str = "--serve";
 
 #[tokio::main]
 async fn main() {
+    let files = raise_fd_limit().expect("the limit on open files can be read");
+    if std::env::args().any(|arg| arg == SERVE) {
+        return serve().await;
+    }
     // `cargo test --benches` and `cargo bench` hand over flags of their own; only this one is ours.
     let quick = std::env::args().any(|arg| arg == "--quick" || arg == "--test");
-    let size = match quick {
-        true => Size { users: 500, search_for: Duration::from_secs(1) },
-        false => Size { users: 10_000, search_for: Duration::from_secs(10) },
-    };
-    let files = raise_fd_limit().expect("the limit on open files can be read");
-    // Both ends of every connection are in this process.
-    let users = size.users.min((files / 2).saturating_sub(200) as usize);
-    if users < size.users {
-        println!("only {users} users: the system allows {files} open files");
+    let (users, search_for) =
+        if quick { (500, Duration::from_secs(1)) } else { (10_000, Duration::from_secs(10)) };
+    assert!(
+        files > users as u64 + 100,
+        "{users} users need more than the {files} open files that the system allows"
+    );
+    let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
+        .arg(SERVE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program can be started again");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped"))
+        .read_line(&mut line)
+        .expect("the server says where it is");
+    let server = line.trim().parse().expect("an address");
+
+    let (clients, logins) = log_in(server, users).await;
+    println!("logins: {users} users with {FILES_PER_USER} files each in {:.2} s", logins.as_secs_f64());
+    println!("logins/s: {:.0}", users as f64 / logins.as_secs_f64());
+
+    let Searched { hits, mut times, took, mut clients } = search(clients, search_for).await;
+    let asker = clients.first_mut().expect("somebody has logged in");
+    println!("users and files the server counts at the end: {}", asker.statistics().await);
+    let searches = times.len();
+    println!("searches/s: {:.0} ({:.1} hits each)", searches as f64 / took, hits as f64 / searches as f64);
+    times.sort_unstable();
+    for (name, per_mille) in [("p50", 500), ("p99", 990), ("p99.9", 999)] {
+        let time = times[(searches * per_mille / 1000).min(searches - 1)];
+        println!("search {name}: {:.3} ms", time.as_secs_f64() * 1e3);
     }
-    let limits = Limits { connections_max: users + 1_000, ..Limits::default() };
-    let config = ServerConfig { users_max: users + 100, ..ServerConfig::default() };
+    // The end of its input is the server's sign to stop.
+    drop(child.stdin.take());
+    assert!(child.wait().expect("the server ends").success(), "the server has panicked");
+}
+
+/// The server's process: says where it listens and serves until its input ends.
+async fn serve() {
+    let users = 11_000;
+    let limits = Limits { connections_max: users, ..Limits::default() };
+    let config = ServerConfig { users_max: users, ..ServerConfig::default() };
     let node = NodeConfig {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
@@ -59,23 +91,9 @@ async fn main() {
     };
     let sink = Arc::new(|_, _, _| {});
     let handle = spawn(Node::server(config), node, SharedStore::default(), sink).await.expect("a free port");
-    let server = handle.address();
-
-    let (clients, logins) = log_in(server, users).await;
-    println!("logins: {users} users with {FILES_PER_USER} files each in {:.2} s", logins.as_secs_f64());
-    println!("logins/s: {:.0}", users as f64 / logins.as_secs_f64());
-
-    let Searched { searches, hits, times, took, clients } = search(clients, size.search_for).await;
-    println!("connected users: {}", handle.snapshot().connections);
-    println!(
-        "searches/s: {:.0} ({:.1} hits each)",
-        searches as f64 / took,
-        hits as f64 / searches.max(1) as f64
-    );
-    for (name, q) in [("p50", 0.50), ("p99", 0.99), ("p99.9", 0.999)] {
-        println!("search {name}: {:.3} ms", times.quantile_s(q).unwrap_or(0.0) * 1e3);
-    }
-    drop(clients);
+    println!("{}", handle.address());
+    let end = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    end.await.expect("reading does not panic").expect("input can be read");
     handle.shutdown().await.expect("the server has not panicked");
 }
 
@@ -114,6 +132,16 @@ impl Client {
         client.stream.write_all(&bytes).await.expect("the server reads");
         client.until(750, 3).await;
         client
+    }
+
+    /// What the server says of itself: users, files, gigabytes.
+    async fn statistics(&mut self) -> String {
+        self.stream.write_all(&frame(214, "")).await.expect("the server reads");
+        let mut head = [0; 4];
+        self.stream.read_exact(&mut head).await.expect("the server answers");
+        let mut text = vec![0; usize::from(u16::from_le_bytes([head[0], head[1]]))];
+        self.stream.read_exact(&mut text).await.expect("the server answers");
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Reads frames until one of type `code`; says how many of type `counted` came before it.
@@ -161,9 +189,8 @@ async fn log_in(server: SocketAddrV4, users: usize) -> (Vec<Client>, Duration) {
 }
 
 struct Searched {
-    searches: u64,
     hits: u64,
-    times: Times,
+    times: Vec<Duration>,
     took: f64,
     clients: Vec<Client>,
 }
@@ -199,10 +226,10 @@ async fn search(clients: Vec<Client>, search_for: Duration) -> Searched {
     }
     let done = tasks.join_all().await;
     let took = start.elapsed().as_secs_f64();
-    let (mut times, mut clients) = (Times::default(), Vec::new());
+    let (mut times, mut clients) = (Vec::new(), Vec::new());
     for (taken, lane) in done {
-        taken.into_iter().for_each(|time| times.add(time));
+        times.extend(taken);
         clients.extend(lane);
     }
-    Searched { searches: times.count(), hits: hits.load(Ordering::Relaxed), times, took, clients }
+    Searched { hits: hits.load(Ordering::Relaxed), times, took, clients }
 }

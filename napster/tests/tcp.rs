@@ -205,6 +205,7 @@ async fn a_frame_beyond_the_limit_closes_without_a_word_and_hurts_nobody_else() 
     good.send(&frame(750, "still here")).await;
     good.read_until(b"napster still here").await;
     assert_eq!(server.handle.snapshot().protocol_errors, 1);
+    drop((good, hostile));
     server.handle.shutdown().await.unwrap();
 }
 
