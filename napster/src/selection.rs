@@ -102,8 +102,7 @@ mod tests {
     fn equals_are_drawn_by_lot_and_the_same_lot_gives_the_same_order() {
         let standings = [Standing::default(); 8];
         let mut rng = Pcg32::seed_from_u64(1);
-        let firsts: Vec<usize> =
-            (0..100).map(|_| Selection::Random.order(&standings, &mut rng)[0]).collect();
+        let firsts: Vec<usize> = (0..100).map(|_| Selection::Random.order(&standings, &mut rng)[0]).collect();
         assert!((0..8).all(|i| firsts.contains(&i)), "{firsts:?}");
         assert_eq!(order(Selection::Random, &standings), order(Selection::Random, &standings));
     }

@@ -91,7 +91,9 @@ fn numbers_beyond_all_bounds_and_names_with_dots_are_only_text_to_a_server() {
     let answer = raw.say(good, 200, "FILENAME CONTAINS \"passwd\"");
     assert!(answer[0].1.starts_with("\"..\\..\\etc\\passwd\" "), "{answer:?}");
     assert_eq!(raw.say(good, 214, "")[0].0, 214, "the sum of sizes saturates");
-    for (code, data) in [(700, huge.as_str()), (200, "MAX_RESULTS 99999999999999999999"), (211, "bad 4294967296")] {
+    for (code, data) in
+        [(700, huge.as_str()), (200, "MAX_RESULTS 99999999999999999999"), (211, "bad 4294967296")]
+    {
         assert!(!raw.say(good, code, data).is_empty());
     }
     assert!(!raw.lone.closed(good));
@@ -140,7 +142,11 @@ impl Victim {
 
     /// Shares one file of this content as `d\Song.mp3`.
     fn sharing(content: &[u8]) -> Victim {
-        let mut victim = Victim::new(|config| config.upload_slots = 2);
+        Victim::sharing_as(content, |_| {})
+    }
+
+    fn sharing_as(content: &[u8], change: impl FnOnce(&mut PeerConfig)) -> Victim {
+        let mut victim = Victim::new(change);
         let memory = Memory::default();
         memory.write_at(0, content).unwrap();
         assert_eq!(victim.lone.store.add(Arc::new(memory)), FileId(0));
@@ -152,7 +158,7 @@ impl Victim {
 
     /// Wants `d\Song.mp3` of `size` bytes from bob, and has got as far as the dial to him.
     fn fetching(size: u64) -> (Victim, ConnId) {
-        let mut victim = Victim::new(|_| {});
+        let mut victim = Victim::new(|config| config.attempts_max = 1);
         victim.lone.store.add(Arc::new(Memory::default()));
         let info = FileInfo { name: "d/Song.mp3".into(), size, ..FileInfo::default() };
         let holder = Holder { nick: "bob".into(), ..Holder::default() };
@@ -291,21 +297,42 @@ fn silent_callers_are_bounded_and_shown_the_door() {
 }
 
 #[test]
-fn promises_to_those_who_never_come_run_out() {
-    let mut victim = Victim::sharing(b"hello");
-    let ask = |victim: &mut Victim, nick: &str| {
-        victim.tell(607, &format!("{nick} \"d\\Song.mp3\""));
-        victim.heard().first().map(|(code, _)| *code)
-    };
-    // Two slots.
-    assert_eq!(ask(&mut victim, "one"), Some(608));
-    assert_eq!(ask(&mut victim, "one"), Some(608), "asking twice takes one slot");
-    assert_eq!(ask(&mut victim, "two"), Some(608));
-    assert_eq!(ask(&mut victim, "three"), Some(619));
+fn only_a_fresh_acceptance_makes_a_firewalled_owner_dial() {
+    let push = "bob 16777343 6699 \"d\\Song.mp3\" 0 4";
+    let mut victim = Victim::sharing_as(b"hello", |config| config.firewalled = true);
+    victim.tell(607, "bob \"d\\Song.mp3\"");
+    assert_eq!(victim.heard(), [(608, "bob \"d\\Song.mp3\"".into())]);
+    victim.tell(501, push);
+    let dial = victim.lone.next_dial().expect("it brings the file");
+    let conn = victim.lone.answer(dial);
+    victim.lone.feed(conn, b"1");
+    assert_eq!(victim.lone.take(conn), b"SENDalice \"d\\Song.mp3\" 5");
+    victim.lone.feed(conn, b"2");
+    assert_eq!(victim.lone.take(conn), b"llo");
+    victim.tell(501, push);
+    assert_eq!(victim.lone.next_dial(), None, "an acceptance is for one dial");
+    victim.tell(607, "bob \"d\\Song.mp3\"");
     victim.lone.advance(Duration::from_secs(31));
-    assert_eq!(ask(&mut victim, "three"), Some(608));
+    victim.tell(501, push);
+    assert_eq!(victim.lone.next_dial(), None, "and not for ever");
+}
+
+#[test]
+fn full_slots_and_unknown_files_are_answered_by_their_own_words() {
+    let mut victim = Victim::sharing_as(b"hello", |config| config.upload_slots = 0);
+    victim.tell(607, "bob \"d\\Song.mp3\"");
+    assert_eq!(victim.heard(), [(619, "bob \"d\\Song.mp3\" 0".into())]);
     victim.tell(607, "bob \"d\\Other.mp3\"");
     assert_eq!(victim.heard(), [(609, "bob \"d\\Other.mp3\"".into())]);
+    // Whoever comes all the same is parked, and in the end shown the door; too many are refused.
+    let callers: Vec<ConnId> = (0..17).map(|_| victim.caller()).collect();
+    for caller in &callers {
+        victim.lone.feed(*caller, b"GETbob \"d\\Song.mp3\" 0");
+    }
+    assert_eq!(victim.lone.take(callers[16]), b"INVALID REQUEST");
+    assert!(!victim.lone.closed(callers[15]));
+    victim.lone.advance(Duration::from_secs(31));
+    assert!(callers.iter().all(|caller| victim.lone.closed(*caller)));
 }
 
 #[test]
@@ -351,7 +378,7 @@ fn a_server_that_never_answers_costs_a_time_out_each() {
     let mut victim = Victim::new(|_| {});
     let query = Arc::new(common::user::Query::words("deep"));
     victim.lone.command(Command::Search(SearchId(1), query));
-    victim.lone.advance(Duration::from_secs(31));
+    victim.lone.advance(Duration::from_secs(181));
     let timed_out = |note: &Note| matches!(note, Note::SearchEnded(SearchId(1), SearchEnd::Timeout));
     assert!(victim.lone.notes.iter().any(timed_out));
     assert!(victim.lone.closed(victim.server), "a late answer must not be taken for the next one's");
@@ -359,7 +386,7 @@ fn a_server_that_never_answers_costs_a_time_out_each() {
     let mut lone = Lone::new(Node::peer(PeerConfig::default()));
     let dial = lone.next_dial().unwrap();
     lone.answer(dial);
-    lone.advance(Duration::from_secs(31));
+    lone.advance(Duration::from_secs(61));
     assert!(lone.notes.iter().any(|note| matches!(note, Note::Offline(_))));
     lone.advance(Duration::from_secs(60));
     assert!(lone.next_dial().is_some(), "it tries again");

@@ -104,10 +104,10 @@ fn a_peer_says_why_it_is_not_let_in() {
     net.join("alice");
     let wrong = PeerConfig { password: "other".into(), ..net.config("alice") };
     let wrong = net.add(wrong);
-    net.wait_for_text(wrong, "Invalid Password; not trying again");
+    net.wait_for_text(wrong, "(Invalid Password); not trying again");
     let taken = net.config("alice");
     let taken = net.add(taken);
-    net.wait_for_text(taken, "alice is already active; next try in");
+    net.wait_for_text(taken, "(alice is already active); next try in");
     let bad = net.config("al?ce");
     let bad = net.add(bad);
     net.wait_for_text(bad, "Invalid nick: al?ce");

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::Fingerprint;
-use common::net::{Attachment, NodeId};
+use common::net::{Attachment, Line, NodeId};
 use common::peer::Time;
 use common::store::{Disk, Storage};
 use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
 use common::testing::fake::FakePeer;
-use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchId, SharedFile};
+use common::user::{
+    Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile,
+};
 use kit::frame;
 use napster::node::Node;
 use napster::peer::PeerConfig;
@@ -29,12 +31,16 @@ struct Running {
 }
 
 async fn start(node: Node, number: u32, firewalled: bool) -> Running {
+    start_at(node, number, Attachment { firewalled, ..Attachment::default() }).await
+}
+
+async fn start_at(node: Node, number: u32, attachment: Attachment) -> Running {
     let (sender, notes) = unbounded_channel();
     let store = SharedStore::default();
     let config = NodeConfig {
         node: NodeId(number),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
-        attachment: Attachment { firewalled, ..Attachment::default() },
+        attachment,
         limits: Limits::default(),
         seed: 1,
         clock: Clock::start(),
@@ -88,13 +94,17 @@ impl Running {
 }
 
 async fn peer(server: &Running, nick: &str, number: u32, firewalled: bool) -> Running {
+    peer_at(server, nick, number, Attachment { firewalled, ..Attachment::default() }).await
+}
+
+async fn peer_at(server: &Running, nick: &str, number: u32, attachment: Attachment) -> Running {
     let config = PeerConfig {
         server: server.handle.address(),
         nick: nick.into(),
-        firewalled,
+        firewalled: attachment.firewalled,
         ..PeerConfig::default()
     };
-    let mut peer = start(Node::peer(config), number, firewalled).await;
+    let mut peer = start_at(Node::peer(config), number, attachment).await;
     peer.online().await;
     peer
 }
@@ -195,5 +205,88 @@ async fn a_frame_beyond_the_limit_closes_without_a_word_and_hurts_nobody_else() 
     good.send(&frame(750, "still here")).await;
     good.read_until(b"napster still here").await;
     assert_eq!(server.handle.snapshot().protocol_errors, 1);
+    drop((good, hostile));
     server.handle.shutdown().await.unwrap();
+}
+
+/// A line on which the files of these tests take about a second, so that something can happen meanwhile.
+fn eight_megabits() -> Attachment {
+    Attachment { line: Line::kbps(8_000, 8_000, Duration::from_millis(1)), firewalled: false }
+}
+
+/// Starts a download of `bytes` from all who have it, and waits until a tenth is there.
+async fn begin(asker: &mut Running, candidates: Vec<Arc<Hit>>, dir: &std::path::Path) -> Arc<Disk> {
+    let size = candidates[0].info.size;
+    let disk = Arc::new(Disk::create(dir, &candidates[0].info).unwrap());
+    let into = asker.store.add(disk.clone());
+    let fetch = Fetch { fetch: FetchId(1), candidates, into, have: 0 };
+    asker.handle.command(Command::Fetch(Box::new(fetch))).await.unwrap();
+    asker.wait_for(|note| matches!(note, Note::Progress(_, have) if *have > size / 10).then_some(())).await;
+    disk
+}
+
+async fn ended(asker: &mut Running) -> Option<Failure> {
+    asker
+        .wait_for(|note| match note {
+            Note::Fetched(_) => Some(None),
+            Note::Failed(_, why) => Some(Some(*why)),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_killed_server_ends_searches_and_no_transfer() {
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bytes = content(1_000_000);
+    let server = start(Node::server(ServerConfig::default()), 0, false).await;
+    let owner = peer_at(&server, "owner", 1, eight_megabits()).await;
+    share(&owner, source.path(), &bytes).await;
+    let mut asker = peer(&server, "asker", 2, false).await;
+    let candidates = find(&mut asker, "deep blue").await;
+    let disk = begin(&mut asker, candidates, target.path()).await;
+    server.handle.kill().await.unwrap();
+    let why =
+        asker.wait_for(|note| if let Note::Offline(why) = note { Some(why.clone()) } else { None }).await;
+    assert!(why.starts_with("the server is gone"), "{why}");
+    let search = Command::Search(SearchId(2), Arc::new(Query::words("deep blue")));
+    asker.handle.command(search).await.unwrap();
+    // The download may end before or after; notes are read in order, so both are waited for together.
+    let (mut search_end, mut fetched) = (None, false);
+    while search_end.is_none() || !fetched {
+        let is_end =
+            |note: &Note| matches!(note, Note::SearchEnded(..) | Note::Fetched(_) | Note::Failed(..));
+        match asker.wait_for(|note| is_end(note).then(|| note.clone())).await {
+            Note::SearchEnded(_, end) => search_end = Some(end),
+            Note::Fetched(_) => fetched = true,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(search_end, Some(SearchEnd::Offline));
+    assert!(std::fs::read(disk.path()).unwrap() == bytes, "the copy differs");
+}
+
+#[tokio::test]
+async fn a_killed_holder_is_replaced_in_the_middle() {
+    let dirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let bytes = content(1_000_000);
+    let server = start(Node::server(ServerConfig::default()), 0, false).await;
+    let mut owners = Vec::new();
+    for (at, nick) in ["one", "two"].into_iter().enumerate() {
+        let owner = peer_at(&server, nick, 1 + at as u32, eight_megabits()).await;
+        share(&owner, dirs[at].path(), &bytes).await;
+        owners.push(owner);
+    }
+    let mut asker = peer(&server, "asker", 3, false).await;
+    let mut candidates = find(&mut asker, "deep blue").await;
+    while candidates.len() < 2 {
+        candidates = find(&mut asker, "deep blue").await;
+    }
+    let disk = begin(&mut asker, candidates, dirs[2].path()).await;
+    let serving = usize::from(owners[1].handle.snapshot().load.body_sent > 0);
+    owners.remove(serving).handle.kill().await.unwrap();
+    assert_eq!(ended(&mut asker).await, None);
+    assert!(std::fs::read(disk.path()).unwrap() == bytes, "the copy differs");
+    let rest = owners[0].handle.snapshot().load.body_sent;
+    assert!(rest > 0 && rest < bytes.len() as u64, "{rest} bytes came from the second holder");
 }

@@ -5,10 +5,10 @@ mod town;
 use std::time::Duration;
 
 use common::user::{Command, Failure, Note, SearchEnd};
-use town::{Town, info, slow};
 use napster::node::Node;
 use napster::peer::PeerConfig;
 use napster::selection::Selection;
+use town::{Town, info, slow};
 
 const SIZE: u64 = 1_000_003;
 
@@ -62,7 +62,8 @@ fn a_firewalled_owner_brings_the_file() {
     assert_eq!(town.end(bob, fetch), Ok(()));
     town.settle();
     assert_eq!(town.uploaded(alice), SIZE - 300);
-    let kinds = ["get by push", "upload accept", "push", "delivery", "offset"].map(|kind| town.swarm.sent(kind));
+    let kinds =
+        ["get by push", "upload accept", "push", "delivery", "offset"].map(|kind| town.swarm.sent(kind));
     assert_eq!((kinds, town.swarm.sent("request")), ([1; 5], 0));
 }
 
@@ -133,8 +134,11 @@ fn when_a_holder_vanishes_the_next_one_goes_on() {
 fn the_quickest_of_the_pinged_holders_is_taken() {
     let mut town = Town::new();
     let far = |ms| common::net::Line { delay: Duration::from_millis(ms), ..common::net::Line::default() };
-    let holders: Vec<_> =
-        [200, 10, 90].iter().enumerate().map(|(i, ms)| town.peer_behind(&format!("h{i}"), far(*ms))).collect();
+    let holders: Vec<_> = [200, 10, 90]
+        .iter()
+        .enumerate()
+        .map(|(i, ms)| town.peer_behind(&format!("h{i}"), far(*ms)))
+        .collect();
     let hidden = town.firewalled("hidden");
     let bob = town.peer("bob");
     for holder in holders.iter().chain([&hidden]) {

@@ -1,130 +1,124 @@
-//! Downloading the best match.
+//! `napster get`.
 
-use std::fs;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, bail};
 use common::store::Disk;
-use common::tcp::SharedStore;
-use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, SearchId};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use napster::peer::PeerConfig;
-use napster::selection::Selection;
+use common::user::{Command, Fetch, FetchId, Hit, Note};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use super::search::{printable, results};
-use super::{Running, join, peer_config, query};
-use crate::{By, GetArgs};
+use super::client::{Client, JoinArgs};
+use super::search::QueryArgs;
+use super::table::printable;
 
-const FETCH: FetchId = FetchId(0);
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    query: QueryArgs,
+    /// The folder it goes to.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    join: JoinArgs,
+}
 
-pub async fn get(args: GetArgs) -> Result<()> {
-    let selection = match args.by {
-        By::Ping => Selection::Ping,
-        By::Random => Selection::Random,
-        By::Speed => Selection::Speed,
-        By::First => Selection::First,
-    };
-    let config = PeerConfig { selection, ..peer_config(&args.join)? };
-    fs::create_dir_all(&args.out).with_context(|| format!("cannot use the folder {}", args.out.display()))?;
-    let store = SharedStore::default();
-    let file: Arc<OnceLock<Arc<Disk>>> = Arc::default();
-    let written = file.clone();
-    // A download that starts over forgets what its file holds, before a byte of the new attempt comes.
-    let hear = move |note: &Note| {
-        if let (Note::Progress(_, 0), Some(disk)) = (note, written.get())
-            && let Err(fault) = disk.restart()
-        {
-            tracing::warn!(%fault, "the partial file could not be emptied");
-        }
-    };
-    let mut running = join(&args.join, config, store.clone(), hear).await?;
-    let question = Command::Search(SearchId(0), Arc::new(query(&args.query)));
-    let hits = results(&mut running, question).await?;
-    let candidates = best_group(hits);
-    let Some(first) = candidates.first().cloned() else {
-        running.leave().await?;
-        bail!("nothing found for `{}`", args.query.words.join(" "));
-    };
-    let disk = Arc::new(create(&args.out, &first.info)?);
-    let (size, have) = (first.info.size, disk.have());
-    if file.set(disk.clone()).is_err() {
-        bail!("a second download in one run");
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let query = args.query.query()?;
+    if !args.out.is_dir() {
+        bail!("{}: no such folder; create it or choose another with --out", args.out.display());
     }
-    let holders = candidates.len();
-    let name = printable(&first.info.name);
-    println!("{name} from {holders} {}", if holders == 1 { "holder" } else { "holders" });
-    if have > 0 {
-        println!("resuming at {have} of {size} bytes");
-    }
-    let fetch = Fetch { fetch: FETCH, candidates, into: store.add(disk.clone()), have };
-    running.command(Command::Fetch(Box::new(fetch))).await?;
-    let done = follow(&mut running, size, have).await;
-    running.leave().await?;
-    done?;
+    let mut client = Client::join(&args.join).await?;
+    let hits = client.search(query).await?;
+    let Some(candidates) = best(hits) else {
+        client.leave().await?;
+        bail!("nothing found for `{}`; try fewer words or wider limits", args.query);
+    };
+    let info = &candidates[0].info;
+    println!("{}: {} bytes, {} users have it", printable(&info.name), info.size, candidates.len());
+    let disk = Arc::new(Disk::create(&args.out, info)?);
+    let outcome = download(&mut client, &disk, candidates).await;
+    client.leave().await?;
+    outcome?;
     println!("{}", disk.path().display());
     Ok(())
 }
 
-/// A download's file, under a name that a stranger chose.
-fn create(out: &Path, info: &FileInfo) -> Result<Disk> {
-    // Two files of one content differ in nothing else, wherever they are shared.
-    let base = info.name.rsplit(['/', '\\']).next().unwrap_or(&info.name);
-    let info = FileInfo { name: base.into(), ..info.clone() };
-    Ok(Disk::create(out, &info)?)
+/// The content that most users have; among equals the one named first.
+fn best(hits: Vec<Arc<Hit>>) -> Option<Vec<Arc<Hit>>> {
+    let same = |a: &Hit, b: &Hit| match (a.info.digest, b.info.digest) {
+        _ if a.info.size != b.info.size => false,
+        (Some(a), Some(b)) => a == b,
+        _ => last_part(&a.info.name) == last_part(&b.info.name),
+    };
+    let mut groups: Vec<Vec<Arc<Hit>>> = Vec::new();
+    for hit in hits {
+        match groups.iter_mut().find(|group| same(&group[0], &hit)) {
+            Some(group) => group.push(hit),
+            None => groups.push(vec![hit]),
+        }
+    }
+    groups.into_iter().rev().max_by_key(Vec::len)
 }
 
-/// Shows a bar until the download has ended.
-async fn follow(running: &mut Running, size: u64, have: u64) -> Result<()> {
-    let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
-    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template(style)?);
-    bar.set_position(have);
+fn last_part(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
+}
+
+async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit>>) -> anyhow::Result<()> {
+    let (size, have) = (candidates[0].info.size, disk.have());
+    let style = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
+    let bar = ProgressBar::new(size).with_style(ProgressStyle::with_template(style)?).with_position(have);
     bar.reset_eta();
+    let fetch = FetchId(1);
+    let into = client.store.add(disk.clone());
+    client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have }))).await?;
     loop {
-        let note = tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                bar.abandon();
-                bail!("interrupted; run it again to resume");
-            }
-            note = running.next() => note?,
-        };
+        let note = client
+            .note()
+            .await
+            .with_context(|| format!("{} stays for the next run, which resumes it", disk.path().display()))?;
         match note {
             Note::Progress(_, have) => bar.set_position(have),
             Note::Fetched(_) => {
-                bar.finish();
+                bar.finish_and_clear();
                 return Ok(());
             }
             Note::Failed(_, why) => {
                 bar.abandon();
-                bail!("the download failed: {why}");
+                bail!("{}: {why}", disk.path().display());
             }
-            Note::Offline(why) => bar.println(format!("offline: {why}")),
+            Note::Offline(why) => bar.println(format!("offline: {}", printable(&why))),
             _ => {}
         }
     }
 }
 
-/// The holders of the content that most hits offer; among equals, of the first.
-fn best_group(hits: Vec<Arc<Hit>>) -> Vec<Arc<Hit>> {
-    let mut groups: Vec<Vec<Arc<Hit>>> = Vec::new();
-    for hit in hits {
-        match groups.iter_mut().find(|group| is_same(&group[0].info, &hit.info)) {
-            Some(group) => group.push(hit),
-            None => groups.push(vec![hit]),
-        }
-    }
-    let mut best = Vec::new();
-    for group in groups {
-        if group.len() > best.len() {
-            best = group;
-        }
-    }
-    best
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::digest::Digest;
+    use common::user::{FileInfo, Holder};
 
-/// The same content: by checksum and size, without one by name and size.
-fn is_same(a: &FileInfo, b: &FileInfo) -> bool {
-    a.size == b.size && a.digest == b.digest && (a.digest.is_some() || a.name == b.name)
+    fn hit(name: &str, size: u64, digest: Option<u8>, nick: &str) -> Arc<Hit> {
+        let digest = digest.map(|byte| Digest::Md5([byte; 16]));
+        let info = FileInfo { name: name.into(), size, digest, ..FileInfo::default() };
+        Arc::new(Hit { info, holder: Holder { nick: nick.into(), ..Holder::default() }, speed: 0 })
+    }
+
+    #[test]
+    fn the_most_common_content_is_the_best() {
+        let hits = vec![
+            hit("a/x.mp3", 10, Some(1), "one"),
+            hit("b/y.mp3", 20, Some(2), "two"),
+            hit("c/renamed.mp3", 20, Some(2), "three"),
+            hit("d/x.mp3", 10, Some(3), "four"),
+        ];
+        let nicks =
+            |hits: Vec<Arc<Hit>>| -> Vec<String> { hits.iter().map(|h| h.holder.nick.to_string()).collect() };
+        assert_eq!(nicks(best(hits).unwrap()), ["two", "three"]);
+        let unknown = vec![hit("a/x.mp3", 10, None, "one"), hit("b/x.mp3", 11, None, "two")];
+        assert_eq!(nicks(best(unknown).unwrap()), ["one"], "the first of equals");
+        assert!(best(vec![]).is_none());
+    }
 }

@@ -1,143 +1,91 @@
-//! The subcommands.
+//! The subcommands, one file each, over the real driver.
 
-pub mod get;
-pub mod search;
-pub mod serve;
-pub mod share;
+mod address;
+mod browse;
+mod client;
+mod get;
+mod redirector;
+mod search;
+mod serve;
+mod share;
+mod table;
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
 use common::net::{Attachment, NodeId};
-use common::peer::Time;
-use common::tcp::{Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore, spawn};
-use common::user::{Command, Note};
+use common::tcp::{Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore};
 use napster::node::Node;
-use napster::peer::PeerConfig;
-use tokio::sync::mpsc;
 
-use crate::{JoinArgs, QueryArgs};
+/// Napster over the OpenNap protocol: a central index, and files that go from peer to peer.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
 
-/// Notes on their way to the terminal; a program that prints cannot fall so far behind, and if it does only
-/// progress is lost.
-const NOTES_MAX: usize = 16_384;
+#[derive(Subcommand)]
+enum Command {
+    /// Run the index server.
+    Server(serve::Args),
+    /// Share the files of a folder until Ctrl-C.
+    Share(share::Args),
+    /// Look for files.
+    Search(search::Args),
+    /// Download the best match; run again to resume.
+    Get(get::Args),
+    /// List the files of one user.
+    Browse(browse::Args),
+    /// Tell clients the addresses of servers, in turn.
+    Redirector(redirector::Args),
+}
 
-/// A seed by chance: the standard library keys its hash tables with random numbers.
-fn seed() -> u64 {
+/// Runs what was asked for. An error is one line for the user.
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Server(args) => serve::run(args).await,
+        Command::Share(args) => share::run(args).await,
+        Command::Search(args) => search::run(args).await,
+        Command::Get(args) => get::run(args).await,
+        Command::Browse(args) => browse::run(args).await,
+        Command::Redirector(args) => redirector::run(args).await,
+    }
+}
+
+/// A number that differs from run to run: the standard library seeds its hash tables from the system.
+fn entropy() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A node of this program and what it says.
-pub struct Running {
-    pub handle: Handle,
-    pub notes: mpsc::Receiver<Note>,
-}
-
-/// Starts a node.
-pub async fn start(
+/// Starts a node that listens on `listen`.
+async fn start(
     node: Node,
-    listen: SocketAddrV4,
-    limits: Limits,
+    listen: &str,
+    firewalled: bool,
     store: SharedStore,
-    hear: impl Fn(&Note) + Send + Sync + 'static,
-) -> Result<Running> {
-    let (sender, notes) = mpsc::channel(NOTES_MAX);
-    let sink: NoteSink = Arc::new(move |_: Time, _: NodeId, note: Note| {
-        hear(&note);
-        if sender.try_send(note).is_err() {
-            tracing::warn!("a note was lost: the terminal is too slow");
-        }
-    });
+    notes: NoteSink,
+) -> anyhow::Result<Handle> {
     let config = NodeConfig {
         node: NodeId(0),
-        listen: Some(listen),
-        attachment: Attachment::default(),
-        limits,
-        seed: seed(),
+        listen: Some(address::resolve(listen)?),
+        attachment: Attachment { firewalled, ..Attachment::default() },
+        limits: Limits::default(),
+        seed: entropy(),
         clock: Clock::start(),
     };
-    let handle = spawn(node, config, store, sink).await?;
-    Ok(Running { handle, notes })
+    Ok(common::tcp::spawn(node, config, store, notes).await?)
 }
 
-/// Resolves `host:port`.
-fn resolve(server: &str) -> Result<SocketAddrV4> {
-    let addresses = server.to_socket_addrs().with_context(|| format!("`{server}` is not a host and port"))?;
-    let v4 = |address| if let SocketAddr::V4(v4) = address { Some(v4) } else { None };
-    addresses.filter_map(v4).next().ok_or_else(|| anyhow!("`{server}` has no IPv4 address"))
-}
-
-/// What a peer is configured with.
-pub fn peer_config(join: &JoinArgs) -> Result<PeerConfig> {
-    if join.speed > 10 {
-        bail!("--speed {} is not between 0 and 10", join.speed);
+/// Runs a node that only serves until Ctrl-C.
+async fn serve_until_interrupted(handle: Handle, what: &str) -> anyhow::Result<()> {
+    println!("{what} listens on {}; Ctrl-C ends it", handle.address());
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
+        () = handle.ended() => {}
     }
-    Ok(PeerConfig {
-        server: resolve(&join.server)?,
-        via_redirector: join.redirector,
-        nick: join.nick.clone().unwrap_or_else(|| format!("user{:08x}", seed() as u32)),
-        password: join.password.clone(),
-        speed: join.speed,
-        firewalled: join.firewalled,
-        ..PeerConfig::default()
-    })
-}
-
-/// Starts a peer and waits until the server has let it in.
-pub async fn join(
-    join: &JoinArgs,
-    config: PeerConfig,
-    store: SharedStore,
-    hear: impl Fn(&Note) + Send + Sync + 'static,
-) -> Result<Running> {
-    let any = if config.server.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
-    let listen = join.listen.unwrap_or(SocketAddrV4::new(any, 0));
-    let mut running = start(Node::peer(config), listen, Limits::default(), store, hear).await?;
-    loop {
-        match running.next().await? {
-            Note::Online => return Ok(running),
-            Note::Offline(why) => {
-                running.handle.kill().await?;
-                bail!("cannot join: {}", without_retry(&why));
-            }
-            Note::Text(text) => tracing::info!("{text}"),
-            _ => {}
-        }
-    }
-}
-
-/// What the peer said, without the part on when it tries again: this program does not wait for that.
-fn without_retry(why: &str) -> &str {
-    why.split("; ").next().unwrap_or(why)
-}
-
-impl Running {
-    /// The next note.
-    pub async fn next(&mut self) -> Result<Note> {
-        self.notes.recv().await.ok_or_else(|| anyhow!("the node has ended unexpectedly"))
-    }
-
-    pub async fn command(&self, command: Command) -> Result<()> {
-        Ok(self.handle.command(command).await?)
-    }
-
-    pub async fn leave(self) -> Result<()> {
-        self.handle.shutdown().await?;
-        Ok(())
-    }
-}
-
-/// The query as the overlay wants it.
-pub fn query(args: &QueryArgs) -> common::user::Query {
-    use common::user::Range;
-    common::user::Query {
-        words: args.words.join(" "),
-        bitrate_kbps: Range { min: args.min_bitrate, max: args.max_bitrate },
-        size: Range { min: args.min_size, max: args.max_size },
-        speed: Range::at_least(args.min_speed),
-        results_max: args.max_results,
-        ..common::user::Query::default()
-    }
+    handle.shutdown().await?;
+    Ok(())
 }

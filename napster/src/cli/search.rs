@@ -1,119 +1,88 @@
-//! Searching, browsing, statistics.
+//! `napster search`.
 
-use std::sync::Arc;
+use anyhow::bail;
+use common::user::{Query, Range};
 
-use anyhow::{Result, bail};
-use comfy_table::{CellAlignment, Table, presets};
-use common::tcp::SharedStore;
-use common::user::{Command, Hit, Note, SearchEnd, SearchId};
-use indicatif::HumanBytes;
+use super::client::{Client, JoinArgs};
+use super::table;
 
-use super::{Running, join, peer_config, query};
-use crate::{BrowseArgs, JoinArgs, SearchArgs};
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub query: QueryArgs,
+    #[command(flatten)]
+    join: JoinArgs,
+}
 
-const SEARCH: SearchId = SearchId(0);
+/// What to look for.
+#[derive(clap::Args)]
+pub struct QueryArgs {
+    /// Words that must all be in the name; one with a leading minus must not.
+    #[arg(allow_hyphen_values = true)]
+    words: String,
+    /// Kilobits per second, at least.
+    #[arg(long, value_name = "KBPS")]
+    min_bitrate: Option<u32>,
+    /// Kilobits per second, at most.
+    #[arg(long, value_name = "KBPS")]
+    max_bitrate: Option<u32>,
+    /// Bytes, at least.
+    #[arg(long, value_name = "BYTES")]
+    min_size: Option<u32>,
+    /// Bytes, at most.
+    #[arg(long, value_name = "BYTES")]
+    max_size: Option<u32>,
+    /// The holder's link, at least, 0 to 10.
+    #[arg(long, value_name = "CLASS")]
+    min_speed: Option<u32>,
+    /// The holder's link, at most, 0 to 10.
+    #[arg(long, value_name = "CLASS")]
+    max_speed: Option<u32>,
+    /// At most so many results; the server has a limit of its own.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_results: u32,
+}
 
-pub async fn search(args: SearchArgs) -> Result<()> {
-    let mut running = join(&args.join, peer_config(&args.join)?, SharedStore::default(), |_| {}).await?;
-    let command = Command::Search(SEARCH, Arc::new(query(&args.query)));
-    let hits = results(&mut running, command).await?;
-    running.leave().await?;
-    print_hits(&hits);
+impl QueryArgs {
+    /// The query, or what is wrong with it.
+    pub fn query(&self) -> anyhow::Result<Query> {
+        if !self.words.split_whitespace().any(|word| !word.starts_with('-')) {
+            bail!("`{}` has no word to look for; give at least one without a minus", self.words);
+        }
+        Ok(Query {
+            words: self.words.clone(),
+            bitrate_kbps: range("bitrate", self.min_bitrate, self.max_bitrate)?,
+            size: range("size", self.min_size, self.max_size)?,
+            speed: range("speed", self.min_speed, self.max_speed)?,
+            results_max: self.max_results,
+            ..Query::default()
+        })
+    }
+}
+
+fn range(what: &str, min: Option<u32>, max: Option<u32>) -> anyhow::Result<Range> {
+    let Range { min: lowest, max: highest } = Range::default();
+    let range = Range { min: min.unwrap_or(lowest), max: max.unwrap_or(highest) };
+    if range.min > range.max {
+        bail!("--min-{what} {} is above --max-{what} {}; nothing can match", range.min, range.max);
+    }
+    Ok(range)
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let query = args.query.query()?;
+    let mut client = Client::join(&args.join).await?;
+    let hits = client.search(query).await?;
+    client.leave().await?;
+    if hits.is_empty() {
+        bail!("nothing found for `{}`; try fewer words or wider limits", args.query.words);
+    }
+    println!("{}\n{} found", table::of_hits(&hits), hits.len());
     Ok(())
 }
 
-pub async fn browse(args: BrowseArgs) -> Result<()> {
-    let mut running = join(&args.join, peer_config(&args.join)?, SharedStore::default(), |_| {}).await?;
-    let hits = results(&mut running, Command::Browse(SEARCH, args.whom.as_str().into())).await?;
-    running.leave().await?;
-    if hits.is_empty() {
-        bail!("{} is not online, or shares nothing", args.whom);
-    }
-    print_hits(&hits);
-    Ok(())
-}
-
-pub async fn stats(args: JoinArgs) -> Result<()> {
-    let mut running = join(&args, peer_config(&args)?, SharedStore::default(), |_| {}).await?;
-    loop {
-        match running.next().await? {
-            Note::Text(text) if text.contains("users share") => {
-                println!("{text}");
-                return running.leave().await;
-            }
-            Note::Text(text) => println!("{text}"),
-            Note::Offline(why) => bail!("{why}"),
-            _ => {}
-        }
-    }
-}
-
-/// Asks, and collects the answers.
-pub async fn results(running: &mut Running, question: Command) -> Result<Vec<Arc<Hit>>> {
-    running.command(question).await?;
-    let mut hits = Vec::new();
-    let mut said = None;
-    loop {
-        match running.next().await? {
-            Note::Found(_, hit) => hits.push(hit),
-            Note::SearchEnded(_, SearchEnd::Complete) => return Ok(hits),
-            Note::SearchEnded(_, SearchEnd::Refused) => {
-                bail!("the search was refused: {}", said.unwrap_or_else(|| "it has no words".into()));
-            }
-            Note::SearchEnded(_, end) => bail!("the search failed: {end}"),
-            Note::Text(text) => said = Some(text),
-            _ => {}
-        }
-    }
-}
-
-fn print_hits(hits: &[Arc<Hit>]) {
-    if hits.is_empty() {
-        println!("nothing found");
-        return;
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["name", "size", "kbit/s", "length", "from", "line"]);
-    for column in [1, 2, 3] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for hit in hits {
-        let media = hit.info.media;
-        let or_dash = |known: bool, text: String| if known { text } else { "-".to_owned() };
-        table.add_row([
-            printable(&hit.info.name),
-            HumanBytes(hit.info.size).to_string(),
-            or_dash(media.bitrate_kbps > 0, media.bitrate_kbps.to_string()),
-            or_dash(media.duration_s > 0, format!("{}:{:02}", media.duration_s / 60, media.duration_s % 60)),
-            printable(&hit.holder.nick),
-            line_name(hit.speed).to_owned(),
-        ]);
-    }
-    println!("{table}");
-    println!("{} found", hits.len());
-}
-
-/// A stranger's text must not steer the terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || c as u32 >= 0x10_FF00 { '\u{fffd}' } else { c }).collect()
-}
-
-/// Link speeds as the protocol numbers them.
-fn line_name(speed: u32) -> &'static str {
-    match speed {
-        1 => "14.4k",
-        2 => "28.8k",
-        3 => "33.6k",
-        4 => "56k",
-        5 => "ISDN 64k",
-        6 => "ISDN 128k",
-        7 => "cable",
-        8 => "DSL",
-        9 => "T1",
-        10 => "T3+",
-        _ => "-",
+impl std::fmt::Display for QueryArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)
     }
 }

@@ -1,96 +1,56 @@
-//! Sharing a folder.
+//! `napster share`.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::Context as _;
+use common::catalog::Catalog;
 use common::digest::Fingerprint;
-use common::store::{Disk, ScanLimits, Storage as _, scan};
-use common::tcp::SharedStore;
+use common::store::ScanLimits;
 use common::user::{Command, FileInfo, Note, SharedFile};
-use indicatif::HumanBytes;
-use napster::peer::PeerConfig;
 
-use super::{Running, join, peer_config};
-use crate::ShareArgs;
+use super::client::{Client, JoinArgs};
+use super::table::printable;
 
-pub async fn share(args: ShareArgs) -> Result<()> {
-    let config = PeerConfig { upload_slots: args.slots, ..peer_config(&args.join)? };
-    let store = SharedStore::default();
-    let dir = args.dir.clone();
-    let (open_in, at) = (store.clone(), dir.clone());
-    // Every file's head is hashed, which takes the disk a while.
-    let files = tokio::task::spawn_blocking(move || open_files(&at, &open_in)).await??;
-    let nick = config.nick.clone();
-    let mut running = join(&args.join, config, store, |_| {}).await?;
-    let bytes: u64 = files.iter().map(|file| file.info.size).sum();
-    running.command(Command::Share(files.clone().into())).await?;
-    println!(
-        "{nick} shares {} files ({}) of {} on {}",
-        files.len(),
-        HumanBytes(bytes),
-        dir.display(),
-        running.handle.address()
-    );
-    loop {
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                println!("stopping");
-                return running.leave().await;
+/// How skewed the popularity of the files is; sharing has no use for it.
+const NO_SKEW: f64 = 0.0;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The folder.
+    dir: PathBuf,
+    #[command(flatten)]
+    join: JoinArgs,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let (catalog, skipped) =
+        Catalog::from_dir(&args.dir, ScanLimits::default(), NO_SKEW, Fingerprint::NAPSTER)
+            .context("cannot share this folder")?;
+    for skipped in skipped {
+        tracing::warn!("{} is left out: {:?}", skipped.path.display(), skipped.reason);
+    }
+    let mut client = Client::join(&args.join).await?;
+    let titles = catalog.ids().map(|title| SharedFile {
+        file: client.store.add(catalog.storage(title)),
+        info: catalog.info(title).clone(),
+    });
+    let files: Vec<SharedFile> = titles.collect();
+    // File numbers of a fresh store count from zero, in the order of the catalog.
+    let infos: Vec<Arc<FileInfo>> = files.iter().map(|file| file.info.clone()).collect();
+    println!("sharing {} files on {}; Ctrl-C ends it", files.len(), client.handle.address());
+    client.command(Command::Share(files.into())).await?;
+    while let Ok(note) = client.note().await {
+        match note {
+            Note::Uploaded(file, bytes) => {
+                let name = infos.get(file.0 as usize).map_or("?", |info| &info.name);
+                println!("sent {bytes} bytes of {name}");
             }
-            note = running.next() => if !tell(&note?, &files) {
-                return end(running).await;
-            },
+            Note::Offline(why) => println!("offline: {}", printable(&why)),
+            Note::Online => println!("online again"),
+            Note::Text(text) => println!("{}", printable(&text)),
+            _ => {}
         }
     }
-}
-
-/// Prints what happens; false once the peer has given up.
-fn tell(note: &Note, files: &[SharedFile]) -> bool {
-    match note {
-        Note::Uploaded(file, bytes) => {
-            let name =
-                files.iter().find(|shared| shared.file == *file).map_or("?", |shared| &shared.info.name);
-            println!("sent {} of {name}", HumanBytes(*bytes));
-        }
-        Note::Online => println!("online again"),
-        Note::Offline(why) => {
-            println!("offline: {why}");
-            return !why.ends_with("not trying again");
-        }
-        Note::Text(text) => println!("{text}"),
-        _ => {}
-    }
-    true
-}
-
-async fn end(running: Running) -> Result<()> {
-    running.leave().await?;
-    bail!("the server has ended this session for good")
-}
-
-/// Opens all files of a folder and hashes their heads.
-fn open_files(dir: &Path, store: &SharedStore) -> Result<Vec<SharedFile>> {
-    let found = scan(dir, ScanLimits::default())?;
-    for skipped in &found.skipped {
-        tracing::warn!(path = %skipped.path.display(), reason = ?skipped.reason, "not shared");
-    }
-    let mut files = Vec::with_capacity(found.files.len());
-    for scanned in &found.files {
-        let opened = Disk::open(&scanned.path).map_err(anyhow::Error::from);
-        let hashed = opened.and_then(|disk| Ok((Fingerprint::NAPSTER.of(&disk)?, disk)));
-        let (digest, disk) = match hashed {
-            Ok(hashed) => hashed,
-            Err(error) => {
-                eprintln!("warning: {} is not shared: {error:#}", scanned.path.display());
-                continue;
-            }
-        };
-        let size = disk.size();
-        let info =
-            FileInfo { name: scanned.name.clone().into(), size, digest: Some(digest), ..FileInfo::default() };
-        files.push(SharedFile { file: store.add(Arc::new(disk)), info: Arc::new(info) });
-    }
-    Ok(files)
+    client.leave().await
 }

@@ -5,13 +5,14 @@
 //! | the session with the server, joining and joining again | `session.rs` |
 //! | searches and browsing, one question at a time | `question.rs` |
 //! | the list of shared files | `share.rs` |
-//! | downloads: the state machine of one fetch | `download.rs`, how it meets its holders in `transfer.rs` |
+//! | downloads: states of one | `fetch.rs`; how it moves on `download.rs`, how it meets its holders `transfer.rs` |
 //! | uploads, and callers on the data port | `upload.rs` |
 //!
 //! Transfers need the server only until the two sides have met: when it dies, what runs finishes.
 
 mod config;
 mod download;
+mod fetch;
 mod question;
 mod session;
 mod share;
@@ -26,7 +27,7 @@ use common::user::{Command, Failure, FetchId};
 use crate::node::{Node, Timer};
 use crate::wire::{Message, Token};
 pub use config::PeerConfig;
-use download::Download;
+use fetch::Download;
 use question::Question;
 use session::Session;
 use share::Shares;

@@ -39,7 +39,9 @@ enum What {
 impl Peer {
     pub(super) fn search(&mut self, search: SearchId, query: &Query, cx: Hands) {
         match request_of(query) {
-            Some(text) if text.as_bytes().len() <= CLIENT_FRAME_MAX => self.ask(search, What::Search(text), cx),
+            Some(text) if text.as_bytes().len() <= CLIENT_FRAME_MAX => {
+                self.ask(search, What::Search(text), cx);
+            }
             _ => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
         }
     }
@@ -58,7 +60,14 @@ impl Peer {
         if self.questions.len() >= QUESTIONS_MAX {
             return cx.note(Note::SearchEnded(search, SearchEnd::Refused));
         }
-        self.questions.push_back(Question { search, what, asked: None, heard: Time::ZERO, hits: 0, refused: false });
+        self.questions.push_back(Question {
+            search,
+            what,
+            asked: None,
+            heard: Time::ZERO,
+            hits: 0,
+            refused: false,
+        });
         self.ask_first_question(cx);
     }
 
@@ -72,10 +81,13 @@ impl Peer {
         self.questions_asked = self.questions_asked.wrapping_add(1);
         question.asked = Some(self.questions_asked);
         question.heard = cx.now();
-        cx.send(server, match &question.what {
-            What::Search(text) => Message::Search(text.clone()),
-            What::Browse(nick) => Message::Browse(Box::new(Browse { nick: nick.clone(), max: None })),
-        });
+        cx.send(
+            server,
+            match &question.what {
+                What::Search(text) => Message::Search(text.clone()),
+                What::Browse(nick) => Message::Browse(Box::new(Browse { nick: nick.clone(), max: None })),
+            },
+        );
         cx.wake(self.config.answer_timeout, Timer::AnswerDue(self.questions_asked));
     }
 
@@ -108,7 +120,9 @@ impl Peer {
 
     /// The server has complained about the question; its end is still to come.
     pub(super) fn question_refused(&mut self) {
-        if let Some(Question { what: What::Search(_), refused, asked: Some(_), .. }) = self.questions.front_mut() {
+        if let Some(Question { what: What::Search(_), refused, asked: Some(_), .. }) =
+            self.questions.front_mut()
+        {
             *refused = true;
         }
     }

@@ -16,7 +16,7 @@ use common::peer::{CloseReason, ConnId};
 use common::user::{Failure, FetchId, Note, SearchEnd};
 use rand::RngExt as _;
 
-use super::download::Verdict;
+use super::fetch::Verdict;
 use super::{Hands, Link, Peer};
 use crate::node::Timer;
 use crate::wire::{Line, Login, Message, Named, Quoted, Setup, Token};
@@ -206,11 +206,15 @@ impl Peer {
             Message::LoginError(text) => {
                 self.hang_up(conn, cx);
                 let text = text.text();
-                if is_passing(&text) { self.lost(&text, cx) } else { self.close_for_good(&text, cx) }
+                let why = in_clear_words(&text, &self.config.nick);
+                if is_passing(&text) { self.lost(&why, cx) } else { self.close_for_good(&why, cx) }
             }
             Message::NickInvalid(text) => {
                 self.hang_up(conn, cx);
-                self.close_for_good(&format!("{text} ({})", self.config.nick), cx);
+                self.close_for_good(
+                    &format!("the server refuses the nick `{}` ({text})", self.config.nick),
+                    cx,
+                );
             }
             Message::Notice(text) => cx.note(Note::Text(text.text().into())),
             Message::Motd(text) => cx.note(Note::Text(text.text().into())),
@@ -287,7 +291,21 @@ fn say(message: Message, cx: Hands) {
     cx.note(Note::Text(Arc::from(text)));
 }
 
+/// What a refusal means to the user, with what the server said.
+fn in_clear_words(text: &str, nick: &str) -> String {
+    let says = |part: &str| text.to_ascii_lowercase().contains(part);
+    if says("already active") || says("too fast") {
+        format!("the nick `{nick}` is in use, or was a moment ago ({text})")
+    } else if says("password") {
+        format!("the nick `{nick}` has another password ({text})")
+    } else if says("registered to") {
+        format!("the nick `{nick}` belongs to somebody else ({text})")
+    } else {
+        format!("the server refuses us ({text})")
+    }
+}
+
 /// True for a refusal that time may heal.
 fn is_passing(text: &str) -> bool {
-    ["already active", "too fast", "full"].iter().any(|word| text.contains(word))
+    ["already active", "too fast", "server is full"].iter().any(|word| text.contains(word))
 }

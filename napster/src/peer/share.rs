@@ -112,7 +112,8 @@ impl Peer {
         // Both lists are in the order of names as long as whole lists are shared at once.
         let mut from = 0;
         for id in due {
-            let rest = self.shared.files[from..].iter().position(|shared| shared.file == id).map(|at| from + at);
+            let rest =
+                self.shared.files[from..].iter().position(|shared| shared.file == id).map(|at| from + at);
             let at = rest.or_else(|| self.shared.files.iter().position(|shared| shared.file == id));
             if let Some(at) = at
                 && let Some(record) = record_of(&self.shared.files[at].info)

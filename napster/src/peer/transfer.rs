@@ -6,7 +6,7 @@ use common::peer::{BodyState, CloseReason, ConnId, Place};
 use common::store::StoreFault;
 use common::user::{Failure, FetchId, Note};
 
-use super::download::{Receiving, Stage, Verdict, pings_matter};
+use super::fetch::{Receiving, Stage, Verdict};
 use super::{Hands, Link, PROGRESS_BYTES_MIN, Peer};
 use crate::wire::{Checksum, Message, Named, Offer, Refusal, Setup, Token};
 
@@ -17,7 +17,7 @@ impl Peer {
         let Some(at @ (fetch, source)) = self.find_source(&offer.nick, &offer.file, fits) else { return };
         let server = self.server();
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        let alone = !pings_matter(self.config.selection, download);
+        let alone = !download.pings_matter(self.config.selection);
         let stage = &mut download.sources[source].stage;
         match (*stage, server) {
             // The answer to a 500 when both sides are firewalled.
@@ -159,7 +159,9 @@ impl Peer {
         let source = &download.sources[at];
         let (why, verdict) = match (source.stage, reason) {
             (_, CloseReason::Timeout) => (Failure::Timeout, Verdict::Later),
-            // A size that is not the promised one, or no protocol at all: not the file we want.
+            // No Napster listens there.
+            (Stage::Dialling(..), CloseReason::Protocol) => (Failure::NoHolder, Verdict::Never),
+            // A size that is not the promised one: not the file we want.
             (_, CloseReason::Protocol) => (Failure::Refused, Verdict::Never),
             (Stage::Sizing { .. }, _) => (Failure::Refused, Verdict::Later),
             _ => (Failure::NoHolder, Verdict::Later),

@@ -83,7 +83,10 @@ impl Peer {
     }
 
     fn count_uploads(&self, fits: impl Fn(Stage) -> bool) -> usize {
-        self.links.iter().filter(|(_, link)| matches!(link, Link::Upload(upload) if fits(upload.stage))).count()
+        self.links
+            .iter()
+            .filter(|(_, link)| matches!(link, Link::Upload(upload) if fits(upload.stage)))
+            .count()
     }
 
     /// Takes back what somebody was told about a file.
@@ -126,7 +129,11 @@ impl Peer {
         let Some(shared) = self.shared.find(&offer.file) else { return };
         let (file, size, name) = (shared.file, shared.info.size, offer.file.clone());
         let conn = cx.dial(SocketAddrV4::new(offer.ip, offer.port), Setup::Data);
-        self.begin_upload(conn, Upload { file, name, size, stage: Stage::Dialling, deadline: Time::ZERO }, cx);
+        self.begin_upload(
+            conn,
+            Upload { file, name, size, stage: Stage::Dialling, deadline: Time::ZERO },
+            cx,
+        );
     }
 
     fn begin_upload(&mut self, conn: ConnId, mut upload: Upload, cx: Hands) {
@@ -245,7 +252,8 @@ impl Peer {
         let Stage::Sending(sending) = upload.stage else { return };
         self.tell_server(Message::UploadEnded, cx);
         cx.note(Note::Uploaded(upload.file, sending.sent));
-        let is_parked = |link: &Link| matches!(link, Link::Upload(u) if matches!(u.stage, Stage::Parked { .. }));
+        let is_parked =
+            |link: &Link| matches!(link, Link::Upload(u) if matches!(u.stage, Stage::Parked { .. }));
         let next = self.links.iter().find(|(_, link)| is_parked(link)).map(|(conn, _)| conn);
         if let Some(next) = next {
             self.admit(next, cx);
@@ -267,7 +275,8 @@ impl Peer {
     pub(super) fn direct_browse_asked(&mut self, server: ConnId, request: &DirectBrowse, cx: Hands) {
         match (request.ip, request.port) {
             (Some(ip), Some(port)) if self.config.firewalled && port != 0 => {
-                let listings = self.links.iter().filter(|(_, link)| matches!(link, Link::ListDelivery)).count();
+                let listings =
+                    self.links.iter().filter(|(_, link)| matches!(link, Link::ListDelivery)).count();
                 if listings >= self.config.callers_max {
                     return;
                 }

@@ -1,0 +1,28 @@
+//! `napster browse`.
+
+use anyhow::bail;
+use common::user::{Command, SearchId};
+
+use super::client::{Client, JoinArgs};
+use super::table;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Whose files.
+    user: String,
+    #[command(flatten)]
+    join: JoinArgs,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let mut client = Client::join(&args.join).await?;
+    let search = SearchId(1);
+    client.command(Command::Browse(search, args.user.as_str().into())).await?;
+    let hits = client.hits(search).await?;
+    client.leave().await?;
+    if hits.is_empty() {
+        bail!("`{}` is not online or shares nothing", args.user);
+    }
+    println!("{}\n{} files", table::of_hits(&hits), hits.len());
+    Ok(())
+}

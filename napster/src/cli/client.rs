@@ -1,0 +1,147 @@
+//! A peer under the hand of a user: started, logged in, and heard.
+
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail};
+use common::tcp::{Handle, SharedStore};
+use common::user::{Command, Hit, Note, Query, SearchEnd, SearchId};
+use napster::node::Node;
+use napster::peer::PeerConfig;
+use tokio::sync::mpsc;
+
+use super::address::resolve;
+
+/// Notes that wait for the terminal. Far more than one search or one download has.
+const NOTES_MAX: usize = 65_536;
+/// `max_nick_length` of opennap-ng.
+const NICK_LEN_MAX: usize = 19;
+
+/// How to join.
+#[derive(clap::Args)]
+pub struct JoinArgs {
+    /// The server, HOST:PORT.
+    #[arg(long, value_name = "HOST:PORT")]
+    server: String,
+    /// The address given is a redirector's, which names a server.
+    #[arg(long)]
+    redirector: bool,
+    /// Your name on the network; a random one if not given.
+    #[arg(long)]
+    nick: Option<String>,
+    /// The nick's password, sent in clear as the protocol has it.
+    #[arg(long, default_value = "none")]
+    password: String,
+    /// Where others fetch from you.
+    #[arg(long, value_name = "IP:PORT", default_value = "0.0.0.0:0")]
+    listen: String,
+    /// Nobody can dial you: announce so, and dial out for every transfer.
+    #[arg(long)]
+    firewalled: bool,
+    /// Your link, 0 (unknown) to 10 (T3 or more).
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10))]
+    speed: u32,
+}
+
+/// A logged-in peer.
+pub struct Client {
+    /// Its files.
+    pub store: SharedStore,
+    pub handle: Handle,
+    notes: mpsc::Receiver<Note>,
+}
+
+impl Client {
+    /// Starts a peer and waits until it is online.
+    pub async fn join(args: &JoinArgs) -> anyhow::Result<Client> {
+        let nick = args.nick.clone().unwrap_or_else(|| format!("user{:06}", super::entropy() % 1_000_000));
+        check_nick(&nick)?;
+        let config = PeerConfig {
+            server: resolve(&args.server)?,
+            via_redirector: args.redirector,
+            nick,
+            password: args.password.clone(),
+            speed: args.speed,
+            firewalled: args.firewalled,
+            ..PeerConfig::default()
+        };
+        let store = SharedStore::default();
+        let (sender, notes) = mpsc::channel(NOTES_MAX);
+        let sink = Arc::new(move |_, _, note| {
+            if let Err(error) = sender.try_send(note) {
+                tracing::debug!("a note was dropped: {error}");
+            }
+        });
+        let handle =
+            super::start(Node::peer(config), &args.listen, args.firewalled, store.clone(), sink).await?;
+        let mut client = Client { store, handle, notes };
+        loop {
+            match client.note().await? {
+                Note::Online => return Ok(client),
+                Note::Offline(why) => {
+                    let why = why.split("; ").next().unwrap_or_default().to_owned();
+                    client.leave().await?;
+                    bail!("cannot join {}: {why}", args.server);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The next thing the user is told; an error once Ctrl-C is pressed.
+    pub async fn note(&mut self) -> anyhow::Result<Note> {
+        tokio::select! {
+            note = self.notes.recv() => note.ok_or_else(|| anyhow!("the peer has ended; its log (RUST_LOG=debug) says why")),
+            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+        }
+    }
+
+    /// Gives a command.
+    pub async fn command(&self, command: Command) -> anyhow::Result<()> {
+        Ok(self.handle.command(command).await?)
+    }
+
+    /// All results of a search.
+    pub async fn search(&mut self, query: Query) -> anyhow::Result<Vec<Arc<Hit>>> {
+        let search = SearchId(1);
+        self.command(Command::Search(search, Arc::new(query))).await?;
+        self.hits(search).await
+    }
+
+    /// All results of a search or browse that has begun.
+    pub async fn hits(&mut self, search: SearchId) -> anyhow::Result<Vec<Arc<Hit>>> {
+        let mut hits = Vec::new();
+        let mut said = None;
+        loop {
+            match self.note().await? {
+                Note::Found(of, hit) if of == search => hits.push(hit),
+                Note::SearchEnded(of, SearchEnd::Complete) if of == search => return Ok(hits),
+                Note::SearchEnded(of, end) if of == search => match said {
+                    Some(text) if end == SearchEnd::Refused => bail!("the search failed: {end} ({text})"),
+                    _ => bail!("the search failed: {end}"),
+                },
+                Note::Text(text) => said = Some(text),
+                _ => {}
+            }
+        }
+    }
+
+    /// Says good-bye.
+    pub async fn leave(self) -> anyhow::Result<()> {
+        self.handle.shutdown().await?;
+        Ok(())
+    }
+}
+
+fn check_nick(nick: &str) -> anyhow::Result<()> {
+    let is_bad = |c: char| !c.is_ascii_graphic() || "%$*?.!\",\\`".contains(c);
+    if nick.is_empty()
+        || nick.len() > NICK_LEN_MAX
+        || nick.contains(is_bad)
+        || nick.starts_with(['#', '&', ':', '-'])
+    {
+        bail!(
+            "`{nick}` cannot be a nick; take 1 to {NICK_LEN_MAX} letters and digits, without blanks and % $ * ? . ! \" , \\"
+        );
+    }
+    Ok(())
+}

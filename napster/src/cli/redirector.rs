@@ -1,0 +1,26 @@
+//! `napster redirector`.
+
+use std::sync::Arc;
+
+use common::tcp::SharedStore;
+use napster::node::Node;
+
+use super::address::resolve;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where to listen, IP:PORT.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8876")]
+    listen: String,
+    /// The servers, each HOST:PORT.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', required = true)]
+    servers: Vec<String>,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let servers = args.servers.iter().map(|server| resolve(server)).collect::<anyhow::Result<Vec<_>>>()?;
+    let sink = Arc::new(|_, _, _| {});
+    let node = Node::redirector(servers);
+    let handle = super::start(node, &args.listen, false, SharedStore::default(), sink).await?;
+    super::serve_until_interrupted(handle, "the redirector").await
+}

@@ -1,0 +1,140 @@
+//! The command line as a user has it: real processes, exit codes, and one clear line for each mistake.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn napster(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_napster"));
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A process that is ended with the test.
+struct Running {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already; either way it is gone afterwards.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn start(args: &[&str]) -> Running {
+        let mut child = napster(args).spawn().expect("the program was built with this test");
+        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
+        Running { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("its output is text");
+        line
+    }
+
+    /// The address in `… on ADDRESS; Ctrl-C ends it`.
+    fn address(&mut self) -> String {
+        let line = self.line();
+        let address = line.split(" on ").nth(1).and_then(|rest| rest.split(';').next());
+        address.unwrap_or_else(|| panic!("no address in `{line}`")).to_owned()
+    }
+
+    /// Ctrl-C; true if it then ends in good order.
+    fn interrupt(mut self) -> bool {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(killed.expect("kill can be run").success());
+        self.child.wait().expect("it was started").success()
+    }
+}
+
+fn run(args: &[&str]) -> Output {
+    napster(args).output().expect("the program was built with this test")
+}
+
+/// Runs what must fail, and returns the one line it says.
+fn mistake(args: &[&str]) -> String {
+    let output = run(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().count(), 1, "{args:?} said: {said}");
+    said
+}
+
+fn search_until_found(words: &str, server: &str) -> String {
+    // Nothing acknowledges a list, so the user would try again too.
+    for _ in 0..200 {
+        let output = run(&["search", words, "--server", server]);
+        if output.status.success() {
+            return String::from_utf8(output.stdout).unwrap();
+        }
+    }
+    panic!("`{words}` is not found");
+}
+
+fn is_equal(a: &Path, b: &Path) -> bool {
+    std::fs::read(a).unwrap() == std::fs::read(b).unwrap()
+}
+
+#[test]
+fn files_are_shared_found_listed_and_fetched_by_processes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (songs, out) = (dir.path().join("songs"), dir.path().join("out"));
+    std::fs::create_dir_all(songs.join("Deep Blue")).unwrap();
+    std::fs::create_dir(&out).unwrap();
+    let song = songs.join("Deep Blue/Some Thing.mp3");
+    std::fs::write(&song, (0..700_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+    let mut server = Running::start(&["server", "--listen", "127.0.0.1:0"]);
+    let at = server.address();
+    let (songs_arg, out_arg) = (songs.to_str().unwrap(), out.to_str().unwrap());
+    let mut alice = Running::start(&["share", songs_arg, "--server", &at, "--nick", "alice"]);
+    assert!(alice.line().starts_with("sharing 1 files on "));
+
+    let found = search_until_found("some thing", &at);
+    assert!(found.contains("songs/Deep Blue/Some Thing.mp3") && found.contains("2800000"), "{found}");
+    let listed = run(&["browse", "alice", "--server", &at]);
+    assert!(String::from_utf8(listed.stdout).unwrap().contains("Some Thing.mp3"));
+    let got = run(&["get", "some thing", "--server", &at, "--out", out_arg]);
+    assert!(got.status.success(), "{got:?}");
+    assert!(is_equal(&song, &out.join("Some Thing.mp3")));
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1, "no part is left");
+
+    // Through a redirector, from a firewalled sharer, with a bound that rules it out and one that does not.
+    let mut redirector = Running::start(&["redirector", "--listen", "127.0.0.1:0", "--servers", &at]);
+    let via = redirector.address();
+    let found = run(&["search", "some", "--server", &via, "--redirector", "--max-size", "2800000"]);
+    assert!(found.status.success(), "{found:?}");
+    assert!(mistake(&["search", "some", "--server", &at, "--min-size", "2800001"]).contains("nothing found"));
+    assert!(mistake(&["search", "some", "--server", &at, "--nick", "alice"]).contains("`alice` is in use"));
+
+    assert!(alice.interrupt(), "the sharer leaves in good order");
+    assert!(mistake(&["get", "some", "--server", &at, "--out", out_arg]).contains("nothing found"));
+    assert!(mistake(&["browse", "alice", "--server", &at]).contains("`alice` is not online"));
+    assert!(mistake(&["server", "--listen", &at]).contains("is in use"));
+    assert!(server.interrupt(), "the server ends in good order");
+    assert!(redirector.interrupt());
+}
+
+#[test]
+fn each_mistake_gets_one_line_that_says_what_and_where() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().to_str().unwrap();
+    for (args, what) in [
+        (&["share", "no/such/dir", "--server", "127.0.0.1:1"][..], "no/such/dir"),
+        (&["share", empty, "--server", "127.0.0.1:1"], empty),
+        (&["get", "x", "--server", "127.0.0.1:1", "--out", "no/such/dir"], "no/such/dir"),
+        (&["get", "x", "--server", "127.0.0.1:1", "--out", empty], "127.0.0.1:1"),
+        (&["search", "x", "--server", "127.0.0.1"], "HOST:PORT"),
+        (&["search", "-x", "--server", "127.0.0.1:1"], "`-x` has no word"),
+        (&["search", "x", "--server", "127.0.0.1:1", "--nick", "a b"], "`a b` cannot be a nick"),
+        (&["search", "x", "--server", "127.0.0.1:1", "--min-size", "9", "--max-size", "8"], "--min-size 9"),
+        (&["server", "--listen", "127.0.0.1:0", "--motd", "no/such/file"], "no/such/file"),
+    ] {
+        let said = mistake(args);
+        assert!(said.contains(what), "{args:?} said: {said}");
+    }
+}
