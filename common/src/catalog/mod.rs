@@ -6,6 +6,7 @@
 
 mod draw;
 mod folder;
+mod mp3;
 mod names;
 mod placement;
 
@@ -17,6 +18,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
+pub use mp3::media_of;
 pub use placement::{Placement, PlacementConfig};
 
 use crate::digest::Fingerprint;
@@ -143,7 +145,7 @@ impl Catalog {
     }
 
     /// The files of a real folder, the most popular first in the order of their names; also what was left out of it.
-    /// Each file is read once for its digest, and one that cannot be read is left out.
+    /// Each file is read once for its digest and its media attributes, and one that cannot be read is left out.
     pub fn from_dir(
         dir: &Path,
         limits: ScanLimits,

@@ -7,6 +7,24 @@
 //!
 //! What a hostile user can make it do is bounded: the length of a name, files of a user, words of a name
 //! ([`IndexConfig`]), and the records a search looks at ([`SearchOptions::work_max`]; searches cut short are counted).
+//!
+//! ```
+//! use std::{ops::ControlFlow, sync::Arc};
+//! use common::index::{Index, SearchOptions, UserId};
+//! use common::user::{FileInfo, Query};
+//!
+//! let mut index = Index::default();
+//! let song = FileInfo { name: "The Band/The Band - A Song.mp3".into(), size: 4_000_000, ..FileInfo::default() };
+//! index.add(UserId(7), Arc::new(song))?;
+//! let mut holders = Vec::new();
+//! index.search(&Query::words("song band -live"), &SearchOptions::default(), |user, _| {
+//!     holders.push(user);
+//!     ControlFlow::Continue(())
+//! });
+//! assert_eq!(holders, [UserId(7)]);
+//! assert_eq!(index.remove_user(UserId(7)), 1);
+//! # Ok::<(), common::index::AddError>(())
+//! ```
 
 mod holders;
 mod postings;

@@ -155,11 +155,10 @@ impl Postings {
     }
 }
 
-/// The records below `before` that are in all of `all` and in none of `none`.
-pub(super) fn intersect(all: &[&RoaringBitmap], none: &[&RoaringBitmap], before: u32) -> RoaringBitmap {
+/// The records below `before` that are in all of `all`.
+pub(super) fn intersect(all: &[&RoaringBitmap], before: u32) -> RoaringBitmap {
     let mut bits = all.iter().copied().intersection();
     bits.remove_range(before..);
-    none.iter().for_each(|excluded| bits -= *excluded);
     bits
 }
 
@@ -212,6 +211,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -231,6 +231,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
         #[test]
         fn it_is_a_set(ops in prop::collection::vec((any::<bool>(), 0u32..3000), 0..4000), asked in prop::collection::vec(0u32..3000, 50)) {
             let (mut postings, mut model) = (Postings::default(), BTreeSet::new());

@@ -6,12 +6,14 @@ use std::sync::atomic::Ordering;
 
 use super::postings::{Postings, Probe, intersect};
 use super::words::filters_match;
-use super::{Index, UserId};
+use super::{Index, Record, UserId};
 use crate::user::{FileInfo, Query};
 
-/// Records of the shortest list that are tried one by one before whole bitmaps are intersected: a search for common
-/// words mostly has its results by then, and one for common words that rarely meet must not try them all.
-const TRIES_MAX: usize = 1024;
+/// Records of the shortest list that are tried one by one before whole bitmaps are intersected. A search for common
+/// words often has its results by then, and one for common words that rarely meet must not try them all.
+const TRIES_MIN: usize = 64;
+/// As many tries more for each 65,536 record numbers: intersecting that many costs about as much as these.
+const TRIES_PER_CHUNK: usize = 16;
 
 /// What a search may do, beside what the query says.
 #[derive(Clone, Copy)]
@@ -46,12 +48,19 @@ pub struct SearchOutcome {
     pub no_words: bool,
 }
 
+/// Matching records that are looked at together, so that the waits for memory overlap: each lies somewhere else.
+const BATCH: usize = 16;
+
 /// A search under way.
 struct Run<'a, F> {
+    index: &'a Index,
     query: &'a Query,
     options: &'a SearchOptions<'a>,
     results_max: u32,
     outcome: SearchOutcome,
+    /// Records in which all words match, not yet looked at.
+    batch: [u32; BATCH],
+    batch_len: usize,
     found: F,
 }
 
@@ -69,7 +78,16 @@ impl Index {
             wanted => wanted.min(options.results_max),
         };
         let terms = self.config.rules.of_query(&query.words);
-        let mut run = Run { query, options, results_max, outcome: SearchOutcome::default(), found };
+        let mut run = Run {
+            index: self,
+            query,
+            options,
+            results_max,
+            outcome: SearchOutcome::default(),
+            batch: [0; BATCH],
+            batch_len: 0,
+            found,
+        };
         run.outcome.no_words = terms.all.is_empty();
         if terms.all.is_empty() || results_max == 0 {
             return run.outcome;
@@ -81,7 +99,7 @@ impl Index {
         let none: Vec<&Postings> = terms.none.iter().filter_map(|word| self.postings(word)).collect();
         all.sort_by_key(|postings| postings.len());
         // However it ended: what there is to say is in the outcome.
-        let _ = run.walk(self, &all, &none);
+        let _ = run.walk(&all, &none);
         if run.outcome.cut {
             self.searches_cut.fetch_add(1, Ordering::Relaxed);
         }
@@ -95,41 +113,51 @@ impl Index {
 
 impl<F: FnMut(UserId, &Arc<FileInfo>) -> ControlFlow<()>> Run<'_, F> {
     /// Goes through the shortest of `all`, newest first.
-    fn walk(&mut self, index: &Index, all: &[&Postings], none: &[&Postings]) -> ControlFlow<()> {
+    fn walk(&mut self, all: &[&Postings], none: &[&Postings]) -> ControlFlow<()> {
         let [shortest, others @ ..] = all else { return ControlFlow::Continue(()) };
         let mut others: Vec<Probe<'_>> = others.iter().map(|postings| postings.probe()).collect();
         let mut excluded: Vec<Probe<'_>> = none.iter().map(|postings| postings.probe()).collect();
+        let tries_max = TRIES_MIN + TRIES_PER_CHUNK * (self.index.records.len() >> 16);
         for (tries, record) in shortest.newest_first().enumerate() {
-            if tries == TRIES_MAX
+            if tries == tries_max
                 && let Some(bits) = all.iter().map(|postings| postings.as_bits()).collect::<Option<Vec<_>>>()
             {
-                let excluded_bits: Vec<_> = none.iter().filter_map(|postings| postings.as_bits()).collect();
-                let rest = intersect(&bits, &excluded_bits, record + 1);
-                return rest.iter().rev().try_for_each(|record| {
-                    if excluded.iter_mut().any(|probe| probe.contains(record)) {
-                        return self.work();
+                for record in intersect(&bits, record + 1).iter().rev() {
+                    self.work()?;
+                    if !excluded.iter_mut().any(|probe| probe.contains(record)) {
+                        self.matched(record)?;
                     }
-                    self.record(index, record)
-                });
+                }
+                break;
             }
+            self.work()?;
             if others.iter_mut().all(|probe| probe.contains(record))
                 && !excluded.iter_mut().any(|probe| probe.contains(record))
             {
-                self.record(index, record)?;
-            } else {
-                self.work()?;
+                self.matched(record)?;
             }
         }
-        ControlFlow::Continue(())
+        self.look()
     }
 
-    /// All words match a record: its attributes and its holders decide.
-    fn record(&mut self, index: &Index, record: u32) -> ControlFlow<()> {
-        self.work()?;
-        let record = index.record(record);
-        if !filters_match(self.query, &record.info) {
-            return ControlFlow::Continue(());
-        }
+    /// All words match a record.
+    fn matched(&mut self, record: u32) -> ControlFlow<()> {
+        self.batch[self.batch_len] = record;
+        self.batch_len += 1;
+        if self.batch_len < BATCH { ControlFlow::Continue(()) } else { self.look() }
+    }
+
+    /// Looks at the matching records so far: their attributes and their holders decide.
+    fn look(&mut self) -> ControlFlow<()> {
+        let index = self.index;
+        let taken = std::mem::take(&mut self.batch_len);
+        let records = self.batch.map(|record| index.records.get(record as usize).and_then(Option::as_ref));
+        let wanted = records.map(|record| record.filter(|record| filters_match(self.query, &record.info)));
+        wanted[..taken].iter().flatten().try_for_each(|record| self.results(record))
+    }
+
+    /// The holders of a record that is wanted.
+    fn results(&mut self, record: &Record) -> ControlFlow<()> {
         for user in record.holders.as_slice().iter().rev().map(|user| UserId(*user)) {
             self.work()?;
             if Some(user) == self.options.exclude

@@ -101,7 +101,7 @@ impl Disk {
             let state = dir.join(numbered(&name, n) + ".part.state");
             let io = |source| DiskError::Io { path: part.clone(), source };
             let Some(file) = open_part(&part).map_err(io)? else { continue };
-            let (journal, have) = match Journal::open(&state, identity).map_err(io)? {
+            let (mut journal, have) = match Journal::open(&state, identity).map_err(io)? {
                 Found::Ours(journal, have) => (journal, have),
                 // The journal is written before the first byte, so bytes without one are not ours.
                 Found::Nothing if file.metadata().map_err(io)?.len() == 0 => {
@@ -110,6 +110,10 @@ impl Disk {
                 Found::Nothing | Found::Other => continue,
             };
             let have = have.min(file.metadata().map_err(io)?.len());
+            if have < journal.prefix() {
+                // Somebody cut the part, or finished it and was killed before the journal was removed.
+                journal.retract(have).map_err(io)?;
+            }
             let mut arrived = Ranges::default();
             arrived.insert(0, have).map_err(|_| DiskError::TooManyCopies(part.clone()))?;
             let dir = dir.to_owned();
@@ -212,24 +216,32 @@ impl Storage for Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         let Role::Download(download) = &self.role else { return };
-        let mut download = lock(download);
-        if download.finished.is_some() {
-            return;
-        }
-        if download.arrived.end() == 0 {
-            // Part first: a part without a journal is never taken for ours, an orphaned journal does no harm.
-            let removed = fs::remove_file(&download.part).and_then(|()| fs::remove_file(&download.state));
-            if let Err(error) = removed {
-                download.fault("remove", &error);
-            }
-        } else {
-            // A failure was logged and costs bytes to be fetched again, no more.
-            let _ = download.checkpoint(&self.file);
+        lock(download).close(&self.file);
+        // Closing alone would not do: a process just being started may hold the descriptor for a moment longer.
+        if let Err(error) = self.file.unlock() {
+            lock(download).fault("unlock", &error);
         }
     }
 }
 
 impl Download {
+    /// Leaves an unfinished download so that it can be resumed; one that nothing has arrived of is removed.
+    fn close(&mut self, file: &File) {
+        if self.finished.is_some() {
+            return;
+        }
+        if self.arrived.end() == 0 {
+            // Part first: a part without a journal is never taken for ours, an orphaned journal does no harm.
+            let removed = fs::remove_file(&self.part).and_then(|()| fs::remove_file(&self.state));
+            if let Err(error) = removed {
+                self.fault("remove", &error);
+            }
+        } else {
+            // A failure was logged and costs bytes to be fetched again, no more.
+            let _ = self.checkpoint(file);
+        }
+    }
+
     /// What a refusal of the file system means to a peer; its words go to the log.
     fn fault(&self, doing: &str, error: &io::Error) -> StoreFault {
         tracing::warn!(path = %self.part.display(), %error, doing, "a download's file failed");
@@ -366,5 +378,56 @@ mod tests {
         fs::write(&from, b"y").unwrap();
         assert_eq!(link_to_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&to).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let info = FileInfo { name: "a".into(), size: 100, ..FileInfo::default() };
+        let mut disk = Disk::create(dir.path(), &info).unwrap();
+        disk.write_at(0, &[1; 50]).unwrap();
+        let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        std::mem::swap(&mut disk.file, &mut full);
+        assert_eq!(disk.write_at(50, &[1; 50]), Err(StoreFault::Full));
+        std::mem::swap(&mut disk.file, &mut full);
+        drop(disk);
+        // Once there is room it goes on.
+        let disk = Disk::create(dir.path(), &info).unwrap();
+        assert_eq!(disk.have(), 50);
+        disk.write_at(50, &[2; 50]).unwrap();
+        disk.finish().unwrap();
+    }
+
+    #[test]
+    fn a_dropped_download_can_be_resumed_though_a_child_still_holds_its_descriptor() {
+        let dir = tempfile::tempdir().unwrap();
+        let info = FileInfo { name: "a".into(), size: 100, ..FileInfo::default() };
+        let disk = Disk::create(dir.path(), &info).unwrap();
+        disk.write_at(0, &[1; 50]).unwrap();
+        let held = disk.file.try_clone().unwrap();
+        drop(disk);
+        assert_eq!(Disk::create(dir.path(), &info).unwrap().have(), 50);
+        drop(held);
+    }
+
+    #[test]
+    fn the_journal_does_not_vouch_for_bytes_that_are_being_overwritten() {
+        let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let info = FileInfo { name: "a".into(), size: 100, ..FileInfo::default() };
+        let disk = Disk::create(dir.path(), &info).unwrap();
+        disk.write_at(0, &[1; 80]).unwrap();
+        drop(disk);
+        let mut disk = Disk::create(dir.path(), &info).unwrap();
+        assert_eq!(disk.have(), 80);
+        // A handle that cannot write stands for a process that dies in the middle of a write.
+        let mut handle = File::open(dir.path().join("a.part")).unwrap();
+        std::mem::swap(&mut disk.file, &mut handle);
+        assert_eq!(disk.write_at(30, &[2; 10]), Err(StoreFault::Io));
+        assert_eq!(disk.have(), 30);
+        for name in ["a.part", "a.part.state"] {
+            fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+        }
+        assert_eq!(Disk::create(copy.path(), &info).unwrap().have(), 30);
+        drop(handle);
     }
 }

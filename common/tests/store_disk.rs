@@ -1,0 +1,281 @@
+//! Downloads on disk: resumed after any end without a wrong byte, never in place of another file.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::digest::{Algorithm, Hasher};
+use common::store::{Disk, DiskError, Storage, StoreFault, Synthetic};
+use common::user::FileInfo;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+fn info(name: &str, size: u64) -> FileInfo {
+    FileInfo { name: name.into(), size, ..FileInfo::default() }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_download_gets_its_name_when_it_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::create(dir.path(), &info("far/away\\song.mp3", 6)).unwrap();
+    disk.write_at(3, b"def").unwrap();
+    assert_eq!((disk.have(), disk.size(), disk.finish()), (0, 6, Err(StoreFault::Missing)));
+    assert_eq!(names(dir.path()), ["song.mp3.part", "song.mp3.part.state"]);
+    disk.write_at(0, b"abc").unwrap();
+    assert_eq!(disk.write_at(6, b"g"), Err(StoreFault::Missing));
+    let mut bytes = [0; 4];
+    disk.read_at(1, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"bcde");
+    disk.finish().unwrap();
+    disk.finish().unwrap();
+    assert_eq!(names(dir.path()), ["song.mp3"]);
+    assert_eq!((disk.path(), disk.write_at(0, b"x")), (dir.path().join("song.mp3"), Err(StoreFault::Io)));
+    drop(disk);
+    let source = Disk::open(&dir.path().join("song.mp3")).unwrap();
+    assert_eq!((source.size(), source.write_at(0, b"x")), (6, Err(StoreFault::Io)));
+    assert_eq!(fs::read(dir.path().join("song.mp3")).unwrap(), b"abcdef");
+}
+
+#[test]
+fn another_file_is_never_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let get = |content: &[u8]| {
+        let disk = Disk::create(dir.path(), &info("a.mp3", content.len() as u64)).unwrap();
+        disk.write_at(0, content).unwrap();
+        disk.finish().unwrap();
+        disk.path().file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    assert_eq!(get(b"one"), "a.mp3");
+    assert_eq!(get(b"two"), "a (2).mp3");
+    // The very same content needs no second copy.
+    assert_eq!(get(b"two"), "a (2).mp3");
+    assert_eq!(get(b"three"), "a (3).mp3");
+    assert_eq!(names(dir.path()), ["a (2).mp3", "a (3).mp3", "a.mp3"]);
+    assert_eq!(fs::read(dir.path().join("a.mp3")).unwrap(), b"one");
+}
+
+#[test]
+fn only_the_same_content_is_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hasher = Hasher::new(Algorithm::Md5);
+    hasher.update(b"content");
+    let wanted = FileInfo { digest: Some(hasher.finish()), ..info("a.mp3", 100) };
+    let disk = Disk::create(dir.path(), &wanted).unwrap();
+    disk.write_at(0, &[1; 60]).unwrap();
+    // While it is being written nobody else gets it.
+    let second = Disk::create(dir.path(), &wanted).unwrap();
+    assert_eq!((second.have(), second.path()), (0, dir.path().join("a (2).mp3.part")));
+    drop(second);
+    drop(disk);
+    assert_eq!(Disk::create(dir.path(), &info("a.mp3", 100)).unwrap().have(), 0);
+    assert_eq!(Disk::create(dir.path(), &FileInfo { size: 99, ..wanted.clone() }).unwrap().have(), 0);
+    let resumed = Disk::create(dir.path(), &wanted).unwrap();
+    assert_eq!((resumed.have(), resumed.path()), (60, dir.path().join("a.mp3.part")));
+    resumed.restart().unwrap();
+    assert_eq!((resumed.have(), resumed.size()), (0, 0));
+    drop(resumed);
+    // What never got a byte leaves nothing behind.
+    assert_eq!(names(dir.path()), Vec::<String>::new());
+}
+
+#[test]
+fn parts_that_are_not_ours_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.part"), b"somebody's novel").unwrap();
+    std::os::unix::fs::symlink("/nowhere", dir.path().join("a (2).part")).unwrap();
+    fs::create_dir(dir.path().join("a (3).part")).unwrap();
+    fs::write(dir.path().join("a (4).part"), b"x").unwrap();
+    fs::write(dir.path().join("a (4).part.state"), [7; 5000]).unwrap();
+    let disk = Disk::create(dir.path(), &info("a", 1)).unwrap();
+    assert_eq!((disk.path(), disk.have()), (dir.path().join("a (5).part"), 0));
+    disk.write_at(0, b"y").unwrap();
+    disk.finish().unwrap();
+    assert_eq!(disk.path(), dir.path().join("a"));
+    assert_eq!(fs::read(dir.path().join("a.part")).unwrap(), b"somebody's novel");
+}
+
+#[test]
+fn a_file_of_unknown_size_ends_where_it_was_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
+    disk.write_at(0, b"abc").unwrap();
+    drop(disk);
+    let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
+    assert_eq!(disk.have(), 3);
+    disk.finish().unwrap();
+    assert_eq!(fs::read(disk.path()).unwrap(), b"abc");
+}
+
+#[test]
+fn a_users_mistake_is_one_clear_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = |result: Result<Disk, DiskError>| result.err().unwrap().to_string();
+    assert_eq!(line(Disk::open(dir.path())), format!("{}: not a file", dir.path().display()));
+    assert!(line(Disk::open(&dir.path().join("x"))).contains("x: No such file"));
+    assert_eq!(
+        line(Disk::create(dir.path(), &info("a/..", 1))),
+        "the name `a/..` cannot be used: `.` and `..` are not file names"
+    );
+    assert!(
+        line(Disk::create(&dir.path().join("none"), &info("a", 1))).contains("none/a.part: No such file")
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The two files are copied after each write, as a crash would leave them, and resumed from the copy.
+    #[test]
+    fn a_crash_after_any_write_resumes_right(writes in prop::collection::vec((0u64..12, 1usize..6), 1..12)) {
+        const UNIT: usize = 1 << 20;
+        let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let wanted = info("a", 0);
+        let disk = Disk::create(dir.path(), &wanted).unwrap();
+        let mut model = [None; 17];
+        for (turn, (at, units)) in writes.into_iter().enumerate() {
+            disk.write_at(at * UNIT as u64, &vec![turn as u8; units * UNIT]).unwrap();
+            model[at as usize..at as usize + units].fill(Some(turn as u8));
+            for name in ["a.part", "a.part.state"] {
+                fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+            }
+            let resumed = Disk::create(copy.path(), &wanted).unwrap();
+            let have = resumed.have() as usize;
+            prop_assert!(have <= disk.have() as usize);
+            let mut bytes = vec![0; have];
+            resumed.read_at(0, &mut bytes).unwrap();
+            for (unit, bytes) in bytes.chunks(UNIT).enumerate() {
+                prop_assert!(bytes.iter().all(|byte| Some(*byte) == model[unit]), "unit {}", unit);
+            }
+        }
+        let have = disk.have();
+        drop(disk);
+        prop_assert_eq!(fs::exists(dir.path().join("a.part")).unwrap(), true);
+        prop_assert_eq!(Disk::create(dir.path(), &wanted).unwrap().have(), have);
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
+    disk.write_at(0, &[1; 1000]).unwrap();
+    drop(disk);
+    let [part, state] = ["a.part", "a.part.state"].map(|name| dir.path().join(name));
+    let (content, journal) = (fs::read(&part).unwrap(), fs::read(&state).unwrap());
+    let have_of = |damaged: &[u8]| {
+        fs::write(&part, &content).unwrap();
+        fs::write(&state, damaged).unwrap();
+        Disk::create(dir.path(), &info("a", 0)).unwrap().have()
+    };
+    assert_eq!(have_of(&journal), 1000);
+    // Every bit of the newer slot matters; without it the older one counts, which vouches for nothing.
+    for at in 0..56 {
+        for bit in 0..8 {
+            let mut damaged = journal.clone();
+            damaged[at] ^= 1 << bit;
+            assert_eq!(have_of(&damaged), 0, "byte {at} bit {bit}");
+        }
+    }
+    // The older slot does not, nor does what lies between.
+    for at in (56..journal.len()).step_by(97) {
+        let mut damaged = journal.clone();
+        damaged[at] ^= 1;
+        assert_eq!(have_of(&damaged), 1000, "byte {at}");
+    }
+    for cut in [0, 10, 55, 56, 4_100] {
+        assert!([0, 1000].contains(&have_of(&journal[..cut])), "cut at {cut}");
+    }
+    // A part shorter than its journal says is believed only as far as it goes.
+    fs::write(&state, &journal).unwrap();
+    fs::write(&part, &content[..400]).unwrap();
+    let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
+    assert_eq!(disk.have(), 400);
+    // ... also after a write behind a gap, which the journal of old would have vouched for.
+    disk.write_at(600, &[1; 100]).unwrap();
+    drop(disk);
+    assert_eq!(Disk::create(dir.path(), &info("a", 0)).unwrap().have(), 400);
+}
+
+/// Where the child of the next test writes; unset in an ordinary run.
+const CHILD_DIR: &str = "STORE_DISK_CHILD_DIR";
+const CHILD_BYTES: u64 = 48 << 20;
+const CHILD_BLOCK: usize = 100_000;
+
+/// Not a test by itself: the process that the next test kills. It goes on from what is there, blocks in pairs the
+/// wrong way round, and says how far it is.
+#[test]
+fn the_child_that_is_killed() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
+    let source = Synthetic::new(11, CHILD_BYTES);
+    let disk = Disk::create(Path::new(&dir), &info("big", CHILD_BYTES)).unwrap();
+    let mut out = std::io::stdout();
+    let mut offset = disk.have();
+    while offset < CHILD_BYTES {
+        let middle = (offset + CHILD_BLOCK as u64).min(CHILD_BYTES);
+        let end = (middle + CHILD_BLOCK as u64).min(CHILD_BYTES);
+        disk.copy_from(&source, middle, end - middle).unwrap();
+        disk.copy_from(&source, offset, middle - offset).unwrap();
+        offset = end;
+        writeln!(out, "at {offset}").unwrap();
+    }
+    disk.finish().unwrap();
+    writeln!(out, "finished").unwrap();
+}
+
+#[test]
+fn a_kill_in_the_middle_costs_no_wrong_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = Synthetic::new(11, CHILD_BYTES);
+    let mut seen_resumes = 0;
+    for round in 1..=8u64 {
+        let before = check_and_count(dir.path(), &source);
+        seen_resumes += u32::from(before > 0);
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["the_child_that_is_killed", "--exact", "--nocapture"])
+            .env(CHILD_DIR, dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stop = before + round * (1 << 20);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let reached = lines.map_while(Result::ok).any(|line| {
+            line.strip_prefix("at ").is_some_and(|at| at.parse::<u64>().unwrap() >= stop.min(CHILD_BYTES - 1))
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(reached, "the child ended before it was killed");
+    }
+    assert!(seen_resumes >= 3, "nothing was ever resumed");
+    let disk = Disk::create(dir.path(), &info("big", CHILD_BYTES)).unwrap();
+    disk.copy_from(&source, disk.have(), CHILD_BYTES - disk.have()).unwrap();
+    disk.finish().unwrap();
+    let sum = |file: &dyn Storage| {
+        let mut bytes = vec![0; CHILD_BYTES as usize];
+        file.read_at(0, &mut bytes).unwrap();
+        let mut hasher = Hasher::new(Algorithm::Sha1);
+        hasher.update(&bytes);
+        hasher.finish()
+    };
+    assert_eq!(sum(&Disk::open(&dir.path().join("big")).unwrap()), sum(&source));
+    assert_eq!(names(dir.path()), ["big"]);
+}
+
+/// What a resume has, all of it compared with what it must be.
+fn check_and_count(dir: &Path, source: &Synthetic) -> u64 {
+    let disk = Disk::create(dir, &info("big", CHILD_BYTES)).unwrap();
+    let have = disk.have() as usize;
+    let (mut bytes, mut expected) = (vec![0; have], vec![0; have]);
+    disk.read_at(0, &mut bytes).unwrap();
+    source.read_at(0, &mut expected).unwrap();
+    assert!(bytes == expected, "a wrong byte among the first {have}");
+    have as u64
+}
