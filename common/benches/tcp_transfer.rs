@@ -5,12 +5,13 @@
 //! cargo bench -p common --bench tcp_transfer [-- [--quick] [--mib N] [--rounds N] [--dir DIR]]
 //! ```
 //!
-//! Is it fair? All methods move the same file, from the page cache into a new file in the same folder, between two
-//! processes with two worker threads each; none waits for the disk at the end (`fsync` would measure the disk). The
-//! node answers one request for each piece of 1 MiB, as a real overlay does, and eight are on the way; the plain copies stream
-//! without asking. `tokio::io::copy` moves 8 KiB at a time; since that is less than anyone who cares would
-//! take, the same loop with blocking calls and 256 KiB stands beside it: about the best that copying through user space can do.
-//! Methods take turns, the medians of the rounds count, CPU time is that of both processes together.
+//! Is it fair? All methods move the same file, from the page cache into a new file in the same folder,
+//! between two processes with two worker threads each; none waits for the disk at the end (`fsync` would
+//! measure the disk). The node answers one request for each piece of 1 MiB, as a real overlay does, and eight
+//! are on the way; the plain copies stream without asking. `tokio::io::copy` moves 8 KiB at a time; since
+//! that is less than anyone who cares would take, the same loop with blocking calls and 256 KiB stands beside
+//! it: about the best that copying through user space can do. Methods take turns, the medians of the rounds
+//! count, CPU time is that of both processes together.
 
 mod tcp_transfer_toy;
 
@@ -241,7 +242,8 @@ fn pump(mut from: impl Read, mut to: impl Write) {
 
 /// Processor seconds that a process has used, of all its threads, user and system.
 fn cpu_seconds(process: u32) -> f64 {
-    // The fields after the name, which stands in parentheses and may hold anything; hundredths of a second each.
+    // The fields after the name, which stands in parentheses and may hold anything; hundredths of a second
+    // each.
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("Linux' process table");
     let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
     let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");

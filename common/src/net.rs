@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use rand_pcg::Pcg32;
 use serde::{Deserialize, Serialize};
 
 use crate::peer::Time;
@@ -18,6 +19,12 @@ impl NodeId {
         self.0 as usize
     }
 
+    /// The node's random stream in a run of this seed, the same under both drivers.
+    pub fn rng(self, seed: u64) -> Pcg32 {
+        let number = u64::from(self.0);
+        Pcg32::new(scatter(seed ^ scatter(number)), number)
+    }
+
     /// The node's address inside `network` (10.0.0.0 for simulations, 127.0.0.0 for clusters): host numbers from
     /// 1 on, so node 0 of a cluster is 127.0.0.1.
     ///
@@ -28,6 +35,14 @@ impl NodeId {
         assert!(host < (1 << 24) - 1, "a network of 24 host bits holds no node {}", self.0);
         SocketAddrV4::new(Ipv4Addr::from_bits(network.to_bits() | host), port)
     }
+}
+
+/// Spreads a number over 64 bits (the finaliser of splitmix64), so that neighbouring seeds have nothing in common.
+pub(crate) fn scatter(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 /// A node's line to the rest of the world. The default is an ideal one.

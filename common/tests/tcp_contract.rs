@@ -2,8 +2,15 @@
 
 mod tcp_kit;
 
-use common::peer::{BodyState, CloseReason, Event, Place, Span};
-use tcp_kit::{Setting, Toy, content, node, reacting};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::digest::Algorithm;
+use common::peer::{BodyState, CloseReason, Event, FileId, Place, Span};
+use common::store::{Storage, StoreFault};
+use common::tcp::Limits;
+use common::testing::fake::{FakeListener, FakePeer};
+use tcp_kit::{Ram, Setting, Toy, content, encoded, node, own_address, reacting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_keep_their_order_and_are_counted_on_both_sides() {
@@ -65,4 +72,274 @@ async fn a_body_follows_its_message_and_lands_where_the_peer_says() {
     assert_eq!(to.closed().await, (accepted, CloseReason::Remote));
     assert_eq!(to.handle.shutdown().await.unwrap().load.body_received, LEN as u64);
     assert_eq!(from.handle.shutdown().await.unwrap().load.body_sent, LEN as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pausing_message_stops_the_reader_until_the_peer_goes_on() {
+    let mut here = node(Setting::default()).await;
+    let mut fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    // All of it arrives at once; only what stands before the end of the pause may be understood.
+    fake.send(&[encoded(Toy::Body(3)), b"abc".to_vec(), encoded(Toy::Number(1))].concat()).await;
+    fake.send(
+        &[encoded(Toy::Body(0)), encoded(Toy::Body(2)), b"xy".to_vec(), encoded(Toy::Number(2))].concat(),
+    )
+    .await;
+    assert_eq!(here.message().await.1, Toy::Body(3));
+    let (file, stored) = here.file(Vec::new());
+    here.act(move |cx| cx.receive(conn, 3, Some(Place { file, offset: 0 }))).await;
+    assert_eq!(here.body().await, (3, BodyState::Done));
+    assert_eq!(here.message().await.1, Toy::Number(1));
+    assert_eq!(here.message().await.1, Toy::Body(0));
+    here.act(move |cx| cx.receive(conn, 0, None)).await;
+    assert_eq!(here.body().await, (0, BodyState::Done), "an empty body ends too");
+    assert_eq!(here.message().await.1, Toy::Body(2));
+    here.act(move |cx| cx.receive(conn, 2, None)).await;
+    assert_eq!(here.body().await, (2, BodyState::Done));
+    assert_eq!(here.message().await.1, Toy::Number(2));
+    assert_eq!(*stored.bytes.lock().unwrap(), b"abc", "a discarded body is stored nowhere");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_may_resume_as_something_else_in_mid_stream() {
+    let mut a = node(Setting::default()).await;
+    let mut b = reacting(Setting::default(), |event, cx| {
+        if let Event::Message { conn, message: Toy::Invert } = event {
+            cx.send(*conn, Toy::Number(1));
+            cx.resume_as(*conn, true);
+            cx.send(*conn, Toy::Number(2));
+        }
+    })
+    .await;
+    let mut fake = FakePeer::connect(b.address()).await;
+    b.accepted().await;
+    let inverted = |toy| encoded(toy).into_iter().map(|byte| !byte).collect::<Vec<u8>>();
+    fake.send(&[encoded(Toy::Invert), inverted(Toy::Number(7)), inverted(Toy::Invert)].concat()).await;
+    fake.expect(&encoded(Toy::Number(1))).await;
+    fake.expect(&inverted(Toy::Number(2))).await;
+    assert_eq!(b.message().await.1, Toy::Invert);
+    assert_eq!(b.message().await.1, Toy::Number(7), "from the first byte not yet decoded");
+    assert_eq!(b.message().await.1, Toy::Invert);
+    drop(fake);
+    b.closed().await;
+
+    let to = b.address();
+    let conn = a.act(move |cx| cx.dial(to, true)).await;
+    a.expect("Opened", |event| matches!(event, Event::Opened { .. }).then_some(())).await;
+    a.act(move |cx| cx.send(conn, Toy::Number(5))).await;
+    assert_eq!(
+        a.closed().await,
+        (conn, CloseReason::Remote),
+        "plain is what an accepted connection starts with"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_before_a_close_arrives_even_if_the_dial_was_not_open_yet() {
+    const LEN: usize = 2_000_000;
+    let mut from = node(Setting::default()).await;
+    let mut to = reacting(Setting::default(), |event, cx| {
+        if let Event::Message { conn, message: Toy::Body(len) } = event {
+            cx.receive(*conn, *len, None);
+        }
+    })
+    .await;
+    let (file, _) = from.file(content(LEN));
+    let address = to.address();
+    let conn = from
+        .act(move |cx| {
+            let conn = cx.dial(address, false);
+            cx.send(conn, Toy::Body(LEN as u64));
+            cx.send_body(conn, Span { file, offset: 0, len: LEN as u64 });
+            cx.send(conn, Toy::Number(3));
+            cx.close(conn);
+            cx.send(conn, Toy::Number(4));
+            conn
+        })
+        .await;
+    let (accepted, _) = to.accepted().await;
+    assert_eq!(to.message().await.1, Toy::Body(LEN as u64));
+    assert_eq!(to.body().await, (LEN as u64, BodyState::Done));
+    assert_eq!(to.message().await.1, Toy::Number(3));
+    assert_eq!(to.closed().await, (accepted, CloseReason::Remote));
+    // The closer hears nothing more of it: what comes next is about the next connection, which has its slot.
+    let next = from.connect(address).await;
+    assert_eq!((next.slot(), next == conn), (conn.slot(), false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_comes_once_and_effects_on_the_dead_id_do_nothing() {
+    let mut here = reacting(Setting::default(), |event, cx| {
+        if let Event::Closed { conn, .. } = event {
+            cx.send(*conn, Toy::Number(1));
+            cx.resume(*conn);
+            cx.close(*conn);
+        }
+    })
+    .await;
+    let mut fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    fake.send(&encoded(Toy::Number(9))).await;
+    fake.end().await;
+    assert_eq!(here.message().await.1, Toy::Number(9));
+    assert_eq!(here.closed().await, (conn, CloseReason::Remote));
+    fake.expect_close().await;
+    let _again = FakePeer::connect(here.address()).await;
+    let (next, _) = here.accepted().await;
+    assert_eq!((next.slot(), next == conn), (conn.slot(), false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_to_the_last_message_of_a_far_side_that_has_ended_its_stream_still_leaves() {
+    let mut here = reacting(Setting::default(), |event, cx| {
+        if let Event::Message { conn, message: Toy::Number(n) } = event {
+            cx.send(*conn, Toy::Number(n + 1));
+        }
+    })
+    .await;
+    let mut fake = FakePeer::connect(here.address()).await;
+    fake.send(&encoded(Toy::Number(1))).await;
+    fake.end().await;
+    fake.expect(&encoded(Toy::Number(2))).await;
+    fake.expect_close().await;
+    here.accepted().await;
+    here.message().await;
+    assert_eq!(here.closed().await.1, CloseReason::Remote);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dial_that_nobody_answers_ends_with_a_reason() {
+    let mut here = node(Setting::default()).await;
+    let gone = FakeListener::listen(own_address());
+    let address = gone.address();
+    drop(gone);
+    let conn = here.act(move |cx| cx.dial(address, false)).await;
+    assert_eq!(here.closed().await, (conn, CloseReason::Refused));
+
+    let mut firewalled = node(Setting { firewalled: true, ..Setting::default() }).await;
+    let behind = firewalled.address();
+    assert_ne!(behind.port(), 0, "its address is taken although nobody can reach it there");
+    let conn = here.act(move |cx| cx.dial(behind, false)).await;
+    assert_eq!(here.closed().await, (conn, CloseReason::Refused));
+    firewalled.connect(here.address()).await;
+    let (_, remote) = here.accepted().await;
+    assert_eq!(remote.ip(), behind.ip(), "and it can dial");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dial_beyond_the_limit_is_told_so_and_a_place_given_back_can_be_used() {
+    let far = node(Setting::default()).await;
+    let limits = Limits { connections_max: 1, ..Limits::default() };
+    let mut here = node(Setting { limits, ..Setting::default() }).await;
+    let to = far.address();
+    let first = here.connect(to).await;
+    let second = here.act(move |cx| cx.dial(to, false)).await;
+    assert_eq!(here.closed().await, (second, CloseReason::Limit));
+    let third = here
+        .act(move |cx| {
+            let third = cx.dial(to, false);
+            cx.close(third);
+            cx.dial(to, false)
+        })
+        .await;
+    assert_eq!(
+        here.closed().await,
+        (third, CloseReason::Limit),
+        "closed by the peer itself, the other is not told"
+    );
+    assert_eq!(here.handle.snapshot().refused_full, 3);
+    here.act(move |cx| cx.close(first)).await;
+    // The place is free when the close has been flushed and answered, of which a peer hears nothing.
+    loop {
+        let conn = here.act(move |cx| cx.dial(to, false)).await;
+        match here.next().await.1 {
+            Event::Opened { conn: opened, .. } if opened == conn => break,
+            Event::Closed { conn: closed, reason: CloseReason::Limit } if closed == conn => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_store_fails_the_body_and_messages_flow_again_after_its_rest() {
+    let mut here = node(Setting::default()).await;
+    let mut fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    let full = Arc::new(Ram { bytes: Mutex::default(), room: 100_000 });
+    let file = here.store.add(full.clone());
+    fake.send(&[encoded(Toy::Body(1_000_000)), content(1_000_000), encoded(Toy::Number(1))].concat()).await;
+    assert_eq!(here.message().await.1, Toy::Body(1_000_000));
+    here.act(move |cx| cx.receive(conn, 1_000_000, Some(Place { file, offset: 0 }))).await;
+    let (stored, state) = here.body().await;
+    assert_eq!(state, BodyState::Failed(StoreFault::Full));
+    assert!(stored <= 100_000);
+    assert_eq!(full.bytes.lock().unwrap()[..stored as usize], content(1_000_000)[..stored as usize]);
+    assert_eq!(here.message().await.1, Toy::Number(1));
+
+    fake.send(&[encoded(Toy::Body(5)), b"12345".to_vec(), encoded(Toy::Number(2))].concat()).await;
+    here.message().await;
+    here.act(move |cx| cx.receive(conn, 5, Some(Place { file: FileId(77), offset: 0 }))).await;
+    assert_eq!(here.body().await, (0, BodyState::Failed(StoreFault::Missing)));
+    assert_eq!(here.message().await.1, Toy::Number(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_the_store_cannot_give_ends_the_connection() {
+    let mut here = node(Setting::default()).await;
+    let mut fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    let (file, _) = here.file(content(100));
+    here.act(move |cx| cx.send_body(conn, Span { file, offset: 50, len: 51 })).await;
+    assert_eq!(here.closed().await, (conn, CloseReason::Store));
+    fake.expect_close().await;
+
+    let _fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    here.act(move |cx| cx.send_body(conn, Span { file: FileId(77), offset: 0, len: 1 })).await;
+    assert_eq!(here.closed().await, (conn, CloseReason::Store));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ranges_are_verified_and_files_finished_off_the_nodes_task() {
+    let mut here = node(Setting::default()).await;
+    let (file, ram) = here.file(content(1000));
+    let right = ram.digest(10, 500, Algorithm::Sha1).unwrap();
+    for (check, offset, expected) in [(1, 10, true), (2, 11, false), (3, 900, false)] {
+        here.act(move |cx| cx.verify(check, Span { file, offset, len: 500 }, right)).await;
+        let answer = here
+            .expect("Verified", |event| match event {
+                Event::Verified { check, ok } => Some((check, ok)),
+                _ => None,
+            })
+            .await;
+        assert_eq!(answer, (check, expected));
+    }
+    for (file, expected) in [(file, None), (FileId(77), Some(StoreFault::Missing))] {
+        here.act(move |cx| cx.finish(file)).await;
+        let answer = here
+            .expect("Finished", |event| match event {
+                Event::Finished { file, fault } => Some((file, fault)),
+                _ => None,
+            })
+            .await;
+        assert_eq!(answer, (file, expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timers_come_in_order_and_never_early() {
+    let mut here = node(Setting::default()).await;
+    let set_at = here
+        .act(|cx| {
+            for (after_ms, timer) in [(30, 3), (10, 1), (30, 4), (20, 2), (0, 0)] {
+                cx.wake(Duration::from_millis(after_ms), timer);
+            }
+            cx.now()
+        })
+        .await;
+    for (expected, after_ms) in [(0, 0), (1, 10), (2, 20), (3, 30), (4, 30)] {
+        let (at, event) = here.next().await;
+        assert!(matches!(event, Event::Timer(timer) if timer == expected), "{event:?}");
+        assert!(at >= set_at + Duration::from_millis(after_ms), "timer {expected} came at {at:?}");
+    }
 }

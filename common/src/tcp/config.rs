@@ -54,18 +54,19 @@ impl Clock {
     }
 }
 
-/// What a node lets others use up. Everything beyond is refused and counted in the [`Snapshot`](super::Snapshot).
+/// What a node lets others use up. Everything beyond is refused and counted in the
+/// [`Snapshot`](super::Snapshot).
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at a time, of both directions, those that still flush included. Default 12,000: a Napster server
-    /// of 10,000 users, with room. A dial beyond it ends with `Closed { reason: Limit }`; an accepted connection is
-    /// closed at once.
+    /// Connections at a time, of both directions, those that still flush included. Default 12,000: a Napster
+    /// server of 10,000 users, with room. A dial beyond it ends with `Closed { reason: Limit }`; an accepted
+    /// connection is closed at once.
     pub connections_max: usize,
     /// Accepted connections at a time from one address. Default 256: several households behind one
     /// address translator, and not more than a fiftieth of the whole.
     pub connections_per_address_max: usize,
-    /// Control bytes queued on one connection. Default 1 MiB, ten times OpenNap's `client_queue_length` of 102,400,
-    /// since one answer here may be a whole browsed share.
+    /// Control bytes queued on one connection. Default 1 MiB, ten times OpenNap's `client_queue_length` of
+    /// 102,400, since one answer here may be a whole browsed share.
     pub send_queue_bytes_max: usize,
     /// Bodies queued on one connection. Default 1,024: BitTorrent clients ask for up to 500 blocks ahead.
     pub bodies_queued_max: usize,
@@ -76,18 +77,20 @@ pub struct Limits {
     pub dial_timeout: Duration,
     /// How long an accepted connection may take to say its first message. Default 30 s.
     pub handshake_timeout: Duration,
-    /// How long nothing may come or go on a connection that awaits nothing. Default two hours, the time after which TCP
-    /// itself would ask (RFC 1122, 4.2.3.6): users of 1999 sat connected and silent. Peers that want less set timers.
+    /// How long nothing may come or go on a connection that awaits nothing. Default two hours, the time after
+    /// which TCP itself would ask (RFC 1122, 4.2.3.6): users of 1999 sat connected and silent. Peers that
+    /// want less set timers.
     pub idle_timeout: Duration,
-    /// How long nothing may come while a body is awaited, or go while something waits to be sent. Default five minutes:
-    /// a modem that serves ten downloads in turn is slow, not dead.
+    /// How long nothing may come while a body is awaited, or go while something waits to be sent. Default
+    /// five minutes: a modem that serves ten downloads in turn is slow, not dead.
     pub stall_timeout: Duration,
-    /// After the peer's own close: how long without progress the flush may take, and then how long the far side may
-    /// take to close too. Default 5 s.
+    /// After the peer's own close: how long without progress the flush may take, and then how long the far
+    /// side may take to close too. Default 5 s.
     pub linger_timeout: Duration,
     /// How long [`Handle::shutdown`](super::Handle::shutdown) waits for the peer's good-byes. Default 5 s.
     pub leave_timeout: Duration,
-    /// Connections the kernel may hold before they are accepted. Default 1,024; the system may allow less.
+    /// Connections the kernel may hold before they are accepted. Default 4,096, Linux' own limit; a
+    /// burst beyond it waits a second for its next try.
     pub accept_backlog: u32,
     /// Events on their way to the node; readers wait beyond. Default 1,024.
     pub node_queue_max: usize,
@@ -114,7 +117,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(300),
             linger_timeout: Duration::from_secs(5),
             leave_timeout: Duration::from_secs(5),
-            accept_backlog: 1_024,
+            accept_backlog: 4_096,
             node_queue_max: 1_024,
             commands_queued_max: 64,
             checks_max: 4_096,

@@ -18,8 +18,9 @@ use super::line::{Line, shape_sink, shape_source};
 use super::outgoing::Outgoing;
 use super::pulse::{Pulse, Reading};
 use super::reader::{Order, Reader, Source};
+use super::snapshot::Counters;
 use super::socket;
-use super::writer::{Sink, WriteEnd, Writer};
+use super::writer::{Sink, Work, WriteEnd, Writer};
 use crate::peer::{CloseReason, ConnId};
 use crate::wire::Wire;
 
@@ -43,6 +44,7 @@ pub(super) struct Connection<M: Wire> {
     pub(super) close: CancellationToken,
     /// End at once, with a reset.
     pub(super) kill: CancellationToken,
+    pub(super) counters: Counters,
     pub(super) limits: Arc<Limits>,
     pub(super) line: Option<Arc<Line>>,
     /// Held as long as the task lives.
@@ -79,7 +81,13 @@ impl<M: Wire> Connection<M> {
         };
         let mut guarded = Resetting { stream: Arc::new(stream), good_end: false };
         if let Err(error) = guarded.stream.set_nodelay(true) {
-            tracing::debug!(conn = ?self.conn, %error, "cannot set TCP_NODELAY");
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        if self.line.is_some()
+            && let Err(error) =
+                socket2::SockRef::from(&*guarded.stream).set_recv_buffer_size(SHAPED_BUFFER_BYTES)
+        {
+            tracing::debug!(%error, "cannot set SO_RCVBUF");
         }
         tell(&self.inputs, Input::Opened { conn: self.conn, remote, dialled }).await;
         let stream = Arc::clone(&guarded.stream);
@@ -88,8 +96,19 @@ impl<M: Wire> Connection<M> {
 
     /// Reads and writes until the connection ends; says whether it ended in good order.
     async fn converse(self, stream: &Arc<TcpStream>, dialled: bool) -> bool {
-        let Connection { conn, setup, outgoing, orders, inputs, close, limits, line, ticket: _held, .. } =
-            self;
+        let Connection {
+            conn,
+            setup,
+            outgoing,
+            orders,
+            inputs,
+            close,
+            counters,
+            limits,
+            line,
+            ticket: _held,
+            ..
+        } = self;
         let pulse = Arc::new(Pulse::new(if dialled { Reading::Messages } else { Reading::Handshake }));
         let (source, pump_in) = open_source(stream, line.as_ref(), &pulse, !dialled);
         let (sink, pump_out) = open_sink(stream, line.as_ref(), &pulse);
@@ -100,52 +119,75 @@ impl<M: Wire> Connection<M> {
             orders,
             inputs: inputs.clone(),
             pulse: Arc::clone(&pulse),
-            buffer_bytes_max: limits.read_buffer_bytes_max,
+            buffer_bytes_max: limits.read_buffer_bytes_max.min(BUFFER_BYTES_MAX),
             buffer: BytesMut::new(),
             read_bytes: Reader::<M>::READ_BYTES_MIN,
             unyielded_bytes: 0,
         };
-        let writer = Writer::new(conn, sink, outgoing, inputs.clone(), close.clone(), Arc::clone(&pulse));
+        let writer = Writer {
+            conn,
+            work: Work::new(&sink),
+            sink,
+            outgoing,
+            inputs: inputs.clone(),
+            counters,
+            close: close.clone(),
+            pulse: Arc::clone(&pulse),
+        };
         // The reader goes away as soon as the node has closed: nothing more may reach a file.
         let mut reading = Box::pin(read(reader, pump_in));
         let mut writing = pin!(write(writer, pump_out));
 
+        let mut written = None;
         let reason = tokio::select! {
             biased;
             () = close.cancelled() => None,
-            end = &mut writing => match end {
-                WriteEnd::Flushed => {
-                    drop(reading);
-                    return say_goodbye(stream, &limits).await;
+            end = &mut writing => {
+                written = Some(end);
+                match end {
+                    WriteEnd::Flushed => None,
+                    WriteEnd::Store(_) => Some(CloseReason::Store),
+                    // What the far side had sent before it went may still be here.
+                    WriteEnd::Broken => {
+                        let rest = timeout(limits.linger_timeout, &mut reading).await;
+                        Some(rest.unwrap_or(CloseReason::Reset))
+                    }
                 }
-                WriteEnd::Store(_) => Some(CloseReason::Store),
-                // What the far side had sent before it went may still be here.
-                WriteEnd::Broken => {
-                    Some(timeout(limits.linger_timeout, &mut reading).await.unwrap_or(CloseReason::Reset))
-                }
-            },
+            }
             reason = &mut reading => Some(reason),
             () = pulse.stops(&limits) => Some(CloseReason::Timeout),
         };
         drop(reading);
         if let Some(reason) = reason {
-            tracing::debug!(?conn, %reason, "ended");
+            tracing::debug!(%reason, "ended");
             tell(&inputs, Input::Closed { conn, reason }).await;
             if !matches!(reason, CloseReason::Remote | CloseReason::Protocol) {
                 return false;
             }
         }
-        // The node answers a `Closed` by closing too; until it does, what it had sent before may still be queued.
-        let flushed = tokio::select! {
-            end = &mut writing => end == WriteEnd::Flushed,
-            () = pulse.quiet_for(limits.linger_timeout) => false,
+        // The node answers a `Closed` by closing too; until it does, what it had sent before may still be
+        // queued.
+        let written = match written {
+            Some(end) => Some(end),
+            None => tokio::select! {
+                end = &mut writing => Some(end),
+                () = pulse.quiet_for(limits.linger_timeout) => None,
+            },
         };
+        let flushed = written == Some(WriteEnd::Flushed);
         match reason {
             None if flushed => say_goodbye(stream, &limits).await,
             _ => flushed,
         }
     }
 }
+
+/// No limit may let a read buffer grow beyond this: lengths of what one read brings are told in 32 bits.
+const BUFFER_BYTES_MAX: usize = 1 << 30;
+
+/// What the kernel may hold for a connection over a shaped line. Its own choice, megabytes over loopback,
+/// would let a sender believe that a modem had taken them.
+const SHAPED_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Reads of this size drain what the far side still sends after our good-bye,
 const GOODBYE_READ_BYTES: usize = 16 * 1024;
@@ -154,8 +196,8 @@ const GOODBYE_READS_MAX: usize = 1024;
 
 const NOWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
 
-/// A stream that is reset when dropped, unless it has come to a good end: killed while it lives, a connection ends
-/// as if its process had died.
+/// A stream that is reset when dropped, unless it has come to a good end: killed while it lives, a connection
+/// ends as if its process had died.
 struct Resetting {
     stream: Arc<TcpStream>,
     good_end: bool,

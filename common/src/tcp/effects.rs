@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::admission::Ticket;
 use super::connection::{Connection, Origin};
 use super::input::Input;
-use super::node::{Conn, Node};
+use super::node::{Conn, CrashGuard, Node};
 use super::outgoing::{Body, NotQueued, Outgoing};
 use super::reader::{Destination, Order};
 use crate::digest::Digest;
@@ -25,7 +26,9 @@ where
             Effect::Dial { conn, to, setup } => match self.admission.admit(None) {
                 Ok(ticket) => {
                     self.counters.lock().dialled += 1;
-                    self.start(conn, Origin::Dial { source: self.source, to }, setup, ticket);
+                    // An address in 127/8 leads nowhere but there.
+                    let source = self.source.filter(|_| to.ip().is_loopback());
+                    self.start(conn, Origin::Dial { source, to }, setup, ticket);
                 }
                 Err(_) => {
                     self.counters.lock().refused_full += 1;
@@ -78,13 +81,16 @@ where
             inputs: self.inputs_sender.clone(),
             close: entry.close.clone(),
             kill: entry.kill.clone(),
+            counters: self.counters.clone(),
             limits: Arc::clone(&self.limits),
             line: self.line.clone(),
             ticket,
         };
         self.table.insert(entry);
         self.counters.lock().connections = self.table.live as u64;
-        self.tasks.spawn(connection.run());
+        let span = tracing::debug_span!("connection", node = self.node.0, ?conn);
+        let guard = CrashGuard { node: self.node, counters: self.counters.clone(), kill: self.kill.clone() };
+        self.tasks.spawn(guard.over(connection.run().instrument(span)));
     }
 
     /// Takes a connection out of the table.

@@ -3,8 +3,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises this process' limit on open files to the most it may have, and returns it (`u64::MAX` if there is
-/// none). Whoever runs a cluster calls it once: each connection takes a descriptor, and the usual first limit of 1,024
-/// is soon used up.
+/// none). Whoever runs a cluster calls it once: each connection takes a descriptor, and the usual first limit
+/// of 1,024 is soon used up.
 ///
 /// # Errors
 /// If the system refuses to set what it had said was allowed.

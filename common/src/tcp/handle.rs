@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use rand_pcg::Pcg32;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -11,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::line::Line;
-use super::node::{Node, Table};
+use super::node::{CrashGuard, Node, Table};
 use super::snapshot::Counters;
 use super::socket::{self, Entrance};
 use super::{NodeConfig, NoteSink, SharedStore, Snapshot, StartError, listener};
@@ -39,9 +38,9 @@ pub struct Handle {
 #[error("the node has ended")]
 pub struct Gone;
 
-/// The node ended because its peer panicked: a bug of ours, never a remote's right.
+/// The node ended because its peer, or the driver under it, panicked: a bug of ours, never a remote's right.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("node {} ended because its peer panicked: {what}", node.0)]
+#[error("node {} crashed: {what}", node.0)]
 pub struct Crashed {
     /// Which node.
     pub node: NodeId,
@@ -72,28 +71,26 @@ where
         Some(address) => socket::take_address(address, attachment.firewalled, limits.accept_backlog)?,
         None => (Entrance::None, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
     };
-    let (commands_sender, commands) = mpsc::channel(limits.commands_queued_max);
-    let (inputs_sender, inputs) = mpsc::channel(limits.node_queue_max);
+    let (commands_sender, commands) = mpsc::channel(limits.commands_queued_max.max(1));
+    let (inputs_sender, inputs) = mpsc::channel(limits.node_queue_max.max(1));
     let counters = Counters::new(P::Message::KINDS.len());
     let (leave, kill, unlisten) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
     let admission = Admission::new(&limits);
+    let guard = || CrashGuard { node, counters: counters.clone(), kill: kill.clone() };
     let held = match entrance {
         Entrance::Open(listener) => {
             let stop = unlisten.clone();
-            tasks.spawn(listener::accept(
-                listener,
-                admission.clone(),
-                counters.clone(),
-                inputs_sender.clone(),
-                stop,
-            ));
+            let accept =
+                listener::accept(listener, admission.clone(), counters.clone(), inputs_sender.clone(), stop);
+            tasks.spawn(guard().over(accept));
             None
         }
         Entrance::Firewalled(socket) => Some(socket),
         Entrance::None => None,
     };
+    let node_guard = guard();
     let node_task = Node {
         peer,
         node,
@@ -102,7 +99,7 @@ where
         source: address.ip().is_loopback().then_some(*address.ip()),
         line: Line::new(&attachment.line),
         clock,
-        rng: Pcg32::new(seed, u64::from(node.0)),
+        rng: node.rng(seed),
         store,
         notes,
         counters: counters.clone(),
@@ -119,7 +116,7 @@ where
     };
     let task = tokio::spawn(async move {
         let _held = held;
-        node_task.run().await;
+        node_guard.over(node_task.run()).await;
     });
     let _kill_on_drop = kill.clone().drop_guard();
     let (task, commands) = (Some(task), commands_sender);
@@ -137,8 +134,8 @@ impl Handle {
         self.node
     }
 
-    /// Hands the peer a command, waiting while [`Limits::commands_queued_max`](super::Limits::commands_queued_max)
-    /// others are before it.
+    /// Hands the peer a command, waiting while
+    /// [`Limits::commands_queued_max`](super::Limits::commands_queued_max) others are before it.
     ///
     /// # Errors
     /// If the node has ended.
@@ -157,8 +154,8 @@ impl Handle {
     }
 
     /// Tells the peer to leave, lets it say its good-byes for at most
-    /// [`Limits::leave_timeout`](super::Limits::leave_timeout), flushes and closes what is open, and returns when every task has
-    /// ended and the address is free.
+    /// [`Limits::leave_timeout`](super::Limits::leave_timeout), flushes and closes what is open, and returns
+    /// when every task has ended and the address is free.
     ///
     /// # Errors
     /// If the peer had panicked, or panics now.
@@ -192,6 +189,10 @@ impl Handle {
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or("(no message)")
                     .to_owned();
+                Err(Crashed { node: self.node, what, snapshot: Box::new(snapshot) })
+            }
+            _ if snapshot.crashed => {
+                let what = "one of its tasks panicked, as standard error says".to_owned();
                 Err(Crashed { node: self.node, what, snapshot: Box::new(snapshot) })
             }
             _ => Ok(snapshot),

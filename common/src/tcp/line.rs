@@ -1,14 +1,14 @@
 //! Access lines in user space: rate up, rate down, delay.
 //!
-//! A shaped connection's bytes pass a *gate* and a *delay queue* between the socket and its reader or writer. The gate is
-//! the node's: it gives each chunk of at most 16 KiB its turn on the line, first come first served, and since a
-//! connection asks for its next turn only after the last one, the connections are served in turn. The delay
-//! queue is the connection's: a chunk that has had its turn comes out at the other end after the node's delay. With an
-//! ideal line none of this exists.
+//! A shaped connection's bytes pass a *gate* and a *delay queue* between the socket and its reader or writer.
+//! The gate is the node's: it gives each chunk of at most 16 KiB its turn on the line, first come first
+//! served, and since a connection asks for its next turn only after the last one, the connections are served
+//! in turn. The delay queue is the connection's: a chunk that has had its turn comes out at the other end
+//! after the node's delay. With an ideal line none of this exists.
 //!
-//! Both ends of a connection add their own delay, so one way takes the sum of the two, as in the simulator. To open
-//! takes a round trip: the dialling side adds its own two delays before `Opened`, and the accepting side, which the dialler cannot
-//! see, holds back the first bytes by its own two.
+//! Both ends of a connection add their own delay, so one way takes the sum of the two, as in the simulator.
+//! To open takes a round trip: the dialling side adds its own two delays before `Opened`, and the accepting
+//! side, which the dialler cannot see, holds back the first bytes by its own two.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,12 +27,12 @@ use crate::net;
 const CHUNK_BYTES_MAX: usize = 16 * 1024;
 /// and the fewest for which it is worth dividing: about what one packet carries.
 const CHUNK_BYTES_MIN: usize = 1_460;
-/// In between, a chunk is what the line carries in this time, so that on a modem a short message need not wait seconds for
-/// somebody's bulk.
+/// In between, a chunk is what the line carries in this time, so that on a modem a short message need not
+/// wait seconds for somebody's bulk.
 const CHUNK_TIME: Duration = Duration::from_millis(20);
 
-/// Chunks of one connection that are on their way in one direction: at most 4 MiB, which is 100 Mbit/s over a third
-/// of a second. A longer or faster line carries no more on one connection.
+/// Chunks of one connection that are on their way in one direction: at most 4 MiB, which is 100 Mbit/s over a
+/// third of a second. A longer or faster line carries no more on one connection.
 const CHUNKS_IN_FLIGHT_MAX: usize = 256;
 
 /// How late a timer may wake someone before the line's time is lost to him.
@@ -79,7 +79,8 @@ impl Gate {
         let now = Instant::now();
         let Some(bits_per_s) = self.bits_per_s else { return now };
         let takes_ns = bytes as u128 * 8 * 1_000_000_000 / u128::from(bits_per_s);
-        // A connection that was always ready does not lose what a late timer cost, but nobody saves up line time.
+        // A connection that was always ready does not lose what a late timer cost, but nobody saves up line
+        // time.
         let earliest = now.checked_sub(TIMER_LATENESS_MAX).unwrap_or(now);
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
         let start = ready.max(earliest).max(*free_at);
@@ -113,8 +114,8 @@ impl ShapedSource {
     }
 }
 
-/// The reading side of a shaped connection: what its reader reads from, and the pump that fills it. `accepted` connections
-/// hold back the first bytes, see the module's head.
+/// The reading side of a shaped connection: what its reader reads from, and the pump that fills it.
+/// `accepted` connections hold back the first bytes, see the module's head.
 pub(super) fn shape_source(
     stream: Arc<TcpStream>,
     line: Arc<Line>,
@@ -190,8 +191,8 @@ impl ShapedSink {
     }
 }
 
-/// The writing side of a shaped connection: what its writer writes to, and the pump that empties it, which ends when the writer
-/// has dropped its end and everything has left, or with the socket's error.
+/// The writing side of a shaped connection: what its writer writes to, and the pump that empties it, which
+/// ends when the writer has dropped its end and everything has left, or with the socket's error.
 pub(super) fn shape_sink(
     stream: Arc<TcpStream>,
     line: Arc<Line>,

@@ -11,8 +11,8 @@ use super::input::Input;
 use super::snapshot::Counters;
 use super::socket;
 
-/// How long to wait after accepting itself has failed: the usual cause is a lack of descriptors, and asking again at
-/// once would only burn time.
+/// How long to wait after accepting itself has failed: the usual cause is a lack of descriptors, and asking
+/// again at once would only burn time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until `stop`, and hands to the node those that its limits admit.

@@ -13,8 +13,8 @@
 //!
 //! # Who waits for whom
 //!
-//! - The queue towards the node ([`Limits::node_queue_max`] events) is bounded and readers wait for room in it, so a
-//!   busy node makes TCP push back on everyone who sends to it.
+//! - The queue towards the node ([`Limits::node_queue_max`] events) is bounded and readers wait for room in
+//!   it, so a busy node makes TCP push back on everyone who sends to it.
 //! - The node never waits for a connection. Control bytes are encoded at once into the connection's own queue;
 //!   one whose far side lets more than [`Limits::send_queue_bytes_max`] pile up ends with
 //!   [`CloseReason::Overflow`](crate::peer::CloseReason::Overflow).
@@ -25,9 +25,9 @@
 //!
 //! # How a node ends
 //!
-//! [`Handle::shutdown`] tells the peer to leave, lets queues drain for a bounded time and returns when the last
-//! task has ended. [`Handle::kill`] is a crash: every socket is reset. A panic of the peer ends its node the same
-//! way, and whoever holds the handle is told.
+//! [`Handle::shutdown`] tells the peer to leave, lets queues drain for a bounded time and returns when the
+//! last task has ended. [`Handle::kill`] is a crash: every socket is reset. A panic of the peer ends its node
+//! the same way, and whoever holds the handle is told.
 
 mod admission;
 mod config;

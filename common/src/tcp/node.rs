@@ -121,12 +121,33 @@ impl<P: Peer> Table<P> {
 impl<P: Peer> Drop for Node<P> {
     fn drop(&mut self) {
         // However the task ends, nothing of the node survives it.
-        if std::thread::panicking() {
-            tracing::error!(node = self.node.0, "the peer panicked; its node ends as in a crash");
-            self.counters.lock().crashed = true;
-        }
         self.unlisten.cancel();
         self.kill.cancel();
+    }
+}
+
+/// Ends a node when one of its tasks panics: the peer broke the contract, or the driver itself is broken, and
+/// neither may go on as if nothing had happened.
+pub(super) struct CrashGuard {
+    pub(super) node: NodeId,
+    pub(super) counters: Counters,
+    pub(super) kill: CancellationToken,
+}
+
+impl CrashGuard {
+    /// Runs `task` under this guard.
+    pub(super) async fn over(self, task: impl Future<Output = ()>) {
+        task.await;
+    }
+}
+
+impl Drop for CrashGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(node = self.node.0, "a task panicked; its node ends as in a crash");
+            self.counters.lock().crashed = true;
+            self.kill.cancel();
+        }
     }
 }
 
@@ -244,14 +265,10 @@ where
                 self.counters.lock().load.body_received += u64::from(len);
                 self.deliver(Event::Body { conn, len, state });
             }
-            Input::Sent { conn, len } => {
-                // Counted even if the peer has closed meanwhile: the bytes have left.
-                self.counters.lock().load.body_sent += u64::from(len);
-                if self.table.get(conn).is_some() {
-                    self.deliver(Event::Sent { conn, len });
-                }
+            Input::Sent { conn, len } if self.table.get(conn).is_some() => {
+                self.deliver(Event::Sent { conn, len });
             }
-            Input::Opened { .. } | Input::Body { .. } => {}
+            Input::Opened { .. } | Input::Body { .. } | Input::Sent { .. } => {}
         }
     }
 
@@ -268,6 +285,9 @@ where
             Event::Closed { conn, reason } => Some((conn, reason)),
             _ => None,
         };
+        if let Some((_, reason)) = ended {
+            self.count_end(reason);
+        }
         let now = self.clock.now();
         let Table { ids, outbox, .. } = &mut self.table;
         self.peer.handle(event, &mut Cx::new(now, self.address, &mut self.rng, ids, outbox));
@@ -276,10 +296,9 @@ where
             self.carry_out(now, effect);
         }
         self.table.outbox = outbox;
-        if let Some((conn, reason)) = ended {
+        if let Some((conn, _)) = ended {
             // Only now may the slot have a new owner: what the peer did with the old id found nobody.
             self.table.ids.close(conn);
-            self.count_end(reason);
         }
     }
 

@@ -10,9 +10,9 @@ use tokio_util::codec::Encoder;
 use crate::store::Storage;
 use crate::wire::WireError;
 
-/// A buffer that has grown beyond this is given back once it is empty, so that ten thousand idle connections hold
-/// none of what a busy moment needed.
-pub(super) const IDLE_BUFFER_BYTES_MAX: usize = 4 * 1024;
+/// A buffer that has grown beyond this is given back once it is empty, so that ten thousand idle connections
+/// hold none of what a busy moment needed.
+pub(super) const IDLE_BUFFER_BYTES_MAX: usize = 512;
 
 /// The queue from the node to one connection's writer: encoded messages and spans of files, in order.
 #[derive(Default)]

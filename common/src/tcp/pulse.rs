@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Limits;
 
-/// When a connection last moved a byte, and what it waits for. Its reader and writer write it, its watchdog reads
-/// it; all three live in one task, so no order between the fields has to be enforced.
+/// When a connection last moved a byte, and what it waits for. Its reader and writer write it, its watchdog
+/// reads it; all three live in one task, so no order between the fields has to be enforced.
 pub(super) struct Pulse {
     start: Instant,
     moved_us: AtomicU64,
@@ -50,8 +50,9 @@ impl Pulse {
 
     /// The reader now waits for this.
     pub(super) fn reads(&self, reading: Reading) {
-        self.reading.store(reading as u8, Ordering::Relaxed);
-        self.beat();
+        if self.reading.swap(reading as u8, Ordering::Relaxed) != reading as u8 {
+            self.beat();
+        }
     }
 
     /// The writer now has something that the far side should take, or has not.

@@ -12,7 +12,6 @@ use tokio_util::codec::Decoder;
 
 use super::input::Input;
 use super::line::ShapedSource;
-use super::outgoing::IDLE_BUFFER_BYTES_MAX;
 use super::pulse::{Pulse, Reading};
 use super::socket;
 use crate::peer::{BodyState, CloseReason, ConnId};
@@ -23,8 +22,8 @@ use crate::wire::Wire;
 const PROGRESS_BYTES: u32 = 256 * 1024;
 /// The time after which it hears of fewer, so that progress over a modem shows.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// The smallest read, and what an idle connection may keep.
-const READ_BYTES_MIN: usize = IDLE_BUFFER_BYTES_MAX;
+/// The smallest read.
+const READ_BYTES_MIN: usize = 4 * 1024;
 /// Bytes after which a reader lets other tasks run although it could go on.
 const YIELD_BYTES: usize = 1024 * 1024;
 
@@ -100,7 +99,7 @@ impl<M: Wire> Reader<M> {
             }
             if self.buffer.len() >= self.buffer_bytes_max {
                 let held = self.buffer.len();
-                tracing::debug!(conn = ?self.conn, held, "no message in a full buffer");
+                tracing::debug!(held, "no message in a full buffer");
                 return Err(CloseReason::Protocol.into());
             }
             if self.fill(self.read_bytes).await? == 0 {
@@ -111,7 +110,7 @@ impl<M: Wire> Reader<M> {
 
     fn decode(&mut self) -> Result<Option<M>, Stop> {
         self.codec.decode(&mut self.buffer).map_err(|error| {
-            tracing::debug!(conn = ?self.conn, %error, "the far side broke the protocol");
+            tracing::debug!(%error, "the far side broke the protocol");
             CloseReason::Protocol.into()
         })
     }
@@ -145,7 +144,7 @@ impl<M: Wire> Reader<M> {
                 Ok(None) if self.buffer.is_empty() => return Ok(CloseReason::Remote),
                 Ok(None) => return Ok(CloseReason::Reset),
                 Err(error) => {
-                    tracing::debug!(conn = ?self.conn, %error, "the stream ended early");
+                    tracing::debug!(%error, "the stream ended early");
                     return Ok(CloseReason::Reset);
                 }
             }
@@ -163,7 +162,7 @@ impl<M: Wire> Reader<M> {
             }),
         };
         let len = read.map_err(|error| {
-            tracing::debug!(conn = ?self.conn, %error, "reading failed");
+            tracing::debug!(%error, "reading failed");
             CloseReason::Reset
         })?;
         self.pulse.beat();
@@ -245,7 +244,7 @@ async fn fill_directly(stream: &TcpStream, buffer: &mut BytesMut, want: usize) -
         if let Some(len) = socket::try_read_buf(stream, &mut (&mut *buffer).limit(want))? {
             return Ok(len);
         }
-        if buffer.is_empty() && buffer.capacity() > IDLE_BUFFER_BYTES_MAX {
+        if buffer.is_empty() {
             *buffer = BytesMut::new();
         }
         stream.readable().await?;

@@ -7,7 +7,8 @@ use crate::metrics::{ByKind, NodeLoad};
 /// What a node has counted so far.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Snapshot {
-    /// What has crossed its line: messages when sent and when delivered, bodies as they are reported to the peer.
+    /// What has crossed its line: messages when sent and when delivered to the peer, bodies when they have
+    /// left and when the peer is told of them.
     pub load: NodeLoad,
     /// Messages sent, by kind.
     pub by_kind: ByKind,
@@ -17,7 +18,8 @@ pub struct Snapshot {
     pub accepted: u64,
     /// Connections dialled since the start.
     pub dialled: u64,
-    /// Accepted and dialled connections refused because of [`Limits::connections_max`](super::Limits::connections_max).
+    /// Accepted and dialled connections refused because of
+    /// [`Limits::connections_max`](super::Limits::connections_max).
     pub refused_full: u64,
     /// Accepted connections refused because of their address' share.
     pub refused_address: u64,
@@ -31,7 +33,7 @@ pub struct Snapshot {
     pub timeouts: u64,
     /// Digests and renames refused because too many were waiting.
     pub checks_refused: u64,
-    /// The peer has panicked; the node is gone.
+    /// The peer or the driver under it has panicked; the node is gone.
     pub crashed: bool,
 }
 

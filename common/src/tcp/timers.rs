@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 
 use crate::peer::Time;
 
-/// The most timers one peer may have set. Peers keep a few for each connection; one with a million has lost count, and
-/// that is a bug of ours, not of a remote.
+/// The most timers one peer may have set. Peers keep a few for each connection; one with a million has lost
+/// count, and that is a bug of ours, not of a remote.
 const TIMERS_MAX: usize = 1 << 20;
 
 /// A peer's timers, earliest first, those of one moment in the order they were set.

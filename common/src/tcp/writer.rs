@@ -10,6 +10,7 @@ use super::input::Input;
 use super::line::ShapedSink;
 use super::outgoing::{Batch, Body, IDLE_BUFFER_BYTES_MAX, Outgoing, Part};
 use super::pulse::Pulse;
+use super::snapshot::Counters;
 use super::socket;
 use crate::peer::ConnId;
 use crate::store::StoreFault;
@@ -40,12 +41,19 @@ pub(super) enum WriteEnd {
 
 /// The writing side of one connection.
 pub(super) struct Writer<M> {
-    conn: ConnId,
-    sink: Sink,
-    outgoing: Arc<Outgoing>,
-    inputs: mpsc::Sender<Input<M>>,
-    close: CancellationToken,
-    pulse: Arc<Pulse>,
+    pub(super) conn: ConnId,
+    pub(super) sink: Sink,
+    pub(super) outgoing: Arc<Outgoing>,
+    pub(super) inputs: mpsc::Sender<Input<M>>,
+    /// Body bytes are counted here as they leave, since they may still do so when the node is gone.
+    pub(super) counters: Counters,
+    pub(super) close: CancellationToken,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) work: Work,
+}
+
+/// What a writer is about.
+pub(super) struct Work {
     batch: Batch,
     /// What the next write takes, control bytes and file content alike.
     gather: Gather,
@@ -63,37 +71,31 @@ struct Gather {
     bodies_ended: usize,
 }
 
-impl<M> Writer<M> {
-    pub(super) fn new(
-        conn: ConnId,
-        sink: Sink,
-        outgoing: Arc<Outgoing>,
-        inputs: mpsc::Sender<Input<M>>,
-        close: CancellationToken,
-        pulse: Arc<Pulse>,
-    ) -> Self {
-        let bytes_max = match &sink {
+impl Work {
+    pub(super) fn new(sink: &Sink) -> Self {
+        let bytes_max = match sink {
             Sink::Direct(_) => WRITE_BYTES_MAX,
             Sink::Shaped(sink) => sink.bytes_max(),
         };
         let gather = Gather { bytes: Vec::new(), len: 0, bytes_max, body_bytes: 0, bodies_ended: 0 };
-        let batch = Batch::default();
-        Writer { conn, sink, outgoing, inputs, close, pulse, batch, gather, unyielded_bytes: 0 }
+        Work { batch: Batch::default(), gather, unyielded_bytes: 0 }
     }
+}
 
+impl<M> Writer<M> {
     /// Writes until the node closes the connection and all has left, or until that is impossible.
     pub(super) async fn run(mut self) -> WriteEnd {
         loop {
             // Asked before the queue is looked at: what was queued before the close is seen below.
             let closing = self.close.is_cancelled();
-            if self.outgoing.take(&mut self.batch) {
+            if self.outgoing.take(&mut self.work.batch) {
                 if let Err(end) = self.write_batch().await {
                     return end;
                 }
             } else if closing {
                 return WriteEnd::Flushed;
             } else {
-                self.gather.rest();
+                self.work.gather.rest();
                 self.pulse.writes(false);
                 tokio::select! {
                     () = self.outgoing.woken() => {}
@@ -108,9 +110,9 @@ impl<M> Writer<M> {
 
     async fn write_batch(&mut self) -> Result<(), WriteEnd> {
         self.pulse.writes(true);
-        let control = std::mem::take(&mut self.batch.control);
+        let control = std::mem::take(&mut self.work.batch.control);
         let mut taken = 0;
-        while let Some(part) = self.batch.parts.pop_front() {
+        while let Some(part) = self.work.batch.parts.pop_front() {
             match part {
                 Part::Control(len) => {
                     self.write_control(&control[taken..taken + len]).await?;
@@ -119,16 +121,16 @@ impl<M> Writer<M> {
                 Part::Body(body) => self.write_body(body).await?,
             }
         }
-        self.batch.control = control;
+        self.work.batch.control = control;
         self.flush().await
     }
 
     async fn write_control(&mut self, mut bytes: &[u8]) -> Result<(), WriteEnd> {
         while !bytes.is_empty() {
-            let room = self.gather.room(bytes.len() as u64);
+            let room = self.work.gather.room(bytes.len() as u64);
             let take = room.len();
             room.copy_from_slice(&bytes[..take]);
-            self.gather.len += take;
+            self.work.gather.len += take;
             bytes = &bytes[take..];
             self.flush_if_full().await?;
         }
@@ -138,26 +140,26 @@ impl<M> Writer<M> {
     async fn write_body(&mut self, body: Body) -> Result<(), WriteEnd> {
         let Body { storage, mut offset, mut len } = body;
         while len > 0 {
-            let room = self.gather.room(len);
+            let room = self.work.gather.room(len);
             let take = room.len();
             storage.read_at(offset, room).map_err(|fault| {
-                tracing::debug!(conn = ?self.conn, offset, take, %fault, "a file cannot be sent");
+                tracing::debug!(offset, take, %fault, "a file cannot be sent");
                 WriteEnd::Store(fault)
             })?;
-            self.gather.len += take;
-            self.gather.body_bytes += take;
+            self.work.gather.len += take;
+            self.work.gather.body_bytes += take;
             offset = offset.saturating_add(take as u64);
             len -= take as u64;
             if len > 0 {
                 self.flush_if_full().await?;
             }
         }
-        self.gather.bodies_ended += 1;
+        self.work.gather.bodies_ended += 1;
         self.flush_if_full().await
     }
 
     async fn flush_if_full(&mut self) -> Result<(), WriteEnd> {
-        match self.gather.len < self.gather.bytes_max {
+        match self.work.gather.len < self.work.gather.bytes_max {
             true => Ok(()),
             false => self.flush().await,
         }
@@ -165,29 +167,30 @@ impl<M> Writer<M> {
 
     /// Writes what is gathered, and returns the credit for it.
     async fn flush(&mut self) -> Result<(), WriteEnd> {
-        let len = std::mem::take(&mut self.gather.len);
-        let body_bytes = std::mem::take(&mut self.gather.body_bytes);
-        let bodies_ended = std::mem::take(&mut self.gather.bodies_ended);
+        let len = std::mem::take(&mut self.work.gather.len);
+        let body_bytes = std::mem::take(&mut self.work.gather.body_bytes);
+        let bodies_ended = std::mem::take(&mut self.work.gather.bodies_ended);
         self.write_all(len).await.map_err(|error| {
-            tracing::debug!(conn = ?self.conn, %error, "writing failed");
+            tracing::debug!(%error, "writing failed");
             WriteEnd::Broken
         })?;
         self.outgoing.written(len - body_bytes, bodies_ended);
         if body_bytes > 0 {
+            self.counters.lock().load.body_sent += body_bytes as u64;
             let len = u32::try_from(body_bytes).expect("a write is far below 4 GiB");
             // If the node is gone, so is this task in a moment.
             let _ = self.inputs.send(Input::Sent { conn: self.conn, len }).await;
         }
-        self.unyielded_bytes += len;
-        if self.unyielded_bytes >= YIELD_BYTES {
-            self.unyielded_bytes = 0;
+        self.work.unyielded_bytes += len;
+        if self.work.unyielded_bytes >= YIELD_BYTES {
+            self.work.unyielded_bytes = 0;
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
     async fn write_all(&mut self, len: usize) -> std::io::Result<()> {
-        let mut bytes = &self.gather.bytes[..len];
+        let mut bytes = &self.work.gather.bytes[..len];
         match &mut self.sink {
             Sink::Direct(stream) => {
                 while !bytes.is_empty() {
@@ -213,10 +216,9 @@ impl Gather {
         let free = self.bytes_max - self.len;
         let take = usize::try_from(want).map_or(free, |want| want.min(free));
         if self.bytes.len() < self.len + take {
-            // In one step to what a bulk transfer needs: growing piece by piece would clear and copy it often.
-            let size =
-                if self.len + take <= IDLE_BUFFER_BYTES_MAX { IDLE_BUFFER_BYTES_MAX } else { self.bytes_max };
-            self.bytes.resize(size, 0);
+            // In few steps to what a bulk transfer needs: growing piece by piece would clear and copy it often.
+            let size = (self.len + take).next_multiple_of(IDLE_BUFFER_BYTES_MAX).max(self.bytes.len() * 4);
+            self.bytes.resize(size.min(self.bytes_max), 0);
         }
         &mut self.bytes[self.len..self.len + take]
     }

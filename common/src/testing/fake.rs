@@ -1,7 +1,7 @@
 //! A scripted peer that speaks raw bytes over a real socket, for malformed, hostile and foreign traffic.
 //!
-//! Every wait has a time-out far beyond what any machine needs, and a wait that fails panics with what was expected
-//! and, in hexadecimal, what has arrived so far.
+//! Every wait has a time-out far beyond what any machine needs, and a wait that fails panics with what was
+//! expected and, in hexadecimal, what has arrived so far.
 //!
 //! ```no_run
 //! # async fn example(server: std::net::SocketAddrV4) {
@@ -149,6 +149,17 @@ impl FakePeer {
         }
     }
 
+    /// Sends bytes unless the far side has closed; says whether the system took them.
+    ///
+    /// # Panics
+    /// If the far side takes none.
+    pub async fn send_if_open(&mut self, bytes: &[u8]) -> bool {
+        match timeout(PATIENCE, self.stream.write_all(bytes)).await {
+            Ok(result) => result.is_ok(),
+            Err(_) => self.fail(&format!("{} bytes were not taken", bytes.len())),
+        }
+    }
+
     /// Sends bytes one by one, each in a packet of its own.
     ///
     /// # Panics
@@ -226,6 +237,17 @@ impl FakePeer {
         }
     }
 
+    /// Whatever comes next, at least a byte; nothing at the end of the stream.
+    ///
+    /// # Panics
+    /// If neither comes.
+    pub async fn read_some(&mut self) -> Vec<u8> {
+        if self.received.is_empty() {
+            self.more("expected anything").await;
+        }
+        self.consume(self.received.len())
+    }
+
     /// Everything up to the end of the stream.
     ///
     /// # Panics
@@ -290,7 +312,8 @@ impl FakePeer {
     }
 }
 
-/// Bytes as a reader of a failed test wants them: hexadecimal, and as text where they are. The first 256 of them.
+/// Bytes as a reader of a failed test wants them: hexadecimal, and as text where they are. The first 256 of
+/// them.
 fn hex(bytes: &[u8]) -> String {
     const SHOWN_MAX: usize = 256;
     let shown = &bytes[..bytes.len().min(SHOWN_MAX)];

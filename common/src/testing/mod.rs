@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Lone`] | one peer, alone, with connections whose bytes the test writes and reads: wire fixtures, hostile input |
 //! | [`Swarm`] | many peers on a simulated network: whole protocols in ten lines |
-//! | [`fake`] | a peer that speaks raw bytes over real sockets |
+//! | [`fake`] | a peer that speaks raw bytes over a real socket |
 
 pub mod fake;
 mod lone;

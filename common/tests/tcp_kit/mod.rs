@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use common::net::{Attachment, Line, NodeId};
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Time};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Slots, Time};
 use common::store::{Storage, StoreFault};
 use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{Command, FetchId};
@@ -133,6 +133,7 @@ type Reaction = Box<dyn FnMut(&Event<Toy, u32>, &mut Cx<'_, Probe>) + Send>;
 pub struct Probe {
     actions: Arc<Mutex<VecDeque<Action>>>,
     react: Reaction,
+    open: Slots<()>,
     seen: mpsc::UnboundedSender<(Time, Event<Toy, u32>)>,
 }
 
@@ -141,6 +142,14 @@ impl Peer for Probe {
     type Timer = u32;
 
     fn handle(&mut self, event: Event<Toy, u32>, cx: &mut Cx<'_, Self>) {
+        match &event {
+            Event::Opened { conn, .. } => self.open.insert(*conn, ()),
+            Event::Closed { conn, .. } => {
+                self.open.remove(*conn);
+            }
+            Event::Command(Command::Leave) => self.open.iter().for_each(|(conn, ())| cx.close(conn)),
+            _ => {}
+        }
         (self.react)(&event, cx);
         if let Event::Command(Command::Cancel(FetchId(0))) = event {
             let action = self.actions.lock().unwrap().pop_front();
@@ -165,6 +174,7 @@ pub struct Setting {
     pub line: Line,
     pub firewalled: bool,
     pub limits: Limits,
+    pub clock: Clock,
 }
 
 impl Default for Setting {
@@ -174,6 +184,7 @@ impl Default for Setting {
             line: Line::default(),
             firewalled: false,
             limits: Limits::default(),
+            clock: Clock::start(),
         }
     }
 }
@@ -199,7 +210,12 @@ pub async fn reacting(
     let actions = Arc::new(Mutex::new(VecDeque::new()));
     let (seen_sender, seen) = mpsc::unbounded_channel();
     let (notes_sender, notes) = mpsc::unbounded_channel();
-    let peer = Probe { actions: Arc::clone(&actions), react: Box::new(react), seen: seen_sender };
+    let peer = Probe {
+        actions: Arc::clone(&actions),
+        react: Box::new(react),
+        open: Slots::default(),
+        seen: seen_sender,
+    };
     let store = SharedStore::default();
     let config = NodeConfig {
         node: NodeId(0),
@@ -207,7 +223,7 @@ pub async fn reacting(
         attachment: Attachment { line: setting.line, firewalled: setting.firewalled },
         limits: setting.limits,
         seed: 1,
-        clock: Clock::start(),
+        clock: setting.clock,
     };
     let sink: common::tcp::NoteSink = Arc::new(move |_, _, note| {
         let _ = notes_sender.send(note);
@@ -345,6 +361,13 @@ impl Storage for Ram {
     fn finish(&self) -> Result<(), StoreFault> {
         Ok(())
     }
+}
+
+/// A toy message as bytes.
+pub fn encoded(toy: Toy) -> Vec<u8> {
+    let mut bytes = BytesMut::new();
+    Toy::codec(false).encode(toy, &mut bytes).unwrap();
+    bytes.to_vec()
 }
 
 /// Content in which every misplaced byte shows.
