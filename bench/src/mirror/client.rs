@@ -135,7 +135,7 @@ impl Client {
             Command::Share(_) | Command::Unshare(_) => {}
             Command::Search(search, query) => self.search(search, query, cx),
             Command::Browse(search, _) => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
-            Command::Fetch(fetch) => self.fetch(*fetch, cx),
+            Command::Fetch(fetch) => self.fetch(&fetch, cx),
             Command::Cancel(fetch) => self.fail(fetch, Failure::Cancelled, cx),
             Command::Leave => self.leave(cx),
         }
@@ -296,7 +296,7 @@ impl Client {
         self.downloads.iter_mut().find(|download| download.id == fetch)
     }
 
-    fn fetch(&mut self, fetch: Fetch, cx: &mut Cx<'_, Node>) {
+    fn fetch(&mut self, fetch: &Fetch, cx: &mut Cx<'_, Node>) {
         let Some(best) = fetch.candidates.first() else {
             return cx.note(Note::Failed(fetch.fetch, Failure::NoHolder));
         };
