@@ -151,6 +151,8 @@ proptest! {
         for user in 0..USERS {
             let files = model.get(&user).map_or(&[][..], Vec::as_slice);
             prop_assert!(index.files_of(UserId(user)).eq(files.iter()));
+            prop_assert!(files.iter().all(|info| index.get(UserId(user), &info.name) == Some(info)));
+            prop_assert_eq!(index.get(UserId(user), "no such name"), None);
         }
         (0..USERS).for_each(|user| { index.remove_user(UserId(user)); });
         prop_assert_eq!(index.totals(), common::index::Totals::default());

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::digest::{Algorithm, Hasher};
-use common::store::{Disk, DiskError, Storage, StoreFault, Synthetic};
+use common::store::{Disk, DiskError, Shared, Storage, StoreFault, Synthetic};
 use common::user::FileInfo;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -112,6 +112,24 @@ fn a_file_of_unknown_size_ends_where_it_was_written_to() {
     assert_eq!(disk.have(), 3);
     disk.finish().unwrap();
     assert_eq!(fs::read(disk.path()).unwrap(), b"abc");
+}
+
+#[test]
+fn a_shared_file_that_has_changed_is_not_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    fs::write(&path, b"abcdef").unwrap();
+    let shared = Shared::open(&path).unwrap();
+    let mut bytes = [0; 3];
+    shared.read_at(2, &mut bytes).unwrap();
+    assert_eq!((&bytes, shared.size(), shared.path()), (b"cde", 6, &*path));
+    assert_eq!(shared.read_at(4, &mut bytes), Err(StoreFault::Missing));
+    assert_eq!(shared.write_at(0, b"x"), Err(StoreFault::Io));
+    fs::write(&path, b"abcdefg").unwrap();
+    assert_eq!(shared.read_at(0, &mut bytes), Err(StoreFault::Io));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(shared.read_at(0, &mut bytes), Err(StoreFault::Io));
+    assert!(matches!(Shared::open(dir.path()), Err(DiskError::NotAFile(_))));
 }
 
 #[test]

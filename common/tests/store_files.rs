@@ -1,7 +1,9 @@
 //! Memory, synthetic, checking and faulty files, the set of ranges, names and scans.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
@@ -138,6 +140,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
     fs::write(at("c.mp3.part.state"), "").unwrap();
     fs::write(at(".dot"), "").unwrap();
     fs::write(at("bad\\name"), "").unwrap();
+    fs::write(dir.path().join(OsStr::from_bytes(b"\xff")), "").unwrap();
     symlink("/etc/passwd", at("link")).unwrap();
     symlink("..", at("b/up")).unwrap();
     fs::set_permissions(at("locked"), fs::Permissions::from_mode(0o000)).unwrap();
@@ -158,6 +161,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
         // The administrator may read everything.
         skipped.push((at("locked"), SkipReason::Unreadable(std::io::ErrorKind::PermissionDenied)));
     }
+    skipped.push((dir.path().join(OsStr::from_bytes(b"\xff")), SkipReason::Name));
     assert_eq!(
         found.skipped.iter().map(|skip| (skip.path.clone(), skip.reason)).collect::<Vec<_>>(),
         skipped

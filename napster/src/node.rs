@@ -29,6 +29,8 @@ pub enum Timer {
     LoginDue(ConnId),
     /// Peer: dial the server again.
     Reconnect,
+    /// Peer: the next part of the list of shared files may go.
+    ShareDue,
     /// Peer: the server should have let us in by now.
     WelcomeDue(ConnId),
     /// Peer: the question of this number should have been answered by now.

@@ -1,13 +1,8 @@
-//! Which of several holders is asked first.
+//! Which holder of a file is asked first.
 //!
-//! The lecture says that a Napster peer "takes the best answer", and that it finds it by pinging. Round-trip time
-//! says little about a line's rate, though, and what users claim about their lines is often wrong; so the choice
-//! is a knob.
-//!
-//! A hit (201) carries the owner's address but no port, so a data port cannot be probed before the owner has been
-//! asked for the file (203, 607, 608, 204), which would take upload slots from every holder but one. Pings go
-//! through the server instead (751, 752), where every client can be reached, firewalled or not; the way to the
-//! server is common to all candidates.
+//! Napster's server ranks nothing: choosing among the answers is the client's business. The official clients
+//! pinged the hosts of the hits and showed the quickest first; others let the user pick, which comes to chance
+//! or to the link that the holder claims. All three are here, so that they can be compared.
 
 use std::time::Duration;
 
@@ -15,63 +10,101 @@ use rand::Rng;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 
-/// How holders are ordered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+/// How a download chooses among the holders of its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Selection {
-    /// The shortest ping first; who does not answer comes last. What official clients did.
-    #[default]
-    Ping,
-    /// By chance.
+    /// Ping some at a time and take the quickest: what the official clients did. A reachable holder's ping is the time
+    /// from dialling its data port to its `1`; a firewalled one is pinged through the server (751, 752).
+    Ping {
+        /// How many are pinged at a time; zero counts as one.
+        probes: u8,
+    },
+    /// Any of them.
     Random,
-    /// The fastest claimed line first.
-    Speed,
-    /// As the command gave them: the server's order, newest first.
+    /// The one that claims the fastest link (the `speed` field of the hit).
+    ClaimedSpeed,
+    /// The first of those given, the user's own choice.
     First,
 }
 
-/// What the choice may look at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Candidate {
-    /// Its place in the command.
-    pub index: usize,
-    /// The line it claims.
-    pub speed: u32,
-    /// Its ping, if it answered.
+impl Default for Selection {
+    /// Pings to five: our choice, since the official clients pinged every hit by ICMP and a ping here costs its
+    /// holder a connection.
+    fn default() -> Self {
+        Selection::Ping { probes: 5 }
+    }
+}
+
+/// What is known of a candidate when the next ones to ask are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// How often it has failed.
+    pub attempts: u8,
+    /// Its ping, once measured.
     pub ping: Option<Duration>,
+    /// The link it claims, 0 to 10.
+    pub speed: u32,
 }
 
 impl Selection {
-    /// Best first. Equals keep their order.
-    pub fn order(self, candidates: &mut [Candidate], rng: &mut impl Rng) {
+    /// How many candidates are asked at a time.
+    pub fn width(self) -> usize {
         match self {
-            Selection::Ping => candidates.sort_by_key(|candidate| candidate.ping.unwrap_or(Duration::MAX)),
-            Selection::Random => candidates.shuffle(rng),
-            Selection::Speed => candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.speed)),
-            Selection::First => {}
+            Selection::Ping { probes } => usize::from(probes).max(1),
+            Selection::Random | Selection::ClaimedSpeed | Selection::First => 1,
         }
+    }
+
+    /// The numbers of the candidates, the one to ask first in front. Those that have failed least go first,
+    /// whatever the policy; what it leaves undecided is drawn by lot, so that load spreads.
+    pub fn order(self, standings: &[Standing], rng: &mut impl Rng) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..standings.len()).collect();
+        order.shuffle(rng);
+        order.sort_by_key(|&i| {
+            let Standing { attempts, ping, speed } = standings[i];
+            let merit = match self {
+                Selection::Ping { .. } => ping.map_or(u64::MAX, |ping| ping.as_nanos() as u64),
+                Selection::Random => 0,
+                Selection::First => i as u64,
+                Selection::ClaimedSpeed => u64::MAX - u64::from(speed),
+            };
+            (attempts, merit)
+        });
+        order
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng as _;
+    use rand::SeedableRng;
+    use rand_pcg::Pcg32;
 
-    fn order(selection: Selection) -> Vec<usize> {
-        let ms = |ms| Some(Duration::from_millis(ms));
-        let of = |index, speed, ping| Candidate { index, speed, ping };
-        let mut candidates = [of(0, 3, None), of(1, 9, ms(80)), of(2, 9, ms(20)), of(3, 4, ms(80))];
-        selection.order(&mut candidates, &mut rand_pcg::Pcg32::seed_from_u64(1));
-        candidates.iter().map(|candidate| candidate.index).collect()
+    fn order(selection: Selection, standings: &[Standing]) -> Vec<usize> {
+        selection.order(standings, &mut Pcg32::seed_from_u64(3))
     }
 
     #[test]
-    fn every_policy_has_its_order() {
-        assert_eq!(order(Selection::Ping), [2, 1, 3, 0]);
-        assert_eq!(order(Selection::Speed), [1, 2, 3, 0]);
-        assert_eq!(order(Selection::First), [0, 1, 2, 3]);
-        let mut random = order(Selection::Random);
-        random.sort_unstable();
-        assert_eq!(random, [0, 1, 2, 3]);
+    fn each_policy_puts_its_favourite_first_and_failures_last() {
+        let of = |attempts, ping_ms: u64, speed| Standing {
+            attempts,
+            ping: (ping_ms > 0).then(|| Duration::from_millis(ping_ms)),
+            speed,
+        };
+        let standings = [of(0, 80, 10), of(1, 5, 10), of(0, 20, 3), of(0, 0, 7)];
+        assert_eq!(order(Selection::Ping { probes: 3 }, &standings), [2, 0, 3, 1]);
+        assert_eq!(order(Selection::ClaimedSpeed, &standings), [0, 3, 2, 1]);
+        assert_eq!(order(Selection::First, &standings), [0, 2, 3, 1]);
+        assert_eq!(order(Selection::Random, &standings)[3], 1);
+    }
+
+    #[test]
+    fn equals_are_drawn_by_lot_and_the_same_lot_gives_the_same_order() {
+        let standings = [Standing::default(); 8];
+        let mut rng = Pcg32::seed_from_u64(1);
+        let firsts: Vec<usize> =
+            (0..100).map(|_| Selection::Random.order(&standings, &mut rng)[0]).collect();
+        assert!((0..8).all(|i| firsts.contains(&i)), "{firsts:?}");
+        assert_eq!(order(Selection::Random, &standings), order(Selection::Random, &standings));
     }
 }

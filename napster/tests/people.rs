@@ -60,10 +60,7 @@ fn users_are_described() {
     assert_eq!(raw.say(bob, 700, "9"), none());
     assert_eq!(raw.say(bob, 700, "12"), [(404, "12: invalid speed".into())]);
     assert_eq!(raw.say(alice, 600, "bob"), [(601, "bob 9".into())]);
-    assert_eq!(
-        raw.say(alice, 603, "Bob"),
-        [(604, "bob \"User\" 10 \" \" \"Active\" 1 1 1 9 \"test\"".into())]
-    );
+    assert_eq!(raw.say(alice, 603, "Bob"), [(604, "bob \"User\" 10 \" \" \"Active\" 1 1 1 9 \"test\"".into())]);
     raw.lone.hang_up(bob, common::peer::CloseReason::Reset);
     assert_eq!(raw.say(alice, 603, "bob"), [(605, "bob \"User\" 1010".into())]);
 }

@@ -96,11 +96,7 @@ fn results_come_newest_first_and_up_to_the_limit() {
     let answer = raw.say(asker, 200, "FILENAME CONTAINS \"song\" MAX_RESULTS 50");
     let names: Vec<&str> = answer.iter().filter_map(|(_, text)| text.split('"').nth(1)).collect();
     assert_eq!(names, ["d\\Song 8.mp3", "d\\Song 7.mp3", "d\\Song 6.mp3"]);
-    assert_eq!(
-        raw.say(owner, 200, "FILENAME CONTAINS \"song\""),
-        [(202, String::new())],
-        "one's own never match"
-    );
+    assert_eq!(raw.say(owner, 200, "FILENAME CONTAINS \"song\""), [(202, String::new())], "one's own never match");
 }
 
 #[test]
@@ -128,11 +124,7 @@ fn shares_are_limited_joined_dropped_and_forgotten_with_their_owner() {
     assert_eq!(raw.say(owner, 100, &file("a\\five.mp3")), [], "complained about once");
     let asker = raw.user(3, "asker");
     assert_eq!(raw.say(asker, 200, "FILENAME CONTAINS \"sub one\"").len(), 2);
-    assert_eq!(
-        raw.say(owner, 102, "\"a\\three.mp3\""),
-        [(404, "Not sharing that file".into())],
-        "no quotes here"
-    );
+    assert_eq!(raw.say(owner, 102, "\"a\\three.mp3\""), [(404, "Not sharing that file".into())], "no quotes here");
     assert_eq!(raw.say(owner, 102, "a\\three.mp3"), []);
     assert_eq!(raw.say(asker, 200, "FILENAME CONTAINS \"three\"").len(), 1);
     let long = "x".repeat(1100);

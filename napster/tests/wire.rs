@@ -24,9 +24,8 @@ struct Parts {
 
 fn parts() -> impl Strategy<Value = Parts> {
     let token = "[a-z0-9_\\[\\]{}^é-]{1,12}".prop_map(|s| Token::from_text(&s).unwrap());
-    let quoted =
-        prop::collection::vec(any::<u8>().prop_filter("no quote", |b| *b != b'"' && *b != b'\n'), 0..30)
-            .prop_map(|bytes| Quoted::new(&bytes).unwrap());
+    let quoted = prop::collection::vec(any::<u8>().prop_filter("no quote", |b| *b != b'"' && *b != b'\n'), 0..30)
+        .prop_map(|bytes| Quoted::new(&bytes).unwrap());
     let line = prop::collection::vec(any::<u8>().prop_filter("no line feed", |b| *b != b'\n'), 0..40)
         .prop_map(|mut bytes| {
             // A redirector's line loses a carriage return at its end.
@@ -130,8 +129,11 @@ fn of_servers(p: &Parts) -> Vec<Message> {
         Arc::new(Offer { nick: nick(), ip, port, file: file(), checksum, speed })
     };
     let user_speed = || Box::new(UserSpeed { nick: nick(), speed: p.number });
-    let ask =
-        DirectBrowse { nick: nick(), ip: (p.port > 9).then_some(p.ip), port: (p.port > 9).then_some(p.port) };
+    let ask = DirectBrowse {
+        nick: nick(),
+        ip: (p.port > 9).then_some(p.ip),
+        port: (p.port > 9).then_some(p.port),
+    };
     vec![
         Message::VersionAck,
         Message::NickFree,
@@ -250,11 +252,7 @@ fn decoded(setup: Setup, before: &[u8], portions: &[&[u8]]) -> Result<Option<Mes
         buffer.extend_from_slice(portion);
         match codec.decode(&mut buffer)? {
             Some(message) => {
-                assert_eq!(
-                    (at, buffer.len()),
-                    (portions.len() - 1, 0),
-                    "early or with bytes left: {message:?}"
-                );
+                assert_eq!((at, buffer.len()), (portions.len() - 1, 0), "early or with bytes left: {message:?}");
                 return Ok(Some(message));
             }
             None => continue,
@@ -339,9 +337,7 @@ fn exhaust(setup: Setup, bytes: &[u8]) -> (Vec<Message>, Option<WireError>) {
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    text.split_whitespace()
-        .map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits"))
-        .collect()
+    text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits")).collect()
 }
 
 /// Bytes seen between real programs.
@@ -389,10 +385,7 @@ fn real_traffic_reads_and_writes_byte_for_byte() {
     assert_eq!(shared[..4], [0x38, 0, 0x64, 0]);
     assert_eq!(&shared[4..], b"\"a\\b.mp3\" 00000000000000000000000000000000 5 128 44100 1");
     let from_server = [
-        (
-            "0e 00 03 00 61 6e 6f 6e 40 6c 6f 63 61 6c 68 6f 73 74",
-            Message::LoginAck(Line::from("anon@localhost")),
-        ),
+        ("0e 00 03 00 61 6e 6f 6e 40 6c 6f 63 61 6c 68 6f 73 74", Message::LoginAck(Line::from("anon@localhost"))),
         ("00 00 ca 00", Message::SearchEnd),
     ];
     for (bytes, message) in from_server {
@@ -424,9 +417,7 @@ fn foreign_habits_are_understood() {
     let Some(Message::PortChange(port)) = take(Setup::Accepted, b"\x05\x00\xbf\x0265537") else { panic!() };
     assert_eq!(port, 1);
     // GET in one write with the rest, with a blank, or a nick that begins with LIST.
-    for request in
-        [&b"GETbob \"a b\" 0"[..], b"GET bob \"a b\" 0", b"GETLISTER \"a b\" 0", b"GETLIST \"a b\" 7"]
-    {
+    for request in [&b"GETbob \"a b\" 0"[..], b"GET bob \"a b\" 0", b"GETLISTER \"a b\" 0", b"GETLIST \"a b\" 7"] {
         assert!(matches!(take(Setup::Accepted, request), Some(Message::Request(_))));
     }
     assert!(matches!(take(Setup::Accepted, b"SENDLIST \"a b\" 7"), Some(Message::Delivery(_))));

@@ -5,7 +5,6 @@
 //! 2000. Everything is a function of the configuration and a seed, on any machine.
 
 mod draw;
-mod folder;
 mod mp3;
 mod names;
 mod placement;
@@ -23,10 +22,9 @@ pub use placement::{Placement, PlacementConfig};
 
 use crate::digest::Fingerprint;
 use crate::index::{WordRules, filters_match};
-use crate::store::{Checking, ScanError, ScanLimits, Skipped, Storage, Synthetic, scan};
+use crate::store::{Checking, ScanError, ScanLimits, Shared, SkipReason, Skipped, Storage, Synthetic, scan};
 use crate::user::{FileInfo, Media, Query};
 use draw::{Zipf, below, log_normal, pick};
-use folder::FolderFile;
 use names::Names;
 
 /// The most titles of a catalog: beyond, the integer weights of their popularity could overflow.
@@ -114,7 +112,7 @@ enum Content {
     Synthetic {
         first: u64,
     },
-    Folder(Vec<Arc<FolderFile>>),
+    Folder(Vec<Arc<Shared>>),
 }
 
 /// Shares of MP3 bit rates in the days of Napster: 128 kbps was what encoders made unless told otherwise.
@@ -159,16 +157,17 @@ impl Catalog {
         let above = dir.canonicalize().ok().and_then(|dir| Some(dir.file_name()?.to_str()?.to_owned()));
         let above = above.unwrap_or_else(|| "files".to_owned());
         for scanned in found.files {
-            let file = FolderFile { path: scanned.path, size: scanned.size };
-            let Ok(digest) = fingerprint.of(&file) else {
-                let reason = crate::store::SkipReason::Unreadable(std::io::ErrorKind::Other);
-                skipped.push(Skipped { path: file.path, reason });
+            let readable = Shared::open(&scanned.path).ok();
+            let hashed = readable.and_then(|file| Some((fingerprint.of(&file).ok()?, file)));
+            let Some((digest, file)) = hashed else {
+                let reason = SkipReason::Unreadable(std::io::ErrorKind::Other);
+                skipped.push(Skipped { path: scanned.path, reason });
                 continue;
             };
             let name = format!("{above}/{}", scanned.name).into_boxed_str();
             titles.push(Arc::new(FileInfo {
                 name,
-                size: file.size,
+                size: file.size(),
                 digest: Some(digest),
                 media: Media::default(),
             }));
@@ -227,7 +226,7 @@ impl Catalog {
     }
 
     /// A search that finds a title: one to three of its words, always the rarest of them in the catalog, and others
-    /// from the rarer half.
+    /// from the rarer half. Real files without any word in their names give an empty query, which finds nothing.
     pub fn query_for(&self, title: TitleId, rng: &mut impl Rng) -> Query {
         let by_word = self.by_word();
         let words = self.rules.of_name(&self.info(title).name);

@@ -246,6 +246,13 @@ impl Index {
         files.iter().map(|shared| &self.record(shared.record).info)
     }
 
+    /// A user's file by its name.
+    pub fn get(&self, user: UserId, name: &str) -> Option<&Arc<FileInfo>> {
+        let slot = user.0 as usize;
+        let at = self.position(slot, name, hash_of_name(name))?;
+        Some(&self.record(self.users[slot].files[at].record).info)
+    }
+
     /// What the index holds.
     pub fn totals(&self) -> Totals {
         Totals {

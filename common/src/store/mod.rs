@@ -3,7 +3,8 @@
 //! | type | what it is |
 //! |---|---|
 //! | [`Memory`] | bytes in memory, up to a maximum |
-//! | [`Disk`] | a file of the file system: shared read-only, or downloaded with resume |
+//! | [`Shared`] | one of the many files of a shared folder |
+//! | [`Disk`] | a file of the file system: open for reading, or downloaded with resume |
 //! | [`Synthetic`] | content that is a function of (content number, offset); takes no room |
 //! | [`Checking`] | a sink that keeps nothing and refuses whatever is not its original |
 //! | [`Faulty`] | any of these with faults on schedule |
@@ -19,6 +20,7 @@ mod memory;
 mod names;
 mod ranges;
 mod scan;
+mod shared;
 mod synthetic;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub use memory::Memory;
 pub use names::{NAME_BYTES_MAX, NameError, safe_name};
 pub use ranges::{RANGES_MAX, Ranges};
 pub use scan::{Scan, ScanError, ScanLimits, Scanned, SkipReason, Skipped, scan};
+pub use shared::Shared;
 pub use synthetic::Synthetic;
 
 use crate::digest::{Algorithm, Digest, Hasher};

@@ -1,21 +1,32 @@
 //! One download: from a list of holders to a complete, verified file.
 //!
+//! The download as a whole:
+//!
+//! | phase | waits for | then |
+//! |---|---|---|
+//! | waiting | the server to come back, or the first busy holder to be asked again | round; patience over: failed |
+//! | round | answers of some holders asked at once (203) | the quickest is chosen: fetching; nobody left: next round |
+//! | fetching | one holder's bytes | all there: verifying or finishing; the holder fails: next round from the current offset |
+//! | verifying | the driver's word on the digest | right: finishing; wrong: from the start, with other holders |
+//! | finishing | the store | fetched |
+//!
+//! Each of its holders:
+//!
 //! | stage | waits for | then |
 //! |---|---|---|
-//! | waiting | the server, which is being joined | pinging, or asking |
-//! | pinging | 752 of up to `pings_max` holders | all answered or `ping_window` over: asking the best |
-//! | asking | 204, 206, 609 or 620 | 204 with a port: dialling; with port 0: pushing (500) |
-//! | pushing | the holder's dial and `SEND` | sizing |
-//! | dialling | the holder's `1` | sizing: `GET` sent |
+//! | idle | its turn | asked |
+//! | asked | 204, 206, 609 or 620 | 204 with a port: dialling; with port 0: pinged, or reachable if asked alone |
+//! | dialling | the holder's `1`; the time it takes is its ping | ready |
+//! | pinged | the holder's 752 through the server | reachable |
+//! | ready, reachable | the choice | ready: `GET`, sizing; reachable: 500, pushed; not chosen: idle, its ping is kept |
+//! | pushed | the holder's dial and `SEND` | sizing |
 //! | sizing | the size, or words of refusal | receiving |
-//! | receiving | file bytes | whole: verifying, or finishing if the head was verified before |
-//! | verifying | the driver's word on the digest | right: finishing; wrong: from the start, with another holder |
-//! | finishing | the store | fetched |
-//! | pausing | the first full queue to be asked again | asking |
+//! | receiving | file bytes | whole, or failed |
 //!
-//! A holder that refuses, vanishes or falls silent is not asked again, and the next goes on where it stopped. One
-//! whose queue is full is asked again later, up to `queue_retries_max` times. No holder left: failed, with the
-//! last reason. Every stage but verifying and finishing, which are the driver's, has a time-out.
+//! A holder that fails is asked again later, up to `attempts_max` times without progress; one whose queue is full up to
+//! `queue_retries_max` times; one that does not share the file, or had a wrong one, never. When no holder is left
+//! the download fails with the weightiest reason. Every stage but verifying and finishing, which are the
+//! driver's, has a time-out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,39 +38,55 @@ use common::user::{Failure, Fetch, FetchId, Hit, Note};
 
 use super::{DOWNLOADS_MAX, Hands, Peer};
 use crate::node::Timer;
-use crate::selection::{Candidate, Selection};
-use crate::wire::{Message, Named, Offer, Quoted, Setup, Token};
+use crate::selection::{Selection, Standing};
+use crate::wire::{Message, Named, Quoted, Request, Setup, Token, is_unambiguous};
 
-/// Holders of one download that are considered; a search gives no more.
-const SOURCES_MAX: usize = 1_000;
+/// Holders of one download that are considered: `max_results` of opennap-ng, so all of one search.
+const SOURCES_MAX: usize = 100;
+/// Doublings of the wait before a holder is asked again.
+const BACKOFF_DOUBLINGS_MAX: u8 = 6;
+/// Progress is told after each 128th part of a file: finer than a progress bar shows.
+const PROGRESS_PARTS: u64 = 128;
 
 /// A download under way.
 pub(super) struct Download {
     pub(super) into: FileId,
     pub(super) size: u64,
-    pub(super) digest: Option<Digest>,
+    digest: Option<Digest>,
     /// Bytes there, from the start.
     pub(super) have: u64,
-    /// Best first.
+    /// The bytes that the user has been told of.
+    told: u64,
     pub(super) sources: Vec<Source>,
-    pub(super) stage: Stage,
-    /// Numbers the stages, so that a timer of a past one is recognised.
+    phase: Phase,
+    /// Numbers the waits, so that the timer of a past one is recognised.
     step: u32,
-    /// The reason of the latest source to drop out.
-    last: Failure,
-    /// How often it began anew.
-    restarts: usize,
-    pub(super) head: Head,
+    /// The weightiest reason for which a source has failed.
+    why: Failure,
+    head: Head,
+}
+
+/// See the module's first table. A source goes by its place in [`Download::sources`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Waiting { for_server: bool },
+    Round { ping_came: bool },
+    Fetching(usize),
+    Verifying,
+    Finishing,
 }
 
 /// What is known of the bytes that the digest covers.
 #[derive(Default)]
-pub(super) struct Head {
-    /// Who sent some of them in this attempt, by place in `sources`; at most all.
-    pub(super) from: Vec<usize>,
+struct Head {
     /// The driver's number for the check under way.
-    pub(super) check: Option<u32>,
-    pub(super) is_right: bool,
+    check: Option<u32>,
+    is_right: bool,
+    /// Some of it was there before this download began, so nobody can be blamed.
+    resumed: bool,
+    /// A mixture of several holders' bytes was wrong once: from then on the head is taken from one holder at a
+    /// time, so that the guilty one is known.
+    unmixed: bool,
 }
 
 /// A holder.
@@ -68,308 +95,408 @@ pub(super) struct Source {
     pub(super) file: Quoted,
     speed: u32,
     ping: Option<Duration>,
-    state: SourceState,
+    pub(super) stage: Stage,
+    /// Failures without progress in between.
+    attempts: u8,
+    /// How often its queue was full.
+    busy: u8,
+    not_before: Time,
+    /// It has sent some of the head in this attempt.
+    in_head: bool,
 }
 
-enum SourceState {
-    Fresh,
-    /// Its queue was full so many times; it may be asked again then.
-    Busy(u32, Time),
-    Out,
-}
-
-/// See the module's table. Sources go by their place in [`Download::sources`].
+/// See the module's second table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
-    Waiting,
-    Pinging(Time),
-    Asking(usize),
-    Pushing(usize),
-    Dialling(usize, ConnId),
-    Sizing { source: usize, conn: ConnId, offset: u64, pushed: bool },
-    Receiving { source: usize, conn: ConnId, last_data: Time },
-    Verifying,
-    Finishing,
-    Pausing,
+    Idle,
+    Asked,
+    Dialling(ConnId, Time),
+    Pinged(Time),
+    Ready(ConnId),
+    Reachable,
+    Pushed,
+    Sizing { conn: ConnId, offset: u64, pushed: bool },
+    Receiving(Receiving),
+}
+
+/// A body on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Receiving {
+    pub(super) conn: ConnId,
+    /// Until then [`PROGRESS_BYTES_MIN`](super::PROGRESS_BYTES_MIN) more must have come.
+    pub(super) deadline: Time,
+    /// Bytes since the deadline was set.
+    pub(super) moved: u64,
+    /// Bytes on this connection.
+    pub(super) total: u64,
+}
+
+/// What follows from a source's failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// It may be asked again later.
+    Later,
+    /// Its queue is full; it may be asked again later.
+    Busy,
+    /// It is not asked again.
+    Never,
 }
 
 impl Stage {
     /// The connection in use.
     pub(super) fn conn(self) -> Option<ConnId> {
         match self {
-            Stage::Dialling(_, conn) | Stage::Sizing { conn, .. } | Stage::Receiving { conn, .. } => {
-                Some(conn)
-            }
-            _ => None,
+            Stage::Dialling(conn, _)
+            | Stage::Ready(conn)
+            | Stage::Sizing { conn, .. }
+            | Stage::Receiving(Receiving { conn, .. }) => Some(conn),
+            Stage::Idle | Stage::Asked | Stage::Pinged(_) | Stage::Reachable | Stage::Pushed => None,
         }
     }
 
-    /// The holder in use.
-    pub(super) fn source(self) -> Option<usize> {
-        match self {
-            Stage::Asking(source)
-            | Stage::Pushing(source)
-            | Stage::Dialling(source, _)
-            | Stage::Sizing { source, .. }
-            | Stage::Receiving { source, .. } => Some(source),
-            _ => None,
-        }
+    fn is_pending(self) -> bool {
+        matches!(self, Stage::Asked | Stage::Dialling(..) | Stage::Pinged(_))
+    }
+
+    fn can_be_chosen(self) -> bool {
+        matches!(self, Stage::Ready(_) | Stage::Reachable)
+    }
+
+    /// Without the server nothing more will come of it.
+    fn needs_server(self) -> bool {
+        matches!(self, Stage::Asked | Stage::Pinged(_) | Stage::Reachable | Stage::Pushed)
+    }
+}
+
+impl Source {
+    fn new(hit: &Hit) -> Option<Source> {
+        Some(Source {
+            nick: Token::from_text(&hit.holder.nick)?,
+            file: Quoted::from_name(&hit.info.name)?,
+            speed: hit.speed,
+            ping: None,
+            stage: Stage::Idle,
+            attempts: 0,
+            busy: 0,
+            not_before: Time::ZERO,
+            in_head: false,
+        })
+    }
+
+    pub(super) fn is(&self, nick: &Token, file: &Quoted) -> bool {
+        self.file == *file && self.nick.as_bytes().eq_ignore_ascii_case(nick.as_bytes())
+    }
+
+    pub(super) fn pinged(&mut self, took: Duration) {
+        self.ping = Some(took);
+    }
+
+    fn named(&self) -> Arc<Named> {
+        Arc::new(Named { nick: self.nick.clone(), file: self.file.clone() })
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { attempts: self.attempts.saturating_add(self.busy), ping: self.ping, speed: self.speed }
+    }
+}
+
+/// How much a reason tells the user, compared with others.
+fn weight(why: Failure) -> u8 {
+    match why {
+        Failure::Corrupt => 3,
+        Failure::Refused => 2,
+        Failure::Timeout => 1,
+        _ => 0,
     }
 }
 
 impl Download {
+    /// Candidates of another size or digest than the first known are not the same content.
     fn new(fetch: &Fetch) -> Option<Download> {
-        let first = &fetch.candidates.first()?.info;
+        let size = fetch.candidates.first()?.info.size;
         let digest = fetch.candidates.iter().find_map(|hit| hit.info.digest);
-        let same = |hit: &&Arc<Hit>| {
-            hit.info.size == first.size && (hit.info.digest.is_none() || hit.info.digest == digest)
-        };
-        let source = |hit: &Arc<Hit>| {
-            Some(Source {
-                nick: Token::from_text(&hit.holder.nick)?,
-                file: Quoted::from_name(&hit.info.name)?,
-                speed: hit.speed,
-                ping: None,
-                state: SourceState::Fresh,
-            })
-        };
-        Some(Download {
+        let mut sources: Vec<Source> = Vec::new();
+        for hit in &fetch.candidates {
+            let same = hit.info.size == size && (hit.info.digest.is_none() || hit.info.digest == digest);
+            if let Some(source) = Source::new(hit).filter(|_| same)
+                && sources.len() < SOURCES_MAX
+                && !sources.iter().any(|known| known.is(&source.nick, &source.file))
+            {
+                sources.push(source);
+            }
+        }
+        let have = if fetch.have > size { 0 } else { fetch.have };
+        (!sources.is_empty()).then(|| Download {
             into: fetch.into,
-            size: first.size,
+            size,
             digest,
-            have: fetch.have.min(first.size),
-            sources: fetch.candidates.iter().filter(same).filter_map(source).take(SOURCES_MAX).collect(),
-            stage: Stage::Waiting,
+            have,
+            told: have,
+            sources,
+            phase: Phase::Waiting { for_server: true },
             step: 0,
-            last: Failure::NoHolder,
-            restarts: 0,
-            head: Head::default(),
+            why: Failure::NoHolder,
+            head: Head { resumed: have > 0, ..Head::default() },
         })
     }
 
-    /// Bytes that the digest covers.
-    pub(super) fn head_len(&self) -> u64 {
+    fn head_len(&self) -> u64 {
         Fingerprint::NAPSTER.len(self.size)
     }
 
-    pub(super) fn enter(&mut self, fetch: FetchId, stage: Stage, due: Duration, cx: Hands) {
-        self.stage = stage;
+    fn enter(&mut self, fetch: FetchId, phase: Phase, due: Duration, cx: Hands) {
+        self.phase = phase;
+        self.wait(fetch, due, cx);
+    }
+
+    /// The phase goes on, with another time-out.
+    pub(super) fn wait(&mut self, fetch: FetchId, due: Duration, cx: Hands) {
         self.step = self.step.wrapping_add(1);
         cx.wake(due, Timer::StepDue(fetch, self.step));
     }
 
-    /// A source drops out. That a copy was corrupt is not forgotten for a lesser reason.
-    fn drop_source(&mut self, source: usize, why: Failure) {
-        self.sources[source].state = SourceState::Out;
-        if self.last != Failure::Corrupt {
-            self.last = why;
+    /// The source whose connection this is.
+    pub(super) fn source_on(&self, conn: ConnId) -> Option<usize> {
+        self.sources.iter().position(|source| source.stage.conn() == Some(conn))
+    }
+
+    /// Where the next holder goes on: at the first missing byte, or a few bytes before it where the size that comes
+    /// without an end mark could be misread (see [`is_unambiguous`]).
+    pub(super) fn next_offset(&self) -> u64 {
+        if self.head.unmixed && !self.head.is_right && self.have < self.head_len() {
+            return 0;
+        }
+        unambiguous_offset(self.size, self.have)
+    }
+
+    /// The body of `source` begins at `offset`.
+    pub(super) fn begins(&mut self, source: usize, offset: u64) {
+        self.have = offset;
+        if offset == 0 {
+            self.head.resumed = false;
+            for source in &mut self.sources {
+                source.in_head = false;
+            }
+        }
+        if offset < self.head_len() {
+            self.sources[source].in_head = true;
         }
     }
 
-    /// True if the message is about the source in use.
-    fn concerns(&self, nick: &Token, file: &Quoted) -> bool {
-        let Some(source) = self.stage.source().map(|source| &self.sources[source]) else { return false };
-        source.file == *file && source.nick.as_bytes().eq_ignore_ascii_case(nick.as_bytes())
+    /// Bytes to tell the user of, if it is time to.
+    pub(super) fn news(&mut self, done: bool) -> Option<u64> {
+        let due = done || self.have.saturating_sub(self.told) >= self.size / PROGRESS_PARTS;
+        due.then(|| {
+            self.told = self.have;
+            self.have
+        })
     }
+}
 
-    fn order(&mut self, selection: Selection, cx: Hands) {
-        let candidate =
-            |(index, source): (usize, &Source)| Candidate { index, speed: source.speed, ping: source.ping };
-        let mut candidates: Vec<Candidate> = self.sources.iter().enumerate().map(candidate).collect();
-        selection.order(&mut candidates, cx.rng());
-        let mut sources: Vec<Option<Source>> =
-            std::mem::take(&mut self.sources).into_iter().map(Some).collect();
-        self.sources = candidates.iter().filter_map(|candidate| sources[candidate.index].take()).collect();
-    }
+fn unambiguous_offset(size: u64, have: u64) -> u64 {
+    (0..=have.min(size)).rev().find(|offset| is_unambiguous(size, *offset)).unwrap_or(0)
 }
 
 impl Peer {
     pub(super) fn fetch(&mut self, fetch: &Fetch, cx: Hands) {
         let id = fetch.fetch;
-        let failed = |why| Note::Failed(id, why);
         if self.downloads.len() >= DOWNLOADS_MAX || self.downloads.contains_key(&id) {
-            return cx.note(failed(Failure::Refused));
+            return cx.note(Note::Failed(id, Failure::Refused));
         }
-        let Some(mut download) = Download::new(fetch).filter(|download| !download.sources.is_empty()) else {
-            return cx.note(failed(Failure::NoHolder));
+        let Some(download) = Download::new(fetch) else {
+            return cx.note(Note::Failed(id, Failure::NoHolder));
         };
-        if self.server().is_none() && !self.is_joining() {
-            return cx.note(failed(Failure::Offline));
-        }
-        let is_whole = download.have >= download.size;
-        download.enter(id, Stage::Waiting, self.config.answer_timeout, cx);
-        self.downloads.insert(id, download);
-        if is_whole {
-            self.check_head(id, cx);
-            self.whole(id, cx);
-        } else if self.server().is_some() {
-            self.begin(id, cx);
-        }
+        self.downloads.insert(id, Box::new(download));
+        self.check_head(id, cx);
+        self.round(id, cx);
     }
 
-    /// Looks for the best holder.
-    fn begin(&mut self, fetch: FetchId, cx: Hands) {
-        let (Some(server), Some(download)) = (self.server(), self.downloads.get_mut(&fetch)) else { return };
-        if self.config.selection == Selection::Ping && download.sources.len() > 1 {
-            for source in download.sources.iter().take(self.config.pings_max) {
-                cx.send(server, Message::Ping(source.nick.clone()));
-            }
-            let now = cx.now();
-            return download.enter(fetch, Stage::Pinging(now), self.config.ping_window, cx);
+    /// Asks the best sources that are left; whole files need none.
+    pub(super) fn round(&mut self, fetch: FetchId, cx: Hands) {
+        let (server, is_over) = (self.server(), self.is_over());
+        let Some(download) = self.downloads.get_mut(&fetch) else { return };
+        if download.have >= download.size {
+            return self.whole(fetch, cx);
         }
-        download.order(self.config.selection, cx);
-        self.ask_next(fetch, cx);
-    }
-
-    pub(super) fn ponged(&mut self, nick: &Token, cx: Hands) {
-        let mut complete = Vec::new();
-        for (fetch, download) in &mut self.downloads {
-            let Stage::Pinging(asked) = download.stage else { continue };
-            let pinged = download.sources.len().min(self.config.pings_max);
-            for source in &mut download.sources[..pinged] {
-                if source.ping.is_none() && source.nick.as_bytes().eq_ignore_ascii_case(nick.as_bytes()) {
-                    source.ping = Some(cx.now().since(asked));
-                }
+        let Some(server) = server else {
+            if is_over {
+                return self.fail(fetch, Failure::Offline, cx);
             }
-            if download.sources[..pinged].iter().all(|source| source.ping.is_some()) {
-                complete.push(*fetch);
-            }
-        }
-        for fetch in complete {
-            self.pinged(fetch, cx);
-        }
-    }
-
-    fn pinged(&mut self, fetch: FetchId, cx: Hands) {
+            let patience = self.config.server_patience;
+            return download.enter(fetch, Phase::Waiting { for_server: true }, patience, cx);
+        };
         let selection = self.config.selection;
-        if let Some(download) = self.downloads.get_mut(&fetch) {
-            download.order(selection, cx);
+        let standings: Vec<Standing> = download.sources.iter().map(Source::standing).collect();
+        let mut usable = selection.order(&standings, cx.rng());
+        usable.retain(|&i| download.sources[i].attempts < self.config.attempts_max);
+        let now = cx.now();
+        let Some(soonest) = usable.iter().map(|&i| download.sources[i].not_before).min() else {
+            let why = download.why;
+            return self.fail(fetch, why, cx);
+        };
+        if soonest > now {
+            return download.enter(fetch, Phase::Waiting { for_server: false }, soonest.since(now), cx);
         }
-        self.ask_next(fetch, cx);
+        usable.retain(|&i| download.sources[i].not_before <= now);
+        for &i in usable.iter().take(selection.width()) {
+            let source = &mut download.sources[i];
+            source.stage = Stage::Asked;
+            cx.send(server, Message::Get(source.named()));
+        }
+        download.enter(fetch, Phase::Round { ping_came: false }, self.config.step_timeout, cx);
     }
 
-    /// Asks the best source left; none left is the end, all busy a pause.
-    pub(super) fn ask_next(&mut self, fetch: FetchId, cx: Hands) {
-        let server = self.server();
+    /// Something has changed in a round: chooses a source as soon as all have answered, or asks others if all have
+    /// failed.
+    pub(super) fn decide(&mut self, fetch: FetchId, cx: Hands) {
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        let now = cx.now();
-        let is_ready = |source: &Source| match source.state {
-            SourceState::Fresh => true,
-            SourceState::Busy(_, until) => until <= now,
-            SourceState::Out => false,
-        };
-        if let Some(next) = download.sources.iter().position(is_ready) {
-            let Some(server) = server else { return self.fail(fetch, Failure::Offline, cx) };
-            let source = &download.sources[next];
-            let named = Named { nick: source.nick.clone(), file: source.file.clone() };
-            cx.send(server, Message::Get(Arc::new(named)));
-            return download.enter(fetch, Stage::Asking(next), self.config.step_timeout, cx);
+        let Phase::Round { ping_came } = download.phase else { return };
+        let is_pending = download.sources.iter().any(|source| source.stage.is_pending());
+        let can_choose = download.sources.iter().any(|source| source.stage.can_be_chosen());
+        match (can_choose, is_pending) {
+            (true, false) => self.choose(fetch, cx),
+            (false, false) => self.round(fetch, cx),
+            (true, true) if !ping_came => {
+                download.enter(fetch, Phase::Round { ping_came: true }, self.config.ping_grace, cx);
+            }
+            (_, true) => {}
         }
-        let until = download.sources.iter().filter_map(|source| match source.state {
-            SourceState::Busy(_, until) => Some(until),
-            _ => None,
-        });
-        match until.min() {
-            Some(until) => download.enter(fetch, Stage::Pausing, until.since(now), cx),
-            None => {
-                let last = download.last;
-                self.fail(fetch, last, cx);
+    }
+
+    /// Takes the quickest source of the round; the others are let go and keep their pings.
+    fn choose(&mut self, fetch: FetchId, cx: Hands) {
+        let (server, nick) = (self.server(), self.nick.clone());
+        let Some(download) = self.downloads.get_mut(&fetch) else { return };
+        let choosable = download.sources.iter().enumerate().filter(|(_, source)| source.stage.can_be_chosen());
+        let Some((chosen, _)) = choosable.min_by_key(|(i, source)| (source.ping.unwrap_or(Duration::MAX), *i)) else {
+            return;
+        };
+        let mut let_go = Vec::new();
+        for (i, source) in download.sources.iter_mut().enumerate() {
+            if i != chosen {
+                let_go.extend(source.stage.conn());
+                source.stage = Stage::Idle;
             }
         }
-    }
-
-    /// The source in use drops out; the next is asked.
-    pub(super) fn next_source(&mut self, fetch: FetchId, why: Failure, cx: Hands) {
-        let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        let (conn, source) = (download.stage.conn(), download.stage.source());
-        let was_receiving = matches!(download.stage, Stage::Receiving { .. });
-        if let Some(source) = source {
-            download.drop_source(source, why);
+        let offset = download.next_offset();
+        let source = &mut download.sources[chosen];
+        match (source.stage, server, nick) {
+            (Stage::Ready(conn), _, Some(nick)) => {
+                let request = Request { nick, file: source.file.clone(), offset };
+                cx.send(conn, Message::Request(Arc::new(request)));
+                cx.resume_as(conn, Setup::Download { size: download.size, offset });
+                source.stage = Stage::Sizing { conn, offset, pushed: false };
+            }
+            (_, Some(server), _) => {
+                cx.send(server, Message::GetPush(source.named()));
+                source.stage = Stage::Pushed;
+            }
+            // The server went in this very event; the time-out leads to the next round.
+            _ => source.stage = Stage::Idle,
         }
-        if let Some(conn) = conn {
+        download.enter(fetch, Phase::Fetching(chosen), self.config.step_timeout, cx);
+        for conn in let_go {
             self.hang_up(conn, cx);
         }
-        if was_receiving {
-            self.tell_server(Message::DownloadEnded, cx);
-        }
-        self.ask_next(fetch, cx);
     }
 
-    fn concerned(&self, nick: &Token, file: &Quoted) -> Option<FetchId> {
-        self.downloads.iter().find(|(_, download)| download.concerns(nick, file)).map(|(fetch, _)| *fetch)
+    /// The source that fits, and its download.
+    pub(super) fn find_source(
+        &self,
+        nick: &Token,
+        file: &Quoted,
+        fits: impl Fn(Stage) -> bool,
+    ) -> Option<(FetchId, usize)> {
+        self.downloads.iter().find_map(|(fetch, download)| {
+            let is_it = |source: &Source| fits(source.stage) && source.is(nick, file);
+            download.sources.iter().position(is_it).map(|at| (*fetch, at))
+        })
     }
 
-    /// The server's word where to fetch (204).
-    pub(super) fn offered(&mut self, offer: &Offer, cx: Hands) {
-        let Some(fetch) = self.concerned(&offer.nick, &offer.file) else { return };
+    /// A source has failed; the download goes on with others, or with the same one later.
+    pub(super) fn source_failed(
+        &mut self,
+        (fetch, at): (FetchId, usize),
+        why: Failure,
+        verdict: Verdict,
+        cx: Hands,
+    ) {
+        let attempts_max = self.config.attempts_max;
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        match download.stage {
-            Stage::Asking(source) if offer.port == 0 => {
-                let Some(server) = self.server().filter(|_| !self.config.firewalled) else {
-                    return self.next_source(fetch, Failure::NoHolder, cx);
-                };
-                let named = Named { nick: offer.nick.clone(), file: offer.file.clone() };
-                cx.send(server, Message::GetPush(Arc::new(named)));
-                let due = self.config.step_timeout;
-                if let Some(download) = self.downloads.get_mut(&fetch) {
-                    download.enter(fetch, Stage::Pushing(source), due, cx);
+        if weight(why) >= weight(download.why) {
+            download.why = why;
+        }
+        let source = &mut download.sources[at];
+        let stage = std::mem::replace(&mut source.stage, Stage::Idle);
+        let retry = match verdict {
+            Verdict::Never => {
+                source.attempts = attempts_max;
+                Duration::ZERO
+            }
+            Verdict::Busy => {
+                source.busy = source.busy.saturating_add(1);
+                if source.busy > self.config.queue_retries_max {
+                    source.attempts = attempts_max;
                 }
+                self.config.queue_retry
             }
-            Stage::Asking(source) => {
-                let conn = cx.dial(std::net::SocketAddrV4::new(offer.ip, offer.port), Setup::Data);
-                download.enter(fetch, Stage::Dialling(source, conn), self.config.step_timeout, cx);
-                self.links.insert(conn, super::Link::Download(fetch));
+            Verdict::Later => {
+                let progressed = matches!(stage, Stage::Receiving(r) if r.total >= super::PROGRESS_BYTES_MIN);
+                source.attempts = if progressed { 1 } else { source.attempts.saturating_add(1) };
+                self.config.retry * (1 << (source.attempts - 1).min(BACKOFF_DOUBLINGS_MAX))
             }
-            // The answer to a 500 when both sides are firewalled.
-            Stage::Pushing(_) => self.next_source(fetch, Failure::NoHolder, cx),
+        };
+        source.not_before = cx.now() + retry;
+        let phase = download.phase;
+        self.let_go(stage, cx);
+        match phase {
+            Phase::Round { .. } => self.decide(fetch, cx),
+            Phase::Fetching(current) if current == at => self.round(fetch, cx),
             _ => {}
         }
     }
 
-    /// The source in use is gone (206) or will not send (609).
-    pub(super) fn refused(&mut self, named: &Named, why: Failure, cx: Hands) {
-        let Some(fetch) = self.concerned(&named.nick, &named.file) else { return };
-        if self.downloads.get(&fetch).is_some_and(|d| matches!(d.stage, Stage::Asking(_) | Stage::Pushing(_)))
-        {
-            self.next_source(fetch, why, cx);
+    /// Ends what a source was doing.
+    fn let_go(&mut self, stage: Stage, cx: Hands) {
+        if let Some(conn) = stage.conn() {
+            self.hang_up(conn, cx);
         }
-    }
-
-    /// The source in use has a full queue (620).
-    pub(super) fn queued(&mut self, named: &Named, cx: Hands) {
-        let Some(fetch) = self.concerned(&named.nick, &named.file) else { return };
-        let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        let (Stage::Asking(source) | Stage::Pushing(source)) = download.stage else { return };
-        let times = match download.sources[source].state {
-            SourceState::Busy(times, _) => times + 1,
-            _ => 1,
-        };
-        if times > self.config.queue_retries_max {
-            return self.next_source(fetch, Failure::Refused, cx);
+        if matches!(stage, Stage::Receiving(_)) {
+            self.tell_server(Message::DownloadEnded, cx);
         }
-        download.sources[source].state = SourceState::Busy(times, cx.now() + self.config.queue_retry);
-        self.ask_next(fetch, cx);
     }
 
     pub(super) fn step_due(&mut self, fetch: FetchId, step: u32, cx: Hands) {
+        let is_online = self.server().is_some();
         let Some(download) = self.downloads.get_mut(&fetch).filter(|download| download.step == step) else {
             return;
         };
-        match download.stage {
-            Stage::Waiting => self.fail(fetch, Failure::Offline, cx),
-            Stage::Pinging(_) => self.pinged(fetch, cx),
-            Stage::Pausing => self.ask_next(fetch, cx),
-            Stage::Receiving { last_data, .. } => {
-                let silent = cx.now().since(last_data);
-                if silent >= self.config.data_timeout {
-                    return self.next_source(fetch, Failure::Timeout, cx);
+        match download.phase {
+            Phase::Waiting { for_server: true } if !is_online => self.fail(fetch, Failure::Offline, cx),
+            Phase::Waiting { .. } => self.round(fetch, cx),
+            Phase::Round { .. } if download.sources.iter().any(|source| source.stage.can_be_chosen()) => {
+                self.choose(fetch, cx);
+            }
+            Phase::Round { .. } => {
+                for at in 0..download.sources.len() {
+                    let pending = |d: &Box<Download>| d.sources[at].stage.is_pending();
+                    // Failing the last pending one starts the next round, whose sources have all their time.
+                    let same = |d: &&Box<Download>| d.step == step && pending(d);
+                    if self.downloads.get(&fetch).filter(same).is_some() {
+                        self.source_failed((fetch, at), Failure::Timeout, Verdict::Later, cx);
+                    }
                 }
-                cx.wake(self.config.data_timeout - silent, Timer::StepDue(fetch, step));
             }
-            Stage::Asking(_) | Stage::Pushing(_) | Stage::Dialling(..) | Stage::Sizing { .. } => {
-                self.next_source(fetch, Failure::Timeout, cx);
+            Phase::Fetching(at) => {
+                if let Stage::Receiving(receiving) = download.sources[at].stage
+                    && receiving.deadline > cx.now()
+                {
+                    let left = receiving.deadline.since(cx.now());
+                    return download.wait(fetch, left, cx);
+                }
+                self.source_failed((fetch, at), Failure::Timeout, Verdict::Later, cx);
             }
-            Stage::Verifying | Stage::Finishing => {}
+            Phase::Verifying | Phase::Finishing => {}
         }
     }
 
@@ -377,14 +504,15 @@ impl Peer {
     pub(super) fn whole(&mut self, fetch: FetchId, cx: Hands) {
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
         if download.digest.is_some() && !download.head.is_right {
-            download.stage = Stage::Verifying;
+            download.phase = Phase::Verifying;
         } else {
-            download.stage = Stage::Finishing;
+            download.phase = Phase::Finishing;
             cx.finish(download.into);
         }
     }
 
-    /// Has the bytes that the digest covers verified, once they are there.
+    /// Has the bytes that the digest covers verified as soon as they are there: a wrong file is not fetched to
+    /// its end.
     pub(super) fn check_head(&mut self, fetch: FetchId, cx: Hands) {
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
         let len = download.head_len();
@@ -405,38 +533,41 @@ impl Peer {
             return self.corrupt(fetch, cx);
         }
         download.head.is_right = true;
-        if download.stage == Stage::Verifying {
+        if download.phase == Phase::Verifying {
             self.whole(fetch, cx);
         }
     }
 
-    /// What has arrived is not what was promised: whoever alone sent it is not asked again, and the download starts
-    /// from the beginning. Where several sent it nobody is blamed, but the attempts are bounded.
+    /// What has arrived is not what was promised: whoever alone sent the head is not asked again, and the download
+    /// starts from the beginning. Where several sent it nobody is blamed, and from then on only one at a time
+    /// may send it; where it was there before, neither. So each time but the first two a source drops out.
     pub(super) fn corrupt(&mut self, fetch: FetchId, cx: Hands) {
+        let attempts_max = self.config.attempts_max;
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        if let Some(conn) = download.stage.conn() {
-            if matches!(download.stage, Stage::Receiving { .. }) {
-                self.tell_server(Message::DownloadEnded, cx);
+        let mut stages = Vec::new();
+        for source in &mut download.sources {
+            stages.push(std::mem::replace(&mut source.stage, Stage::Idle));
+        }
+        let senders = download.sources.iter().filter(|source| source.in_head).count();
+        let blamed = senders == 1 && !download.head.resumed;
+        download.head = Head { unmixed: download.head.unmixed || senders > 1, ..Head::default() };
+        for source in &mut download.sources {
+            if std::mem::take(&mut source.in_head) && blamed {
+                source.attempts = attempts_max;
             }
-            self.hang_up(conn, cx);
         }
-        let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        let head = std::mem::take(&mut download.head);
-        if let [source] = head.from[..] {
-            download.drop_source(source, Failure::Corrupt);
-        }
-        download.last = Failure::Corrupt;
+        download.why = Failure::Corrupt;
         download.have = 0;
-        download.restarts += 1;
-        if download.restarts > download.sources.len() {
-            return self.fail(fetch, Failure::Corrupt, cx);
-        }
+        download.told = 0;
         cx.note(Note::Progress(fetch, 0));
-        self.ask_next(fetch, cx);
+        for stage in stages {
+            self.let_go(stage, cx);
+        }
+        self.round(fetch, cx);
     }
 
     pub(super) fn finished(&mut self, file: FileId, fault: Option<StoreFault>, cx: Hands) {
-        let finishing = |download: &Download| download.into == file && download.stage == Stage::Finishing;
+        let finishing = |download: &Download| download.into == file && download.phase == Phase::Finishing;
         let found = self.downloads.iter().find(|(_, download)| finishing(download));
         let Some(fetch) = found.map(|(fetch, _)| *fetch) else { return };
         match fault {
@@ -444,6 +575,7 @@ impl Peer {
                 self.downloads.remove(&fetch);
                 cx.note(Note::Fetched(fetch));
             }
+            Some(StoreFault::Corrupt) => self.corrupt(fetch, cx),
             Some(fault) => self.store_failed(fetch, fault, cx),
         }
     }
@@ -451,53 +583,69 @@ impl Peer {
     pub(super) fn store_failed(&mut self, fetch: FetchId, fault: StoreFault, cx: Hands) {
         match fault {
             StoreFault::Full => self.fail(fetch, Failure::DiskFull, cx),
-            StoreFault::Corrupt => self.corrupt(fetch, cx),
-            StoreFault::Io | StoreFault::Missing => self.fail(fetch, Failure::Store, cx),
+            StoreFault::Corrupt | StoreFault::Io | StoreFault::Missing => self.fail(fetch, Failure::Store, cx),
         }
     }
 
+    /// Ends a download without its file.
     pub(super) fn fail(&mut self, fetch: FetchId, why: Failure, cx: Hands) {
         let Some(download) = self.downloads.remove(&fetch) else { return };
-        if let Some(conn) = download.stage.conn() {
-            self.hang_up(conn, cx);
-        }
-        if matches!(download.stage, Stage::Receiving { .. }) {
-            self.tell_server(Message::DownloadEnded, cx);
+        for source in download.sources {
+            self.let_go(source.stage, cx);
         }
         cx.note(Note::Failed(fetch, why));
     }
 
-    pub(super) fn cancel(&mut self, fetch: FetchId, cx: Hands) {
-        self.fail(fetch, Failure::Cancelled, cx);
-    }
-
-    /// The server is gone: downloads that have not met their holder end.
-    pub(super) fn downloads_without_server(&mut self, why: Failure, cx: Hands) {
-        let needs_server = |stage: Stage| {
-            matches!(stage, Stage::Waiting | Stage::Pinging(_) | Stage::Asking(_) | Stage::Pausing)
-        };
-        let stuck: Vec<FetchId> = (self.downloads.iter())
-            .filter(|(_, download)| needs_server(download.stage))
-            .map(|(fetch, _)| *fetch)
-            .collect();
-        for fetch in stuck {
-            self.fail(fetch, why, cx);
+    /// The server is gone: sources that have not met us yet go back to idle, at no cost to them.
+    pub(super) fn downloads_without_server(&mut self, cx: Hands) {
+        let all: Vec<FetchId> = self.downloads.keys().copied().collect();
+        for fetch in all {
+            let Some(download) = self.downloads.get_mut(&fetch) else { continue };
+            let mut current_lost = false;
+            for (at, source) in download.sources.iter_mut().enumerate() {
+                if source.stage.needs_server() {
+                    source.stage = Stage::Idle;
+                    current_lost |= download.phase == Phase::Fetching(at);
+                }
+            }
+            match download.phase {
+                Phase::Round { .. } => self.decide(fetch, cx),
+                Phase::Fetching(_) if current_lost => self.round(fetch, cx),
+                Phase::Waiting { .. } => self.round(fetch, cx),
+                Phase::Fetching(_) | Phase::Verifying | Phase::Finishing => {}
+            }
         }
     }
 
-    /// The server has let us in: downloads that waited for it begin.
+    /// The server has let us in: downloads that waited for it go on.
     pub(super) fn downloads_with_server(&mut self, cx: Hands) {
-        let waiting = |(_, download): &(&FetchId, &Download)| download.stage == Stage::Waiting;
+        let waiting = |(_, download): &(&FetchId, &Box<Download>)| {
+            download.phase == Phase::Waiting { for_server: true }
+        };
         let all: Vec<FetchId> = self.downloads.iter().filter(waiting).map(|(fetch, _)| *fetch).collect();
         for fetch in all {
-            self.begin(fetch, cx);
+            self.round(fetch, cx);
         }
     }
+}
 
-    /// A notice for the server's statistics, if there is a server.
-    pub(super) fn tell_server(&self, message: Message, cx: Hands) {
-        if let Some(server) = self.server() {
-            cx.send(server, message);
-        }
+/// True if pings decide, so that even a firewalled holder needs one.
+pub(super) fn pings_matter(selection: Selection, download: &Download) -> bool {
+    matches!(selection, Selection::Ping { .. })
+        && download.sources.iter().filter(|source| source.stage != Stage::Idle).count() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resume_avoids_offsets_whose_size_could_be_misread() {
+        assert_eq!(unambiguous_offset(1234, 0), 0);
+        assert_eq!(unambiguous_offset(1234, 500), 500);
+        // 12 bytes left of 1234: "12" begins "1234".
+        assert_eq!(unambiguous_offset(1234, 1222), 1221);
+        assert_eq!(unambiguous_offset(1000, 1000), 1000);
+        assert_eq!(unambiguous_offset(10, 9), 8);
     }
 }

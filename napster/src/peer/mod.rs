@@ -5,7 +5,7 @@
 //! | the session with the server, joining and joining again | `session.rs` |
 //! | searches and browsing, one question at a time | `question.rs` |
 //! | the list of shared files | `share.rs` |
-//! | downloads: the state machine of one fetch | `download.rs`, its connections in `transfer.rs` |
+//! | downloads: the state machine of one fetch | `download.rs`, how it meets its holders in `transfer.rs` |
 //! | uploads, and callers on the data port | `upload.rs` |
 //!
 //! Transfers need the server only until the two sides have met: when it dies, what runs finishes.
@@ -21,7 +21,7 @@ mod upload;
 use std::collections::{BTreeMap, VecDeque};
 
 use common::peer::{ConnId, Cx, Event, Slots};
-use common::user::{Command, FetchId, SharedFile};
+use common::user::{Command, Failure, FetchId};
 
 use crate::node::{Node, Timer};
 use crate::wire::{Message, Token};
@@ -29,26 +29,30 @@ pub use config::PeerConfig;
 use download::Download;
 use question::Question;
 use session::Session;
-use upload::{Upload, Waiting};
+use share::Shares;
+use upload::{Accepted, Upload};
 
 type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
 
 /// Downloads at a time; one more fails at once. Thousands of parallel transfers help nobody.
-const DOWNLOADS_MAX: usize = 1_024;
+const DOWNLOADS_MAX: usize = 256;
+/// A body that moves fewer bytes than this in `data_timeout` has stalled: a hostile drip keeps no slot. 1 KiB, a
+/// twentieth of what the slowest modem of the time (14.4k) moves in that time even if it serves three.
+const PROGRESS_BYTES_MIN: u64 = 1024;
 
 /// The state of a peer.
 pub struct Peer {
     config: Box<PeerConfig>,
     nick: Option<Token>,
     session: Session,
-    shared: Vec<SharedFile>,
+    shared: Shares,
     /// The question the server is answering is the first; the others wait.
     questions: VecDeque<Question>,
     questions_asked: u32,
-    downloads: BTreeMap<FetchId, Download>,
+    downloads: BTreeMap<FetchId, Box<Download>>,
     checks_asked: u32,
-    /// Who was promised an upload and has not come yet.
-    promised: Vec<Waiting>,
+    /// Whom we said we would bring a file, while we are firewalled.
+    accepted: VecDeque<Accepted>,
     links: Slots<Link>,
 }
 
@@ -73,12 +77,12 @@ impl Peer {
             nick: Token::from_text(&config.nick),
             config: Box::new(config),
             session: Session::default(),
-            shared: Vec::new(),
+            shared: Shares::default(),
             questions: VecDeque::new(),
             questions_asked: 0,
             downloads: BTreeMap::new(),
             checks_asked: 0,
-            promised: Vec::new(),
+            accepted: VecDeque::new(),
             links: Slots::default(),
         }
     }
@@ -111,7 +115,7 @@ impl Peer {
             Command::Search(search, query) => self.search(search, &query, cx),
             Command::Browse(search, nick) => self.browse(search, &nick, cx),
             Command::Fetch(fetch) => self.fetch(&fetch, cx),
-            Command::Cancel(fetch) => self.cancel(fetch, cx),
+            Command::Cancel(fetch) => self.fail(fetch, Failure::Cancelled, cx),
             Command::Leave => self.leave(cx),
         }
     }
@@ -123,6 +127,7 @@ impl Peer {
             Timer::AnswerDue(question) => self.answer_due(question, cx),
             Timer::StepDue(fetch, step) => self.step_due(fetch, step, cx),
             Timer::LinkDue(conn) => self.link_due(conn, cx),
+            Timer::ShareDue => self.tell_shares(cx),
             Timer::Stats | Timer::LoginDue(_) => {}
         }
     }
@@ -146,8 +151,8 @@ impl Peer {
     fn message(&mut self, conn: ConnId, message: Message, cx: Hands) {
         match self.links.get(conn) {
             Some(Link::Server) => self.of_server(conn, message, cx),
-            Some(Link::Caller) => self.of_caller(conn, message, cx),
-            Some(Link::Download(fetch)) => self.of_holder(*fetch, conn, message, cx),
+            Some(Link::Caller) => self.of_caller(conn, &message, cx),
+            Some(Link::Download(fetch)) => self.of_holder(*fetch, conn, &message, cx),
             Some(Link::Upload(_)) => self.of_fetcher(conn, &message, cx),
             Some(Link::ListDelivery) => self.of_list_taker(conn, &message, cx),
             None => {}

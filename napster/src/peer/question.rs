@@ -2,16 +2,21 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
+use common::peer::Time;
 use common::user::{FileInfo, Hit, Holder, Media, Note, Query, SearchEnd, SearchId};
 
 use super::{Hands, Peer};
 use crate::node::Timer;
 use crate::wire::search::request_of;
-use crate::wire::{Browse, FileRecord, Line, Message, Token};
+use crate::wire::{Browse, CLIENT_FRAME_MAX, FileRecord, Line, Message, Token};
 
 /// Questions that wait for the one before them; one more is refused.
 const QUESTIONS_MAX: usize = 256;
+/// Results of one question that the user is told of; a server that sends more is not heard. Ten times what real
+/// servers gave at most (`max_browse_result` 500).
+const HITS_MAX: u32 = 5_000;
 
 /// A search or a browse.
 pub(super) struct Question {
@@ -19,6 +24,10 @@ pub(super) struct Question {
     what: What,
     /// The number under which its timer runs, once it is asked.
     asked: Option<u32>,
+    /// When the server last said something about it.
+    heard: Time,
+    /// Results so far.
+    hits: u32,
     refused: bool,
 }
 
@@ -30,8 +39,8 @@ enum What {
 impl Peer {
     pub(super) fn search(&mut self, search: SearchId, query: &Query, cx: Hands) {
         match request_of(query) {
-            Some(text) => self.ask(search, What::Search(text), cx),
-            None => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
+            Some(text) if text.as_bytes().len() <= CLIENT_FRAME_MAX => self.ask(search, What::Search(text), cx),
+            _ => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
         }
     }
 
@@ -49,7 +58,7 @@ impl Peer {
         if self.questions.len() >= QUESTIONS_MAX {
             return cx.note(Note::SearchEnded(search, SearchEnd::Refused));
         }
-        self.questions.push_back(Question { search, what, asked: None, refused: false });
+        self.questions.push_back(Question { search, what, asked: None, heard: Time::ZERO, hits: 0, refused: false });
         self.ask_first_question(cx);
     }
 
@@ -62,19 +71,23 @@ impl Peer {
         }
         self.questions_asked = self.questions_asked.wrapping_add(1);
         question.asked = Some(self.questions_asked);
-        cx.send(
-            server,
-            match &question.what {
-                What::Search(text) => Message::Search(text.clone()),
-                What::Browse(nick) => Message::Browse(Box::new(Browse { nick: nick.clone(), max: None })),
-            },
-        );
+        question.heard = cx.now();
+        cx.send(server, match &question.what {
+            What::Search(text) => Message::Search(text.clone()),
+            What::Browse(nick) => Message::Browse(Box::new(Browse { nick: nick.clone(), max: None })),
+        });
         cx.wake(self.config.answer_timeout, Timer::AnswerDue(self.questions_asked));
     }
 
     pub(super) fn of_question(&mut self, message: &Message, cx: Hands) {
-        let Some(question) = self.questions.front() else { return };
+        let Some(question) = self.questions.front_mut() else { return };
         let search = question.search;
+        question.heard = cx.now();
+        let is_end = matches!(message, Message::SearchEnd | Message::BrowseEnd(_));
+        if !is_end && question.hits == HITS_MAX {
+            return;
+        }
+        question.hits += u32::from(!is_end);
         match (message, &question.what) {
             (Message::SearchHit(found), What::Search(_)) => {
                 let hit = hit(&found.record, &found.nick, Some(found.ip), found.speed);
@@ -95,9 +108,7 @@ impl Peer {
 
     /// The server has complained about the question; its end is still to come.
     pub(super) fn question_refused(&mut self) {
-        if let Some(Question { what: What::Search(_), refused, asked: Some(_), .. }) =
-            self.questions.front_mut()
-        {
+        if let Some(Question { what: What::Search(_), refused, asked: Some(_), .. }) = self.questions.front_mut() {
             *refused = true;
         }
     }
@@ -107,6 +118,10 @@ impl Peer {
         let Some(server) = self.server() else { return };
         if self.questions.front().is_none_or(|question| question.asked != Some(asked)) {
             return;
+        }
+        let silent = self.questions.front().map_or(Duration::ZERO, |question| cx.now().since(question.heard));
+        if silent < self.config.answer_timeout {
+            return cx.wake(self.config.answer_timeout - silent, Timer::AnswerDue(asked));
         }
         if let Some(question) = self.questions.pop_front() {
             cx.note(Note::SearchEnded(question.search, SearchEnd::Timeout));

@@ -13,9 +13,10 @@
 use std::sync::Arc;
 
 use common::peer::{CloseReason, ConnId};
-use common::user::{Failure, Note, SearchEnd};
+use common::user::{Failure, FetchId, Note, SearchEnd};
 use rand::RngExt as _;
 
+use super::download::Verdict;
 use super::{Hands, Link, Peer};
 use crate::node::Timer;
 use crate::wire::{Line, Login, Message, Named, Quoted, Setup, Token};
@@ -58,6 +59,11 @@ impl Peer {
         }
     }
 
+    /// True if there will be no server any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.session.state == State::Over
+    }
+
     /// True while the first answer of the server is still to come: questions wait instead of failing.
     pub(super) fn is_joining(&self) -> bool {
         matches!(self.session.state, State::Redirecting(_) | State::Entering(_))
@@ -77,7 +83,7 @@ impl Peer {
             conn
         };
         self.links.insert(conn, Link::Server);
-        cx.wake(self.config.answer_timeout, Timer::WelcomeDue(conn));
+        cx.wake(self.config.login_timeout, Timer::WelcomeDue(conn));
     }
 
     pub(super) fn reconnect(&mut self, cx: Hands) {
@@ -97,8 +103,7 @@ impl Peer {
         if self.session.state != State::Entering(conn) {
             return;
         }
-        let (Some(nick), Some(password)) = (self.nick.clone(), Token::from_text(&self.config.password))
-        else {
+        let (Some(nick), Some(password)) = (self.nick.clone(), Token::from_text(&self.config.password)) else {
             return;
         };
         let login = Box::new(Login {
@@ -109,13 +114,10 @@ impl Peer {
             speed: self.config.speed,
             email: self.config.register.as_deref().and_then(Token::from_text),
         });
-        cx.send(
-            conn,
-            match login.email {
-                Some(_) => Message::Register(login),
-                None => Message::Login(login),
-            },
-        );
+        cx.send(conn, match login.email {
+            Some(_) => Message::Register(login),
+            None => Message::Login(login),
+        });
     }
 
     fn data_port(&self, cx: Hands) -> u16 {
@@ -155,8 +157,8 @@ impl Peer {
         for question in std::mem::take(&mut self.questions) {
             cx.note(Note::SearchEnded(question.search, SearchEnd::Offline));
         }
-        self.promised.clear();
-        self.downloads_without_server(Failure::Offline, cx);
+        self.accepted.clear();
+        self.downloads_without_server(cx);
     }
 
     pub(super) fn leave(&mut self, cx: Hands) {
@@ -168,8 +170,9 @@ impl Peer {
         for question in std::mem::take(&mut self.questions) {
             cx.note(Note::SearchEnded(question.search, SearchEnd::Offline));
         }
-        for fetch in std::mem::take(&mut self.downloads).into_keys() {
-            cx.note(Note::Failed(fetch, Failure::Cancelled));
+        let fetches: Vec<FetchId> = self.downloads.keys().copied().collect();
+        for fetch in fetches {
+            self.fail(fetch, Failure::Cancelled, cx);
         }
         cx.note(Note::Offline("left".into()));
     }
@@ -191,7 +194,7 @@ impl Peer {
                 let conn = cx.dial(server, Setup::Session);
                 self.links.insert(conn, Link::Server);
                 self.session.state = State::Entering(conn);
-                cx.wake(self.config.answer_timeout, Timer::WelcomeDue(conn));
+                cx.wake(self.config.login_timeout, Timer::WelcomeDue(conn));
             }
             _ => self.lost(&format!("the redirector knows no server (`{line}`)"), cx),
         }
@@ -221,21 +224,23 @@ impl Peer {
         for nick in self.config.hotlist.iter().filter_map(|nick| Token::from_text(nick)) {
             cx.send(conn, Message::Hotlist(nick));
         }
-        self.share_all(conn, cx);
+        self.share_all(cx);
         self.ask_first_question(cx);
         self.downloads_with_server(cx);
     }
 
     fn online(&mut self, conn: ConnId, message: Message, cx: Hands) {
         match message {
-            Message::SearchHit(_) | Message::SearchEnd | Message::BrowseHit(_) | Message::BrowseEnd(_) => {
-                self.of_question(&message, cx);
-            }
+            Message::SearchHit(_)
+            | Message::SearchEnd
+            | Message::BrowseHit(_)
+            | Message::BrowseEnd(_) => self.of_question(&message, cx),
             Message::Offer(offer) => self.offered(&offer, cx),
-            Message::GetError(named) => self.refused(&named, Failure::NoHolder, cx),
-            Message::UploadRefuse(named) => self.refused(&named, Failure::Refused, cx),
+            Message::GetError(named) => self.refused(&named, Failure::NoHolder, Verdict::Later, cx),
+            Message::UploadRefuse(named) => self.refused(&named, Failure::Refused, Verdict::Later, cx),
             Message::QueueLimited(limited) => {
-                self.queued(&Named { nick: limited.nick, file: limited.file }, cx);
+                let named = Named { nick: limited.nick, file: limited.file };
+                self.refused(&named, Failure::Refused, Verdict::Busy, cx);
             }
             Message::Pong(nick) => self.ponged(&nick, cx),
             Message::Ping(nick) => cx.send(conn, Message::Pong(nick)),
@@ -249,8 +254,10 @@ impl Peer {
             Message::Notice(text) => self.noticed(&text, cx),
             Message::Stats(stats) if !self.session.told_statistics => {
                 self.session.told_statistics = true;
-                let text =
-                    format!("{} users share {} files, {} GB", stats.users, stats.files, stats.gigabytes);
+                let text = format!(
+                    "{} users share {} files, {} GB",
+                    stats.users, stats.files, stats.gigabytes
+                );
                 cx.note(Note::Text(text.into()));
             }
             other => say(other, cx),

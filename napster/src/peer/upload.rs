@@ -2,14 +2,17 @@
 //!
 //! | state | event | becomes |
 //! |---|---|---|
-//! | nothing | 607 for a shared file, a slot free | promised for `step_timeout`: 608 sent |
-//! | nothing | 607, no slot free / not shared | 619 sent / 609 sent |
-//! | promised | 501 (we are firewalled) | dialling |
-//! | promised, or a slot free | a caller's `GET` | sending: size, then the file from the offset |
+//! | nothing | 607 for a shared file | accepted: 608; refused: 609 if not shared, 619 if all slots are taken |
+//! | nothing | a caller's `GET` | sending if a slot is free, else parked |
+//! | accepted | 501 (we are firewalled) | dialling |
 //! | dialling | the `1` | offered: `SEND` and size sent |
-//! | offered | an offset within the file | sending |
+//! | offered | an offset within the file | sending if a slot is free, else parked |
+//! | parked | a slot becomes free | sending: (size,) the file from the offset |
 //! | sending | all bytes have left | done, closed |
-//! | any | silence for `data_timeout`, or the connection ends | over |
+//! | any | `step_timeout`, while sending no progress in `data_timeout`, or the connection ends | over |
+//!
+//! An acceptance holds no slot: a requester asks several holders and fetches from one. If more come than there
+//! are slots, the surplus is parked on its connection for a short time, which no requester can tell from a slow line.
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -18,15 +21,26 @@ use common::peer::{ConnId, FileId, Span, Time};
 use common::user::Note;
 
 use super::share::record_of;
-use super::{Hands, Link, Peer};
+use super::{Hands, Link, PROGRESS_BYTES_MIN, Peer};
 use crate::node::Timer;
 use crate::wire::{
-    DirectBrowse, DirectBrowseError, Message, Named, Offer, QueueLimit, Quoted, Refusal, Request, Setup,
-    Token,
+    DirectBrowse, DirectBrowseError, Message, Named, Offer, QueueLimit, Quoted, Refusal, Request, Setup, Token,
 };
 
-/// Somebody who was promised an upload.
-pub(super) struct Waiting {
+/// Acceptances remembered until their 501 comes; the oldest goes first. Nobody else can make us dial.
+const ACCEPTED_MAX: usize = 64;
+/// Uploads parked at a time; more are refused.
+const PARKED_MAX: usize = 16;
+/// What is handed to the driver at a time.
+const SPAN_BYTES: u64 = 256 * 1024;
+/// What the driver holds of one upload at most, so that an upload can be ended in the middle: the window that TCP
+/// grows to.
+const QUEUED_BYTES_MAX: u64 = 1024 * 1024;
+/// The most files told of in a direct browse: `max_browse_result` of opennap-ng.
+const LIST_MAX: usize = 500;
+
+/// Somebody whom we told that we would bring a file.
+pub(super) struct Accepted {
     nick: Token,
     file: Quoted,
     until: Time,
@@ -39,68 +53,93 @@ pub(super) struct Upload {
     name: Quoted,
     size: u64,
     stage: Stage,
-    /// When bytes last left.
-    last: Time,
+    /// Until then the next step, or [`PROGRESS_BYTES_MIN`] bytes, must have been made.
+    deadline: Time,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Dialling,
     Offered,
-    Sending { sent: u64, total: u64 },
+    Parked { offset: u64, tell_size: bool },
+    Sending(Sending),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Sending {
+    /// The first byte not yet handed to the driver.
+    next: u64,
+    /// Bytes handed to the driver that have not left.
+    queued: u64,
+    /// Bytes that have left.
+    sent: u64,
+    /// Bytes since the deadline was set.
+    moved: u64,
 }
 
 impl Peer {
-    /// Uploads promised and running; promises run out.
-    fn uploads(&mut self, now: Time) -> usize {
-        self.promised.retain(|waiting| waiting.until > now);
-        self.promised.len() + self.links.iter().filter(|(_, link)| matches!(link, Link::Upload(_))).count()
+    fn slots_taken(&self) -> usize {
+        self.count_uploads(|stage| matches!(stage, Stage::Sending(_)))
     }
 
-    /// Takes back the promise to somebody for a file.
-    fn redeem(&mut self, nick: &Token, file: &Quoted) -> bool {
-        let is_it = |waiting: &Waiting| {
-            waiting.file == *file && waiting.nick.as_bytes().eq_ignore_ascii_case(nick.as_bytes())
+    fn count_uploads(&self, fits: impl Fn(Stage) -> bool) -> usize {
+        self.links.iter().filter(|(_, link)| matches!(link, Link::Upload(upload) if fits(upload.stage))).count()
+    }
+
+    /// Takes back what somebody was told about a file.
+    fn redeem(&mut self, nick: &Token, file: &Quoted, now: Time) -> bool {
+        self.accepted.retain(|accepted| accepted.until > now);
+        let is_it = |accepted: &Accepted| {
+            accepted.file == *file && accepted.nick.as_bytes().eq_ignore_ascii_case(nick.as_bytes())
         };
-        let at = self.promised.iter().position(is_it);
-        at.map(|at| self.promised.swap_remove(at)).is_some()
+        let at = self.accepted.iter().position(is_it);
+        at.and_then(|at| self.accepted.remove(at)).is_some()
     }
 
     /// Somebody wants a file (607).
     pub(super) fn upload_asked(&mut self, server: ConnId, named: &Arc<Named>, cx: Hands) {
-        if self.shared_as(&named.file).is_none() {
+        if self.shared.find(&named.file).is_none() {
             return cx.send(server, Message::UploadRefuse(named.clone()));
         }
-        // Who asks again holds no second slot.
-        self.redeem(&named.nick, &named.file);
-        if self.uploads(cx.now()) >= self.config.upload_slots {
+        if self.slots_taken() >= self.config.upload_slots {
             let (nick, file) = (named.nick.clone(), named.file.clone());
             let limit = QueueLimit { nick, file, limit: self.config.upload_slots as u32 };
             return cx.send(server, Message::QueueLimit(Box::new(limit)));
         }
-        let until = cx.now() + self.config.step_timeout;
-        self.promised.push(Waiting { nick: named.nick.clone(), file: named.file.clone(), until });
+        if self.config.firewalled {
+            // Who asks again is remembered once.
+            self.redeem(&named.nick, &named.file, cx.now());
+            if self.accepted.len() >= ACCEPTED_MAX {
+                self.accepted.pop_front();
+            }
+            let until = cx.now() + self.config.step_timeout;
+            self.accepted.push_back(Accepted { nick: named.nick.clone(), file: named.file.clone(), until });
+        }
         cx.send(server, Message::UploadAccept(named.clone()));
     }
 
     /// We are firewalled: bring the file to who wants it (501).
     pub(super) fn push_asked(&mut self, offer: &Offer, cx: Hands) {
-        if !self.redeem(&offer.nick, &offer.file) {
+        if !self.redeem(&offer.nick, &offer.file, cx.now()) || offer.port == 0 {
             return;
         }
-        let Some(shared) = self.shared_as(&offer.file) else { return };
+        let Some(shared) = self.shared.find(&offer.file) else { return };
         let (file, size, name) = (shared.file, shared.info.size, offer.file.clone());
         let conn = cx.dial(SocketAddrV4::new(offer.ip, offer.port), Setup::Data);
-        let upload = Upload { file, name, size, stage: Stage::Dialling, last: cx.now() };
+        self.begin_upload(conn, Upload { file, name, size, stage: Stage::Dialling, deadline: Time::ZERO }, cx);
+    }
+
+    fn begin_upload(&mut self, conn: ConnId, mut upload: Upload, cx: Hands) {
+        upload.deadline = cx.now() + self.config.step_timeout;
         self.links.insert(conn, Link::Upload(Box::new(upload)));
         cx.wake(self.config.step_timeout, Timer::LinkDue(conn));
     }
 
     /// What a caller on the data port wants.
-    pub(super) fn of_caller(&mut self, conn: ConnId, message: Message, cx: Hands) {
+    pub(super) fn of_caller(&mut self, conn: ConnId, message: &Message, cx: Hands) {
         match message {
-            Message::Request(request) => self.requested(conn, &request, cx),
-            Message::Delivery(named) => self.delivered(conn, &named, cx),
+            Message::Request(request) => self.requested(conn, request, cx),
+            Message::Delivery(named) => self.delivered(conn, named, cx),
             Message::ListAsk => {
                 self.send_list(conn, cx);
                 self.hang_up(conn, cx);
@@ -110,20 +149,18 @@ impl Peer {
     }
 
     fn requested(&mut self, conn: ConnId, request: &Request, cx: Hands) {
-        let Some(shared) = self.shared_as(&request.file) else {
-            cx.send(conn, Message::Refusal(Refusal::NotShared));
-            return self.hang_up(conn, cx);
+        let Some(shared) = self.shared.find(&request.file) else {
+            return self.refuse(conn, Refusal::NotShared, cx);
         };
         let (file, size, name) = (shared.file, shared.info.size, request.file.clone());
-        let promised = self.redeem(&request.nick, &request.file);
-        if request.offset > size || !promised && self.uploads(cx.now()) >= self.config.upload_slots {
-            cx.send(conn, Message::Refusal(Refusal::Invalid));
-            return self.hang_up(conn, cx);
-        }
-        let upload = Upload { file, name, size, stage: Stage::Offered, last: cx.now() };
-        self.links.insert(conn, Link::Upload(Box::new(upload)));
-        cx.send(conn, Message::Size(size));
-        self.send_from(conn, request.offset, cx);
+        let stage = Stage::Parked { offset: request.offset, tell_size: true };
+        self.begin_upload(conn, Upload { file, name, size, stage, deadline: Time::ZERO }, cx);
+        self.admit(conn, cx);
+    }
+
+    fn refuse(&mut self, conn: ConnId, refusal: Refusal, cx: Hands) {
+        cx.send(conn, Message::Refusal(refusal));
+        self.hang_up(conn, cx);
     }
 
     /// A message of somebody to whom we bring a file.
@@ -133,40 +170,67 @@ impl Peer {
             (Stage::Dialling, Message::Hello) => {
                 let Some(nick) = self.nick.clone() else { return };
                 upload.stage = Stage::Offered;
-                upload.last = cx.now();
+                upload.deadline = cx.now() + self.config.step_timeout;
                 cx.send(conn, Message::Delivery(Arc::new(Named { nick, file: upload.name.clone() })));
                 cx.send(conn, Message::Size(upload.size));
                 cx.resume_as(conn, Setup::Upload);
             }
-            (Stage::Offered, Message::Offset(offset)) if *offset <= upload.size => {
-                self.send_from(conn, *offset, cx);
+            (Stage::Offered, Message::Offset(offset)) => {
+                upload.stage = Stage::Parked { offset: *offset, tell_size: false };
+                upload.deadline = cx.now() + self.config.step_timeout;
+                self.admit(conn, cx);
             }
-            _ => self.hang_up(conn, cx),
+            _ => self.end_upload(conn, cx),
         }
     }
 
-    /// Queues the file from an offset on: one span, which the driver reads as the line takes it.
-    fn send_from(&mut self, conn: ConnId, offset: u64, cx: Hands) {
+    /// A parked upload starts if it may.
+    fn admit(&mut self, conn: ConnId, cx: Hands) {
+        let is_free = self.slots_taken() < self.config.upload_slots;
+        let parked = self.count_uploads(|stage| matches!(stage, Stage::Parked { .. }));
         let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let total = upload.size - offset;
-        upload.stage = Stage::Sending { sent: 0, total };
-        upload.last = cx.now();
-        if total > 0 {
-            cx.send_body(conn, Span { file: upload.file, offset, len: total });
-            cx.wake(self.config.data_timeout, Timer::LinkDue(conn));
+        let Stage::Parked { offset, tell_size } = upload.stage else { return };
+        if offset > upload.size || !is_free && parked > PARKED_MAX {
+            return self.refuse(conn, Refusal::Invalid, cx);
+        }
+        if !is_free {
+            return;
+        }
+        upload.stage = Stage::Sending(Sending { next: offset, queued: 0, sent: 0, moved: 0 });
+        upload.deadline = cx.now() + self.config.data_timeout;
+        if tell_size {
+            cx.send(conn, Message::Size(upload.size));
         }
         self.tell_server(Message::UploadBegun, cx);
-        self.sent(conn, 0, cx);
+        self.feed(conn, cx);
+    }
+
+    /// Keeps the driver's queue filled; ends the upload when everything has left.
+    fn feed(&mut self, conn: ConnId, cx: Hands) {
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
+        let Stage::Sending(sending) = &mut upload.stage else { return };
+        while sending.next < upload.size && sending.queued < QUEUED_BYTES_MAX {
+            let len = (upload.size - sending.next).min(SPAN_BYTES);
+            cx.send_body(conn, Span { file: upload.file, offset: sending.next, len });
+            sending.next += len;
+            sending.queued += len;
+        }
+        if sending.queued == 0 {
+            self.end_upload(conn, cx);
+        }
     }
 
     pub(super) fn sent(&mut self, conn: ConnId, len: u32, cx: Hands) {
         let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let Stage::Sending { sent, total } = &mut upload.stage else { return };
-        *sent += u64::from(len);
-        upload.last = cx.now();
-        if *sent >= *total {
-            self.end_upload(conn, cx);
+        let Stage::Sending(sending) = &mut upload.stage else { return };
+        sending.queued = sending.queued.saturating_sub(u64::from(len));
+        sending.sent += u64::from(len);
+        sending.moved += u64::from(len);
+        if sending.moved >= PROGRESS_BYTES_MIN {
+            sending.moved = 0;
+            upload.deadline = cx.now() + self.config.data_timeout;
         }
+        self.feed(conn, cx);
     }
 
     fn end_upload(&mut self, conn: ConnId, cx: Hands) {
@@ -176,36 +240,37 @@ impl Peer {
         }
     }
 
-    pub(super) fn upload_ended(&self, upload: &Upload, cx: Hands) {
-        if let Stage::Sending { sent, .. } = upload.stage {
-            self.tell_server(Message::UploadEnded, cx);
-            cx.note(Note::Uploaded(upload.file, sent));
+    /// An upload is no longer there: tells of it and lets the next one in.
+    pub(super) fn upload_ended(&mut self, upload: &Upload, cx: Hands) {
+        let Stage::Sending(sending) = upload.stage else { return };
+        self.tell_server(Message::UploadEnded, cx);
+        cx.note(Note::Uploaded(upload.file, sending.sent));
+        let is_parked = |link: &Link| matches!(link, Link::Upload(u) if matches!(u.stage, Stage::Parked { .. }));
+        let next = self.links.iter().find(|(_, link)| is_parked(link)).map(|(conn, _)| conn);
+        if let Some(next) = next {
+            self.admit(next, cx);
         }
     }
 
     pub(super) fn link_due(&mut self, conn: ConnId, cx: Hands) {
         match self.links.get(conn) {
             Some(Link::Caller | Link::ListDelivery) => self.hang_up(conn, cx),
-            Some(Link::Upload(upload)) => {
-                let silent = cx.now().since(upload.last);
-                let allowed = match upload.stage {
-                    Stage::Sending { .. } => self.config.data_timeout,
-                    Stage::Dialling | Stage::Offered => self.config.step_timeout,
-                };
-                if silent >= allowed {
-                    self.end_upload(conn, cx);
-                } else {
-                    cx.wake(allowed - silent, Timer::LinkDue(conn));
-                }
+            Some(Link::Upload(upload)) if upload.deadline > cx.now() => {
+                cx.wake(upload.deadline.since(cx.now()), Timer::LinkDue(conn));
             }
-            _ => {}
+            Some(Link::Upload(_)) => self.end_upload(conn, cx),
+            Some(Link::Server | Link::Download(_)) | None => {}
         }
     }
 
     /// Somebody wants our list without the server in between (640).
     pub(super) fn direct_browse_asked(&mut self, server: ConnId, request: &DirectBrowse, cx: Hands) {
         match (request.ip, request.port) {
-            (Some(ip), Some(port)) if port != 0 => {
+            (Some(ip), Some(port)) if self.config.firewalled && port != 0 => {
+                let listings = self.links.iter().filter(|(_, link)| matches!(link, Link::ListDelivery)).count();
+                if listings >= self.config.callers_max {
+                    return;
+                }
                 let conn = cx.dial(SocketAddrV4::new(ip, port), Setup::Data);
                 self.links.insert(conn, Link::ListDelivery);
                 cx.wake(self.config.step_timeout, Timer::LinkDue(conn));
@@ -223,7 +288,7 @@ impl Peer {
     pub(super) fn of_list_taker(&mut self, conn: ConnId, message: &Message, cx: Hands) {
         if let (Message::Hello, Some(nick)) = (message, self.nick.clone()) {
             cx.send(conn, Message::ListDelivery(nick));
-            self.send_list(conn, cx);
+            self.send_files(conn, cx);
         }
         self.hang_up(conn, cx);
     }
@@ -231,7 +296,11 @@ impl Peer {
     fn send_list(&self, conn: ConnId, cx: Hands) {
         let Some(nick) = self.nick.clone() else { return };
         cx.send(conn, Message::ListNick(nick));
-        for record in self.shared.iter().filter_map(|shared| record_of(&shared.info)) {
+        self.send_files(conn, cx);
+    }
+
+    fn send_files(&self, conn: ConnId, cx: Hands) {
+        for record in self.shared.iter().filter_map(|shared| record_of(&shared.info)).take(LIST_MAX) {
             cx.send(conn, Message::ListFile(Arc::new(record)));
         }
         cx.send(conn, Message::ListEnd);

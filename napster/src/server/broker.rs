@@ -12,7 +12,7 @@ use std::sync::Arc;
 use common::peer::ConnId;
 
 use super::{Hands, Server, User, notice};
-use crate::wire::{Checksum, Message, Named, Offer, QueueLimit, QueueLimited, Quoted, Token};
+use crate::wire::{Checksum, Message, Named, Offer, Quoted, QueueLimit, QueueLimited, Token};
 
 impl Server {
     pub(super) fn get(&self, conn: ConnId, nick: &Token, named: &Arc<Named>, cx: Hands) {

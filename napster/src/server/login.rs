@@ -47,26 +47,20 @@ impl Server {
             _ => Refusal::Error("invalid command".into()),
         };
         self.refused.logins += 1;
-        cx.send(
-            conn,
-            match refusal {
-                Refusal::Error(text) => Message::LoginError(text.into()),
-                Refusal::Nick(text) => Message::NickInvalid(text.into()),
-            },
-        );
+        cx.send(conn, match refusal {
+            Refusal::Error(text) => Message::LoginError(text.into()),
+            Refusal::Nick(text) => Message::NickInvalid(text.into()),
+        });
         self.end(conn, cx);
     }
 
     fn check_nick(&self, conn: ConnId, nick: &Line, cx: Hands) {
         let token = Token::new(nick.as_bytes()).filter(|token| self.is_valid_nick(token));
-        cx.send(
-            conn,
-            match token {
-                None => Message::NickInvalid(Line::from("")),
-                Some(nick) if self.accounts.get(&nick).is_some() => Message::NickTaken,
-                Some(_) => Message::NickFree,
-            },
-        );
+        cx.send(conn, match token {
+            None => Message::NickInvalid(Line::from("")),
+            Some(nick) if self.accounts.get(&nick).is_some() => Message::NickTaken,
+            Some(_) => Message::NickFree,
+        });
     }
 
     /// The rules of opennap-ng: printable ASCII without a few characters that channels and masks need.

@@ -183,9 +183,7 @@ impl Server {
 
     /// Takes one message out of the bucket; true if there was none left.
     fn floods(&mut self, conn: ConnId, now: Time) -> bool {
-        let (Some(flood), Some(session)) = (self.config.flood, self.sessions.get_mut(conn)) else {
-            return false;
-        };
+        let (Some(flood), Some(session)) = (self.config.flood, self.sessions.get_mut(conn)) else { return false };
         let (left, at) = session.bucket;
         let refill = now.since(at).as_millis().min(u128::from(u32::MAX)) as u64 * u64::from(flood.per_s);
         let left = left.saturating_add(refill).min(u64::from(flood.burst) * 1000);
@@ -211,14 +209,10 @@ impl Server {
             Message::UploadRefuse(named) => self.refuse(nick, &named, cx),
             Message::QueueLimit(limit) => self.queue_limit(conn, nick, &limit, cx),
             Message::DownloadBegun => self.count(conn, |user| user.downloads += 1),
-            Message::DownloadEnded => {
-                self.count(conn, |user| user.downloads = user.downloads.saturating_sub(1));
-            }
+            Message::DownloadEnded => self.count(conn, |user| user.downloads = user.downloads.saturating_sub(1)),
             Message::UploadBegun => self.count(conn, |user| user.uploads += 1),
             Message::UploadEnded => self.count(conn, |user| user.uploads = user.uploads.saturating_sub(1)),
-            Message::SpeedChange(speed) if speed <= login::SPEED_MAX => {
-                self.count(conn, |user| user.speed = speed);
-            }
+            Message::SpeedChange(speed) if speed <= login::SPEED_MAX => self.count(conn, |user| user.speed = speed),
             Message::PortChange(port) => self.count(conn, |user| user.port = port),
             Message::StatsAsk => cx.send(conn, Message::Stats(self.statistics())),
             Message::MotdAsk => self.motd(conn, cx),

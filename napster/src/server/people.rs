@@ -4,8 +4,8 @@ use common::peer::ConnId;
 
 use super::{Hands, Server, notice, user_id};
 use crate::wire::{
-    DirectBrowse, DirectBrowseAddress, DirectBrowseError, Line, Message, Private, Quoted, Token, UserSpeed,
-    Whois, Whowas,
+    DirectBrowse, DirectBrowseAddress, DirectBrowseError, Line, Message, Private, Quoted, Token, UserSpeed, Whois,
+    Whowas,
 };
 
 impl Server {
@@ -145,8 +145,11 @@ impl Server {
             return failed("both sides are firewalled", cx);
         }
         let push = owner.port == 0;
-        let request =
-            DirectBrowse { nick: nick.clone(), ip: push.then_some(ip), port: push.then_some(requester.port) };
+        let request = DirectBrowse {
+            nick: nick.clone(),
+            ip: push.then_some(ip),
+            port: push.then_some(requester.port),
+        };
         cx.send(owner_conn, Message::DirectBrowse(Box::new(request)));
     }
 

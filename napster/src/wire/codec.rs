@@ -9,8 +9,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::field::{Field, Fields, digits, number};
 use super::text::{Line, Quoted, Token};
 use super::{
-    CLIENT_FRAME_MAX, Direction, FileRecord, HEADER_LEN, Message, Named, Refusal, Request, SERVER_FRAME_MAX,
-    Setup,
+    CLIENT_FRAME_MAX, Direction, FileRecord, HEADER_LEN, Message, Named, Refusal, Request, SERVER_FRAME_MAX, Setup,
 };
 
 /// The most bytes of a request on a data connection: a nick, a file name that fits a frame, an offset.

@@ -393,6 +393,9 @@ impl Wire for Message {
     /// What follows depends on the receiver's next step: after the `1`, after a delivery's name, after any
     /// size (a body, or nothing until the offset is sent), after `SENDLIST`.
     fn pauses(&self) -> bool {
-        matches!(self, Message::Hello | Message::Delivery(_) | Message::Size(_) | Message::ListDelivery(_))
+        matches!(
+            self,
+            Message::Hello | Message::Delivery(_) | Message::Size(_) | Message::ListDelivery(_)
+        )
     }
 }

@@ -88,8 +88,7 @@ impl Request {
             b"MAX_RESULTS" => self.results_max = Some(take_number(fields)?),
             b"TYPE" => {
                 let name = fields.take().ok_or(RequestError::Invalid)?.to_ascii_lowercase();
-                self.media =
-                    Some(if name == b"any" { MediaType::Any } else { MediaType::Named(name.into()) });
+                self.media = Some(if name == b"any" { MediaType::Any } else { MediaType::Named(name.into()) });
             }
             b"LOCAL_ONLY" => self.local_only = true,
             b"LINESPEED" => narrow(&mut self.speed, fields)?,
@@ -131,8 +130,7 @@ pub fn request_of(query: &Query) -> Option<Line> {
         return None;
     }
     let mut text = format!("FILENAME CONTAINS \"{}\"", of.join(" "));
-    let out: Vec<&str> =
-        out.iter().map(|word| word.trim_start_matches('-')).filter(|w| !w.is_empty()).collect();
+    let out: Vec<&str> = out.iter().map(|word| word.trim_start_matches('-')).filter(|w| !w.is_empty()).collect();
     if !out.is_empty() {
         text += &format!(" FILENAME EXCLUDES \"{}\"", out.join(" "));
     }
@@ -173,8 +171,7 @@ mod tests {
 
     #[test]
     fn keywords_come_in_any_order_and_case_and_numbers_quoted_or_not() {
-        let text =
-            b"bitrate \"at least\" \"128\" SIZE \"AT BEST\" 5000000 freq \"EQUAL TO\" 44100 LOCAL_ONLY \
+        let text = b"bitrate \"at least\" \"128\" SIZE \"AT BEST\" 5000000 freq \"EQUAL TO\" 44100 LOCAL_ONLY \
             filename excludes \"live\" TYPE any LINESPEED \"AT LEAST\" 4 FILENAME CONTAINS \"a b\" \
             BITRATE \"AT BEST\" \"192\"";
         let request = Request::parse(text).unwrap();

@@ -208,7 +208,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_name_comes_back_byte_for_byte(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            prop_assert_eq!(&from_name(&to_name(&bytes)), &bytes);
+            prop_assert_eq!(from_name(&to_name(&bytes)), bytes.clone());
             prop_assert_eq!(from_text(&to_text(&bytes)), bytes);
         }
 

@@ -9,9 +9,7 @@ use common::net::NodeId;
 use common::peer::{ConnId, FileId};
 use common::sim::Config;
 use common::testing::{Lone, Swarm};
-use common::user::{
-    Command, Fetch, FetchId, FileInfo, Hit, Media, Note, Query, SearchEnd, SearchId, SharedFile,
-};
+use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Media, Note, Query, SearchEnd, SearchId, SharedFile};
 use napster::node::Node;
 use napster::peer::PeerConfig;
 use napster::server::ServerConfig;
@@ -154,8 +152,7 @@ impl Net {
 
 /// Files in a peer's store, numbered from zero.
 pub fn shared(files: &[Arc<FileInfo>]) -> Arc<[SharedFile]> {
-    let shared =
-        |(at, info): (usize, &Arc<FileInfo>)| SharedFile { file: FileId(at as u32), info: info.clone() };
+    let shared = |(at, info): (usize, &Arc<FileInfo>)| SharedFile { file: FileId(at as u32), info: info.clone() };
     files.iter().enumerate().map(shared).collect()
 }
 
