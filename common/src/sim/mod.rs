@@ -6,7 +6,7 @@
 //!
 //! # The network
 //!
-//! - A node has an **access line** ([`Line`](crate::net::Line)): rate up, rate down, delay. The latency between two nodes is the sum of their
+//! - A node has an **access line** ([`Line`]): rate up, rate down, delay. The latency between two nodes is the sum of their
 //!   delays and of the core's ([`Config::core_delay`], and [`Config::core_spread`] by which pairs differ). A connection keeps
 //!   the latency it was dialled with.
 //! - A **busy uplink** serves the connections that have something to send in turn, a message or a chunk of a body at a
@@ -23,7 +23,7 @@
 //! # What the model ignores
 //!
 //! TCP's slow start and loss recovery, acknowledgements and their bytes, packet headers (only what
-//! [`Wire::wire_len`](crate::wire::Wire::wire_len) and bodies say is charged), queues inside the network's core, the time peers and disks take to
+//! [`Wire::wire_len`] and bodies say is charged), queues inside the network's core, the time peers and disks take to
 //! process anything. A short transfer over a long path is therefore faster here than in reality.
 //!
 //! # Faults
