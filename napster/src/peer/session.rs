@@ -240,7 +240,7 @@ impl Peer {
     fn online(&mut self, conn: ConnId, message: Message, cx: Hands) {
         match message {
             Message::SearchHit(_) | Message::SearchEnd | Message::BrowseHit(_) | Message::BrowseEnd(_) => {
-                self.of_question(&message, cx)
+                self.of_question(&message, cx);
             }
             Message::Offer(offer) => self.offered(&offer, cx),
             Message::GetError(named) => self.refused(&named, Failure::NoHolder, Verdict::Later, cx),
