@@ -11,7 +11,7 @@ use common::net::NodeId;
 use common::peer::Time;
 use common::user::{FetchId, SearchId};
 
-use crate::measure::{DownloadEnd, Measured, of_run};
+use crate::measure::{DownloadEnd, Lives, Measured, of_run};
 use crate::overlay::{Cast, Source};
 use crate::trace::{Outcome, What};
 
@@ -94,6 +94,7 @@ fn nothing_from_nowhere(case: &Case<'_>) -> Verdict {
     let mut verdict = Verdict::new("nobody completes what nobody sent");
     let Case { cast, outcome, .. } = case;
     let downloads = &cast.world.workload.downloads;
+    let intact: BTreeMap<FetchId, bool> = outcome.delivered.iter().map(|d| (d.fetch, d.intact)).collect();
     let mut claimed: BTreeMap<NodeId, u64> = BTreeMap::new();
     for record in &outcome.records {
         let What::Fetched(fetch) = record.what else { continue };
@@ -106,8 +107,7 @@ fn nothing_from_nowhere(case: &Case<'_>) -> Verdict {
         };
         let size = cast.world.items[planned.item as usize].size;
         *claimed.entry(record.node).or_default() += size;
-        let delivered = outcome.delivered.iter().find(|delivered| delivered.fetch == fetch);
-        verdict.judge(delivered.is_none_or(|delivered| delivered.intact), || {
+        verdict.judge(intact.get(&fetch).copied().unwrap_or(true), || {
             format!(
                 "{who} at {}: says download {} (item {}) is complete; expected all of its {size} bytes in place, saw some missing",
                 at(record.at), fetch.0, planned.item
@@ -147,6 +147,7 @@ fn endings<'a>(
     what: &str,
     things: impl Iterator<Item = (u32, &'a Ending)>,
 ) {
+    let lives = Lives::of(case.outcome);
     for (number, ending) in things {
         let Some((started, node)) = ending.started else {
             verdict.judge(!ending.early, || {
@@ -155,11 +156,7 @@ fn endings<'a>(
             continue;
         };
         let who = case.cast.title(node);
-        let gone = case
-            .outcome
-            .records
-            .iter()
-            .any(|record| record.node == node && matches!(record.what, What::Crashed | What::Left));
+        let gone = lives.ended(node).is_some();
         match ending.ends {
             0 if gone => continue,
             0 if case.outcome.cut_short => {

@@ -16,20 +16,22 @@ pub struct Crowd<'a> {
     who_is: fn(&Cast<'_>, &Holder) -> Option<NodeId>,
     people: BTreeMap<NodeId, Participant>,
     due: BTreeSet<(Time, NodeId)>,
+    /// Those who have something planned or await something.
+    busy: BTreeSet<NodeId>,
 }
 
 impl<'a> Crowd<'a> {
     /// Nobody yet. `who_is` is the overlay's.
     pub fn new(cast: Cast<'a>, who_is: fn(&Cast<'_>, &Holder) -> Option<NodeId>) -> Self {
-        Crowd { cast, who_is, people: BTreeMap::new(), due: BTreeSet::new() }
+        Crowd { cast, who_is, people: BTreeMap::new(), due: BTreeSet::new(), busy: BTreeSet::new() }
     }
 
     /// Somebody sits down at a node; nobody does at a server.
     pub fn seat(&mut self, node: NodeId) {
         if let Some(person) = self.cast.person(node) {
             let participant = Participant::new(self.cast.world, person, node);
-            self.due.extend(participant.next_due().map(|at| (at, node)));
             self.people.insert(node, participant);
+            self.note_plans(node);
         }
     }
 
@@ -37,6 +39,7 @@ impl<'a> Crowd<'a> {
     pub fn remove(&mut self, node: NodeId) {
         if let Some(participant) = self.people.remove(&node) {
             self.due.retain(|(_, at)| *at != participant.node());
+            self.busy.remove(&node);
         }
     }
 
@@ -51,7 +54,7 @@ impl<'a> Crowd<'a> {
         self.due.remove(&(at, node));
         let participant = self.people.get_mut(&node)?;
         let action = participant.act(now, self.cast.world);
-        self.due.extend(participant.next_due().map(|at| (at, node)));
+        self.note_plans(node);
         action
     }
 
@@ -65,12 +68,23 @@ impl<'a> Crowd<'a> {
             self.due.remove(&(before, node));
         }
         let record = participant.told(at, note, self.cast.world, &|holder| who_is(cast, holder));
-        self.due.extend(participant.next_due().map(|at| (at, node)));
+        self.note_plans(node);
         record
     }
 
     /// How many have something planned or await something.
     pub fn busy(&self) -> usize {
-        self.people.values().filter(|participant| !participant.is_done()).count()
+        self.busy.len()
+    }
+
+    /// Somebody's plans may have changed.
+    fn note_plans(&mut self, node: NodeId) {
+        let Some(participant) = self.people.get(&node) else { return };
+        self.due.extend(participant.next_due().map(|at| (at, node)));
+        if participant.is_done() {
+            self.busy.remove(&node);
+        } else {
+            self.busy.insert(node);
+        }
     }
 }

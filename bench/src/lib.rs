@@ -15,7 +15,8 @@
 //! | [`workload`] | who looks for what, and when |
 //! | [`participant`] | the person at a peer: searches, chooses, downloads |
 //! | [`crowd`] | all the people whom one driver serves |
-//! | [`overlay`] | the trait and the table through which overlays are seen |
+//! | [`overlay`] | the trait through which overlays are seen |
+//! | [`overlays`] | the one table that names them |
 //! | [`mirror`] | the client-server baseline |
 //! | [`simulate`] | a run in simulation |
 //! | [`cluster`] | the host that runs nodes over real sockets |
@@ -37,6 +38,7 @@ pub mod crowd;
 pub mod measure;
 pub mod mirror;
 pub mod overlay;
+pub mod overlays;
 pub mod participant;
 pub mod processes;
 pub mod report;

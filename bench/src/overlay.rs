@@ -1,6 +1,7 @@
-//! The one trait through which the harness sees an overlay, and the one table that names them.
+//! The one trait through which the harness sees an overlay.
 //!
-//! No other file knows which overlays there are, and none asks which one it has.
+//! [`overlays`](crate::overlays) is the table that names them; no other file knows which there are, and none asks which one
+//! it has.
 
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -15,9 +16,6 @@ use crate::simulate;
 use crate::trace::{Outcome, Purpose};
 use crate::watch::Watch;
 use crate::world::World;
-
-mod mirror;
-mod napster;
 
 /// An overlay, as the harness needs it: its servers come first in a run, then one peer for each person.
 pub trait Overlay: 'static {
@@ -53,11 +51,6 @@ pub enum Source {
     Servers,
     /// The participants; not a byte of it passes a server.
     Participants,
-}
-
-/// The table: each overlay once, in the order of the columns.
-pub fn overlays() -> &'static [&'static dyn Contestant] {
-    &[&Entry::<mirror::Mirror>::NEW, &Entry::<napster::Napster>::NEW]
 }
 
 /// Who plays what in a run: which node is which, and where it listens.
@@ -143,10 +136,11 @@ pub trait Contestant: Send + Sync {
 }
 
 /// An [`Overlay`] made into a [`Contestant`].
-struct Entry<O>(PhantomData<fn() -> O>);
+pub(crate) struct Entry<O>(PhantomData<fn() -> O>);
 
 impl<O> Entry<O> {
-    const NEW: Self = Entry(PhantomData);
+    /// The one there is.
+    pub(crate) const NEW: Self = Entry(PhantomData);
 }
 
 impl<O: Overlay> Contestant for Entry<O> {

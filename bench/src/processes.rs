@@ -25,7 +25,8 @@ use common::net::NodeId;
 
 use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Report};
 use crate::coordinate::{Hosts, RunError, coordinate, free_port};
-use crate::overlay::{Contestant, overlays};
+use crate::overlay::Contestant;
+use crate::overlays::overlays;
 use crate::scenario::Scenario;
 use crate::trace::Outcome;
 use crate::watch::Watch;

@@ -202,10 +202,17 @@ impl Scenario {
     /// # Errors
     /// The first thing that makes no sense.
     pub fn check(&self) -> Result<(), ScenarioError> {
-        let share = |x: f64| (0.0..=1.0).contains(&x);
-        let at_least_0 = |x: f64| x.is_finite() && x >= 0.0;
-        let positive = |x: f64| x.is_finite() && x > 0.0;
-        let rules: &[(bool, &str)] = &[
+        let mut rules =
+            [self.rules_of_people(), self.rules_of_lines(), self.rules_of_content()].into_iter().flatten();
+        match rules.find(|(holds, _)| !holds) {
+            Some((_, wrong)) => Err(ScenarioError::Senseless(wrong.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// How many people, when they come and what they do.
+    fn rules_of_people(&self) -> Vec<Rule> {
+        vec![
             (self.version == VERSION, "version must be 1: this program reads no other"),
             (
                 is_plain(&self.name),
@@ -215,47 +222,6 @@ impl Scenario {
             (
                 positive(self.duration_limit_s) && self.duration_limit_s <= DURATION_MAX_S,
                 "duration_limit_s must be above 0 and at most half a year",
-            ),
-            (!self.lines.mix.is_empty(), "lines.mix needs at least one class"),
-            (self.lines.mix.len().max(self.faults.len()) <= LIST_MAX, "lists have at most 100 entries"),
-            (self.lines.mix.iter().all(|c| at_least_0(c.share)), "a class' share cannot be negative"),
-            (positive(self.lines.mix.iter().map(|c| c.share).sum()), "the classes' shares must not sum to 0"),
-            (
-                self.lines.mix.iter().all(|c| c.up_kbps > 0 && c.down_kbps > 0)
-                    && self.server.up_kbps > 0
-                    && self.server.down_kbps > 0,
-                "a line needs at least 1 kbps in each direction",
-            ),
-            (share(self.lines.firewalled), "lines.firewalled is a share, from 0 to 1"),
-            (share(self.placement.free_riders), "placement.free_riders is a share, from 0 to 1"),
-            (
-                (0.0..=10_000.0).contains(&self.lines.latency_ms)
-                    && (0.0..=10_000.0).contains(&self.server.delay_ms),
-                "a delay must be from 0 to 10000 ms",
-            ),
-            (
-                [self.lines.latency_sigma, self.catalog.sizes.sigma, self.placement.files_sigma]
-                    .iter()
-                    .all(|sigma| (0.0..=3.0).contains(sigma)),
-                "a spread (sigma) must be from 0 to 3",
-            ),
-            ((1..=TITLES_MAX).contains(&self.catalog.titles), "catalog.titles must be from 1 to 8388608"),
-            (
-                (1..=TITLES_MAX).contains(&self.catalog.artists)
-                    && (1..=TITLES_MAX).contains(&self.catalog.words),
-                "catalog.artists and catalog.words must be from 1 to 8388608",
-            ),
-            (
-                self.catalog.sizes.min >= 1
-                    && self.catalog.sizes.min <= self.catalog.sizes.max
-                    && self.catalog.sizes.max <= SIZE_MAX_BYTES
-                    && positive(self.catalog.sizes.mean),
-                "catalog.sizes: 1 <= min <= max <= 64 GiB, and a mean above 0",
-            ),
-            ((0.0..=4.0).contains(&self.catalog.zipf_alpha), "catalog.zipf_alpha must be from 0 to 4"),
-            (
-                positive(self.placement.files_mean) && self.placement.files_mean <= 1e5,
-                "placement.files_mean must be above 0 and at most 100000",
             ),
             (self.searches.per_peer <= 10_000, "searches.per_peer must be at most 10000"),
             (
@@ -276,12 +242,76 @@ impl Scenario {
             ),
             (self.sessions.linger_s.is_none_or(at_least_0), "sessions.linger_s cannot be negative"),
             ((1..=100).contains(&self.mirrors), "mirrors must be from 1 to 100"),
-        ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, wrong)) => Err(ScenarioError::Senseless((*wrong).to_owned())),
-            None => Ok(()),
-        }
+        ]
     }
+
+    /// Access lines and delays.
+    fn rules_of_lines(&self) -> Vec<Rule> {
+        vec![
+            (!self.lines.mix.is_empty(), "lines.mix needs at least one class"),
+            (self.lines.mix.len().max(self.faults.len()) <= LIST_MAX, "lists have at most 100 entries"),
+            (self.lines.mix.iter().all(|c| at_least_0(c.share)), "a class' share cannot be negative"),
+            (positive(self.lines.mix.iter().map(|c| c.share).sum()), "the classes' shares must not sum to 0"),
+            (
+                self.lines.mix.iter().all(|c| c.up_kbps > 0 && c.down_kbps > 0)
+                    && self.server.up_kbps > 0
+                    && self.server.down_kbps > 0,
+                "a line needs at least 1 kbps in each direction",
+            ),
+            (share(self.lines.firewalled), "lines.firewalled is a share, from 0 to 1"),
+            (
+                (0.0..=10_000.0).contains(&self.lines.latency_ms)
+                    && (0.0..=10_000.0).contains(&self.server.delay_ms),
+                "a delay must be from 0 to 10000 ms",
+            ),
+            (
+                [self.lines.latency_sigma, self.catalog.sizes.sigma, self.placement.files_sigma]
+                    .iter()
+                    .all(|sigma| (0.0..=3.0).contains(sigma)),
+                "a spread (sigma) must be from 0 to 3",
+            ),
+        ]
+    }
+
+    /// Files and who has them.
+    fn rules_of_content(&self) -> Vec<Rule> {
+        vec![
+            (share(self.placement.free_riders), "placement.free_riders is a share, from 0 to 1"),
+            ((1..=TITLES_MAX).contains(&self.catalog.titles), "catalog.titles must be from 1 to 8388608"),
+            (
+                (1..=TITLES_MAX).contains(&self.catalog.artists)
+                    && (1..=TITLES_MAX).contains(&self.catalog.words),
+                "catalog.artists and catalog.words must be from 1 to 8388608",
+            ),
+            (
+                self.catalog.sizes.min >= 1
+                    && self.catalog.sizes.min <= self.catalog.sizes.max
+                    && self.catalog.sizes.max <= SIZE_MAX_BYTES
+                    && positive(self.catalog.sizes.mean),
+                "catalog.sizes: 1 <= min <= max <= 64 GiB, and a mean above 0",
+            ),
+            ((0.0..=4.0).contains(&self.catalog.zipf_alpha), "catalog.zipf_alpha must be from 0 to 4"),
+            (
+                positive(self.placement.files_mean) && self.placement.files_mean <= 1e5,
+                "placement.files_mean must be above 0 and at most 100000",
+            ),
+        ]
+    }
+}
+
+/// Whether something holds, and what to say if it does not.
+type Rule = (bool, &'static str);
+
+fn share(x: f64) -> bool {
+    (0.0..=1.0).contains(&x)
+}
+
+fn at_least_0(x: f64) -> bool {
+    x.is_finite() && x >= 0.0
+}
+
+fn positive(x: f64) -> bool {
+    x.is_finite() && x > 0.0
 }
 
 fn is_plain(name: &str) -> bool {

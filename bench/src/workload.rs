@@ -1,5 +1,6 @@
 //! Who looks for what, and when: the same list for every overlay and every driver.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ pub struct Workload {
     pub downloads: Vec<PlannedDownload>,
     searches_per_person: usize,
     downloads_per_person: usize,
+    wanted_by: BTreeMap<u32, Vec<usize>>,
 }
 
 impl Workload {
@@ -77,6 +79,7 @@ impl Workload {
                 let query = catalog.query_for(wanted, &mut rng);
                 let search = SearchId(this.searches.len() as u32);
                 let download = (number < plan.downloads_per_peer).then(|| {
+                    this.wanted_by.entry(wanted.0).or_default().push(person);
                     this.downloads.push(PlannedDownload { person, item: wanted.0, search });
                     FetchId(this.downloads.len() as u32 - 1)
                 });
@@ -104,5 +107,10 @@ impl Workload {
         let first = person * self.downloads_per_person;
         let all = &self.downloads[first..first + self.downloads_per_person];
         (first as u32..).map(FetchId).zip(all)
+    }
+
+    /// Who will download an item, rising.
+    pub fn wanted_by(&self, item: u32) -> &[usize] {
+        self.wanted_by.get(&item).map_or(&[], Vec::as_slice)
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bench::check::Verdict;
 use bench::compare::{Backend, judge};
-use bench::overlay::{Contestant, Source, overlays};
+use bench::overlay::{Contestant, Source};
+use bench::overlays::overlays;
 use bench::trace::{Delivered, Outcome, Record, What};
 use bench::watch::Watch;
 use bench::world::World;

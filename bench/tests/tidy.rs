@@ -111,7 +111,9 @@ fn crates_depend_only_downwards() {
 #[test]
 fn only_the_table_of_overlays_names_them() {
     let mut files = sources_of(&["bench/src"]);
-    files.retain(|path| !path.ends_with("overlays.rs"));
+    files.retain(|path| {
+        !path.components().any(|part| matches!(part.as_os_str().to_str(), Some("overlays" | "overlays.rs")))
+    });
     let quoted: Vec<String> = OVERLAYS.iter().map(|name| format!("\"{name}\"")).collect();
     let paths: Vec<String> = OVERLAYS.iter().map(|name| format!("{name}::")).collect();
     let words: Vec<&str> = quoted.iter().chain(&paths).map(String::as_str).collect();

@@ -10,7 +10,7 @@
 //! simulator can do beside. Delays are whole ticks of the bare loop's wheel, else its order (and so its count) would be another;
 //! the last column is the simulator's rate with delays at any nanosecond, which spares the bare loop but not the simulator.
 //!
-//! `cargo bench -p common --bench sim [-- --quick] [-- --only NODES]`
+//! `cargo bench -p common --bench sim [-- --quick | -- NODES SEARCHES]`
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -77,13 +77,14 @@ impl Graph {
         let mut rng = Pcg32::seed_from_u64(u64::from(nodes));
         let mut partners = vec![[0; DEGREE]; nodes as usize];
         let mut order: Vec<u32> = (0..nodes).collect();
+        let mut set = |node: u32, link: usize, partner: u32| partners[node as usize][link] = partner;
         for link in 0..DEGREE {
             for at in (1..order.len()).rev() {
                 order.swap(at, rng.next_u64() as usize % (at + 1));
             }
             for pair in order.chunks_exact(2) {
-                partners[pair[0] as usize][link] = pair[1];
-                partners[pair[1] as usize][link] = pair[0];
+                set(pair[0], link, pair[1]);
+                set(pair[1], link, pair[0]);
             }
         }
         let delay = |_| {
@@ -140,6 +141,12 @@ struct Servent {
 }
 
 impl Servent {
+    fn hear(&mut self, conn: ConnId, Flood { guid, ttl }: Flood, cx: &mut Cx<'_, Self>) {
+        if self.seen.insert(guid, conn.slot() as u32) && ttl > 1 {
+            self.pass_on(Flood { guid, ttl: ttl - 1 }, Some(conn), cx);
+        }
+    }
+
     fn pass_on(&mut self, flood: Flood, from: Option<ConnId>, cx: &mut Cx<'_, Self>) {
         for conn in self.links.iter().flatten().filter(|conn| Some(**conn) != from) {
             cx.send(*conn, flood);
@@ -153,11 +160,7 @@ impl Peer for Servent {
 
     fn handle(&mut self, event: Event<Flood, u8>, cx: &mut Cx<'_, Self>) {
         match event {
-            Event::Message { conn, message: Flood { guid, ttl } } => {
-                if self.seen.insert(guid, conn.slot() as u32) && ttl > 1 {
-                    self.pass_on(Flood { guid, ttl: ttl - 1 }, Some(conn), cx);
-                }
-            }
+            Event::Message { conn, message } => self.hear(conn, message, cx),
             Event::Command(Command::Search(SearchId(id), _)) => {
                 let guid = guid(id);
                 self.seen.insert(guid, u32::MAX);
@@ -165,7 +168,7 @@ impl Peer for Servent {
             }
             // One matching a second, so that links stand in the order of the matchings at both ends.
             Event::Start => {
-                (0..DEGREE as u8).for_each(|link| cx.wake(Duration::from_secs(u64::from(link)), link))
+                (0..DEGREE as u8).for_each(|link| cx.wake(Duration::from_secs(u64::from(link)), link));
             }
             Event::Timer(link) => {
                 let me = cx.address().ip().to_bits() - NETWORK.to_bits() - 1;
@@ -376,23 +379,21 @@ fn measure(nodes: u32, searches_per_repeat: u32) {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    let only = arguments.iter().position(|argument| argument == "--only");
-    let only: Option<u32> = only.and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    let sizes = match numbers[..] {
+        [nodes, searches] => vec![(nodes, searches)],
+        _ if arguments.iter().any(|argument| argument == "--quick") => vec![(1_000, 100), (10_000, 10)],
+        _ => vec![(1_000, 1_000), (100_000, 20), (1_000_000, 20)],
+    };
     println!(
-        "medians of {REPEATS} alternating repeats; rates in million deliveries a second; bytes of memory"
+        "medians of {REPEATS} alternating repeats; rates in million deliveries a second; memory in bytes"
     );
     println!(
         "{:>9} {:>11} {:>10} {:>10} {:>7} {:>10} {:>9} {:>13}",
         "nodes", "deliveries", "simulator", "bare loop", "ratio", "per peer", "peer own", "any ns"
     );
-    let sizes = if quick {
-        vec![(1_000, 100), (10_000, 10)]
-    } else {
-        vec![(1_000, 1_000), (100_000, 20), (1_000_000, 20)]
-    };
-    for (nodes, searches) in sizes.into_iter().filter(|(nodes, _)| only.is_none_or(|only| only == *nodes)) {
+    for (nodes, searches) in sizes {
         measure(nodes, searches);
     }
 }

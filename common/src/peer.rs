@@ -25,7 +25,7 @@
 //! Control messages go by value through [`Cx::send`]; order on one connection is kept, across messages and
 //! bodies alike. File content moves as a *body*: raw bytes that follow a message. The sender names a
 //! [`Span`] of a file ([`Cx::send_body`]). The receiver learns of a body from the message before it: a
-//! message for which [`Wire::pauses`](crate::wire::Wire::pauses) is true stops the reading of that
+//! message for which [`Wire::pauses`] is true stops the reading of that
 //! connection until the peer says how to go on, by exactly one of [`Cx::receive`] (a body of so many bytes,
 //! into a file or to be discarded), [`Cx::resume`] (the next message) or [`Cx::close`]. It may say so in a
 //! later event; until then nothing more is read, and TCP pushes back on the sender.

@@ -322,3 +322,27 @@ fn a_full_node_refuses_and_a_dial_beyond_the_limit_is_told() {
     assert_eq!(swarm.peer(a).events(), [Seen::Start, limit, limit, Seen::Dialled, Seen::Dialled]);
     assert_eq!(swarm.peer(c).events(), [Seen::Start, Seen::Closed(CloseReason::Refused)]);
 }
+
+#[test]
+fn pairs_differ_by_the_spread_and_both_ways_are_as_long() {
+    let mut swarm = Swarm::new(Config { core_spread: Duration::from_millis(50), ..Config::default() });
+    let server = swarm.add(Puppet::idle());
+    let callers: Vec<_> = (0..20)
+        .map(|_| {
+            swarm.add(Puppet::new(|seen, _, cx| {
+                if seen == Seen::Start {
+                    dial_all(&[address(0)], cx);
+                }
+            }))
+        })
+        .collect();
+    swarm.settle();
+    let mut one_way: Vec<_> = swarm.peer(server).log[1..].iter().map(|(at, _)| at.0).collect();
+    let mut round_trip: Vec<_> =
+        callers.iter().map(|caller| swarm.peer(*caller).time_of(Seen::Dialled).0).collect();
+    one_way.sort_unstable();
+    round_trip.sort_unstable();
+    assert!(one_way.iter().zip(&round_trip).all(|(one, both)| 2 * one == *both));
+    assert!(millis(20).0 <= one_way[0] && one_way[19] < millis(70).0);
+    assert!(one_way[19] - one_way[0] > millis(25).0);
+}

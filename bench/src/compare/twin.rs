@@ -16,11 +16,12 @@ const TIME_TOLERANCE_S: f64 = 0.05;
 /// How far shares may lie apart.
 const SHARE_TOLERANCE: f64 = 0.02;
 /// The measures that are compared, beside the counts of messages.
-const MEASURES: [&str; 10] = [
+const MEASURES: [&str; 11] = [
     "searches",
     "search_results",
     "recall_items",
     "search_first_s",
+    "search_first_p95_s",
     "search_last_s",
     "fetched",
     "download_s",

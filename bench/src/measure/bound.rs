@@ -80,8 +80,7 @@ pub fn of_download(cast: &Cast<'_>, source: Source, person: usize, item: u32) ->
     let down = cast.attachment(cast.node(person)).line.down_bps;
     let mut sources: BTreeSet<NodeId> = first_holders(cast, source, item).into_iter().collect();
     if source == Source::Participants {
-        let wanted = cast.world.workload.downloads.iter().filter(|download| download.item == item);
-        sources.extend(wanted.map(|download| cast.node(download.person)));
+        sources.extend(cast.world.workload.wanted_by(item).iter().map(|person| cast.node(*person)));
         sources.remove(&cast.node(person));
     }
     seconds(size, down).max(seconds(size, uplinks(cast, sources)))

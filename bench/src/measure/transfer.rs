@@ -107,5 +107,5 @@ pub fn summarise(
 pub fn span_s(rows: &[&DownloadRow]) -> Option<f64> {
     let first = rows.iter().filter_map(|row| row.started_s).fold(f64::INFINITY, f64::min);
     let last = rows.iter().filter_map(|row| Some(row.started_s? + row.took_s?)).fold(0.0, f64::max);
-    (last > first).then(|| last - first)
+    (last > first).then_some(last - first)
 }

@@ -36,6 +36,8 @@ const SEARCH_DEADLINE: Duration = Duration::from_secs(30);
 const STALL: Duration = Duration::from_secs(60);
 /// How often in a row, without a byte gained, a download is tried again.
 const TRIES_MAX: u32 = 12;
+/// How often, if nobody even answers the dial: a mirror that is down is not busy.
+const REFUSALS_MAX: u32 = 3;
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// The first pause before a lost index is dialled again; it doubles up to [`PAUSE_MAX`].
@@ -135,7 +137,7 @@ impl Client {
             Command::Share(_) | Command::Unshare(_) => {}
             Command::Search(search, query) => self.search(search, query, cx),
             Command::Browse(search, _) => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
-            Command::Fetch(fetch) => self.fetch(*fetch, cx),
+            Command::Fetch(fetch) => self.fetch(&fetch, cx),
             Command::Cancel(fetch) => self.fail(fetch, Failure::Cancelled, cx),
             Command::Leave => self.leave(cx),
         }
@@ -296,7 +298,7 @@ impl Client {
         self.downloads.iter_mut().find(|download| download.id == fetch)
     }
 
-    fn fetch(&mut self, fetch: Fetch, cx: &mut Cx<'_, Node>) {
+    fn fetch(&mut self, fetch: &Fetch, cx: &mut Cx<'_, Node>) {
         let Some(best) = fetch.candidates.first() else {
             return cx.note(Note::Failed(fetch.fetch, Failure::NoHolder));
         };
@@ -420,7 +422,8 @@ impl Client {
     fn retry(&mut self, fetch: FetchId, pause: Duration, failure: Failure, cx: &mut Cx<'_, Node>) {
         let mirrors = self.mirrors.len();
         let Some(download) = self.download(fetch) else { return };
-        if download.tries >= TRIES_MAX {
+        let tries_max = if failure == Failure::NoHolder { REFUSALS_MAX } else { TRIES_MAX };
+        if download.tries >= tries_max {
             return self.fail(fetch, failure, cx);
         }
         let base = backoff(pause, download.tries);

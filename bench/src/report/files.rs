@@ -14,7 +14,7 @@ pub struct FolderFault {
     why: String,
 }
 
-fn fault(path: &Path, why: impl ToString) -> FolderFault {
+fn fault(path: &Path, why: &impl ToString) -> FolderFault {
     FolderFault { path: path.display().to_string(), why: why.to_string() }
 }
 
@@ -53,7 +53,7 @@ impl Folder {
     /// # Errors
     /// If it cannot be made or written to.
     pub fn open(path: &Path, scenario: &Scenario) -> Result<Folder, FolderFault> {
-        std::fs::create_dir_all(path).map_err(|error| fault(path, error))?;
+        std::fs::create_dir_all(path).map_err(|error| fault(path, &error))?;
         let folder = Folder(path.to_owned());
         folder.write("scenario.toml", scenario.to_text().as_bytes())?;
         Ok(folder)
@@ -92,7 +92,7 @@ impl Folder {
         rows: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>,
     ) -> Result<(), FolderFault> {
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        rows(&mut csv).map_err(|error| fault(&self.0.join(name), error))?;
+        rows(&mut csv).map_err(|error| fault(&self.0.join(name), &error))?;
         let bytes = csv.into_inner().map_err(|error| fault(&self.0.join(name), error.error()))?;
         self.write(name, &bytes)
     }
@@ -101,7 +101,7 @@ impl Folder {
         let path = self.0.join(name);
         let half = self.0.join(format!(".{name}.part"));
         let written = std::fs::File::create(&half).and_then(|mut file| file.write_all(bytes));
-        written.and_then(|()| std::fs::rename(&half, &path)).map_err(|error| fault(&path, error))
+        written.and_then(|()| std::fs::rename(&half, &path)).map_err(|error| fault(&path, &error))
     }
 }
 

@@ -77,7 +77,9 @@ impl Scenario {
 fn suggestion(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = quoted.next().filter(|_| message.starts_with("unknown"))?;
-    let (distance, word) = quoted.map(|word| (edits(unknown, word), word)).min()?;
+    // Someone who leaves off the end of a word is as near as someone who mistypes a letter.
+    let distance = |word: &str| if word.starts_with(unknown) { 1 } else { edits(unknown, word) };
+    let (distance, word) = quoted.map(|word| (distance(word), word)).min()?;
     (distance <= 1 + unknown.len() / 4).then(|| word.to_owned())
 }
 

@@ -36,8 +36,8 @@ impl Cut {
 /// The faults of a run.
 pub(super) struct Faults {
     rng: Pcg32,
-    loss: f64,
-    corruption: f64,
+    pub loss: f64,
+    pub corruption: f64,
     cuts: Vec<Cut>,
     /// Ranges of files whose bytes are not what they should be, by node and file. No longer than the chunks that
     /// arrived corrupt.

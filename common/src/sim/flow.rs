@@ -5,7 +5,7 @@ use super::conn::later;
 use super::count::Cause;
 use super::node::transmission_ns;
 use super::node::{BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Reading, WAITING};
-use super::run::What;
+use super::run::{EventOf, Print, What};
 use crate::peer::{BodyState, CloseReason, ConnId, Event, Peer, Place, Time};
 use crate::wire::Wire;
 
@@ -157,11 +157,20 @@ impl<P: Peer> Sim<P> {
         }
         while let Some(conn) = self.lines[line].ring.pop_front() {
             let Some(len) = self.reserve(node, conn) else {
-                continue; // Ended while it waited for its turn.
+                // Ended while it waited for its turn, or its window has shrunk.
+                self.leave_ring(node, conn);
+                continue;
             };
             let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(len, bps));
             self.lines[line].busy = Some((conn, len));
             return self.push(later(self.now, taken), node, Cause::BACKGROUND, What::UplinkFree);
+        }
+    }
+
+    fn leave_ring(&mut self, node: u32, conn: ConnId) {
+        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
+        if let Some(flow) = self.flows.get_mut(flow as usize) {
+            flow.in_ring = false;
         }
     }
 
@@ -218,7 +227,7 @@ impl<P: Peer> Sim<P> {
             return;
         }
         let arrives = later(leaves, end.latency);
-        self.push(arrives, end.far_node, cause, What::Arrive { conn: end.far_conn, message });
+        self.push(arrives, end.far_node, cause, What::Arrive(Event::Message { conn: end.far_conn, message }));
     }
 
     /// When what is sent now gets on its way; `None` if never, and then the connection is given up.
@@ -242,34 +251,52 @@ impl<P: Peer> Sim<P> {
         (free > self.now).then_some(free)
     }
 
+    /// A message has arrived.
     #[inline(always)]
-    pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
-        if self.nodes[node as usize].line != NONE
-            && let Some(taken) = self.downlink(node, message.wire_len())
-        {
-            return self.push(taken, node, cause, What::Taken { conn, message });
+    pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
+        let Event::Message { conn, message } = &event else { unreachable!("only messages arrive so") };
+        let conn = *conn;
+        let n = &mut self.nodes[node as usize];
+        let ready = n.line == NONE && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING) == 0);
+        if ready && !message.pauses() {
+            self.count_received(node, cause, message);
+            let print = Print::message(conn, message);
+            self.deliver_here(node, cause, print, event);
+        } else {
+            self.message_arrives_slowly(node, cause, event);
         }
-        self.message_taken(node, cause, conn, message);
     }
 
-    #[inline(always)]
+    #[inline(never)]
+    fn message_arrives_slowly(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
+        let Event::Message { conn, message } = event else { unreachable!("only messages arrive so") };
+        match self.downlink(node, message.wire_len()) {
+            Some(taken) => self.push(taken, node, cause, What::Taken { conn, message }),
+            None => self.message_taken(node, cause, conn, message),
+        }
+    }
+
+    /// The downlink has taken a message.
     pub(super) fn message_taken(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
-        let flags = match self.nodes[node as usize].end(conn) {
-            Some(end) => end.flags,
-            None => CLOSING,
-        };
-        if flags & (CLOSING | HOLDING) == 0 {
-            self.take_message(node, cause, conn, message);
-        } else if flags & CLOSING != 0 {
-            self.dropped.late_arrivals += 1;
-        } else {
-            self.hold(node, conn, cause, In::Message(message));
+        match self.nodes[node as usize].end(conn).map_or(CLOSING, |end| end.flags) & (CLOSING | HOLDING) {
+            0 => self.take_message(node, cause, conn, message),
+            HOLDING => self.hold(node, conn, cause, In::Message(message)),
+            _ => self.dropped.late_arrivals += 1,
         }
     }
 
     /// The peer takes a message.
-    #[inline(always)]
     fn take_message(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
+        if message.pauses() {
+            self.flow(node, conn).reading = Reading::Paused;
+            self.refresh(node, conn);
+        }
+        self.count_received(node, cause, &message);
+        self.deliver(node, cause, Event::Message { conn, message });
+    }
+
+    #[inline(always)]
+    fn count_received(&mut self, node: u32, cause: Cause, message: &P::Message) {
         let n = &mut self.nodes[node as usize];
         n.load.received.add(message.wire_len());
         if n.last_cause != cause {
@@ -278,11 +305,6 @@ impl<P: Peer> Sim<P> {
                 self.causes.reach(cause, node, self.nodes.len());
             }
         }
-        if message.pauses() {
-            self.flow(node, conn).reading = Reading::Paused;
-            self.refresh(node, conn);
-        }
-        self.deliver_here(node, cause, Event::Message { conn, message });
     }
 
     pub(super) fn chunk_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
@@ -325,19 +347,19 @@ impl<P: Peer> Sim<P> {
         flow.reading = if left == 0 { Reading::Messages } else { Reading::Body { left, into } };
         self.refresh(node, conn);
         self.nodes[node as usize].load.body_received += u64::from(len);
-        self.credit(end.far_node, end.far_conn, len);
+        self.credit(end.far_node, cause, end.far_conn, len);
         let state = if left == 0 { BodyState::Done } else { BodyState::More };
         self.deliver(node, cause, Event::Body { conn, len, state });
         self.pump_if_ready(node, cause, conn);
     }
 
-    fn credit(&mut self, node: u32, conn: ConnId, len: u32) {
+    fn credit(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32) {
         let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
         if let Some(flow) = self.flows.get_mut(flow as usize) {
             flow.under_way -= u64::from(len);
             self.offer(node, conn);
         }
-        self.finish_close(node, Cause::BACKGROUND, conn);
+        self.finish_close(node, cause, conn);
     }
 
     /// Keeps an arrival until the peer reads on.
@@ -419,12 +441,16 @@ impl<P: Peer> Sim<P> {
         self.pump_if_ready(node, cause, conn);
     }
 
-    /// Brings the end's flags in line with its flow.
+    /// Brings the end's flags in line with its flow, and gives the flow back when the connection is at rest: a network
+    /// of idle connections needs none.
     fn refresh(&mut self, node: u32, conn: ConnId) {
         let Some(end) = self.nodes[node as usize].end(conn) else { return };
         let Some(flow) = self.flows.get(end.flow as usize) else { return };
         let holding = flow.reading != Reading::Messages || !flow.held.is_empty();
         end.flags &= !(HOLDING | WAITING);
         end.flags |= if holding { HOLDING } else { 0 } | if flow.queue.is_empty() { 0 } else { WAITING };
+        if flow.is_at_rest() {
+            self.flows_free.push(std::mem::replace(&mut end.flow, NONE));
+        }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! # The network
 //!
-//! - A node has an **access line** ([`Line`](crate::net::Line)): rate up, rate down, delay. The latency between two nodes is the sum of their
+//! - A node has an **access line** ([`Line`]): rate up, rate down, delay. The latency between two nodes is the sum of their
 //!   delays and of the core's ([`Config::core_delay`], and [`Config::core_spread`] by which pairs differ). A connection keeps
 //!   the latency it was dialled with.
 //! - A **busy uplink** serves the connections that have something to send in turn, a message or a chunk of a body at a
@@ -23,7 +23,7 @@
 //! # What the model ignores
 //!
 //! TCP's slow start and loss recovery, acknowledgements and their bytes, packet headers (only what
-//! [`Wire::wire_len`](crate::wire::Wire::wire_len) and bodies say is charged), queues inside the network's core, the time peers and disks take to
+//! [`Wire::wire_len`] and bodies say is charged), queues inside the network's core, the time peers and disks take to
 //! process anything. A short transfer over a long path is therefore faster here than in reality.
 //!
 //! # Faults
@@ -182,6 +182,18 @@ impl<P: Peer> Sim<P> {
         self.faults.cut(one, other, from, to);
     }
 
+    /// From now on messages are lost with this probability, 0 to 1, instead of [`Config::loss`].
+    pub fn set_loss(&mut self, probability: f64) {
+        assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
+        self.faults.loss = probability;
+    }
+
+    /// From now on chunks get corrupt with this probability, 0 to 1, instead of [`Config::corruption`].
+    pub fn set_corruption(&mut self, probability: f64) {
+        assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
+        self.faults.corruption = probability;
+    }
+
     /// Runs the next event. Returns its time, or `None` if nothing is to come.
     pub fn step(&mut self, observer: &mut impl Observer) -> Option<Time> {
         self.run_one(Time::MAX, observer).then_some(self.now)
@@ -197,6 +209,11 @@ impl<P: Peer> Sim<P> {
     pub fn run_to_idle(&mut self, limit: Time, observer: &mut impl Observer) -> bool {
         while self.run_one(limit, observer) {}
         self.queue.len() == 0
+    }
+
+    /// What it was built from.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The current virtual time.

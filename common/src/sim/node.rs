@@ -68,7 +68,12 @@ impl<P> Node<P> {
         }
         match self.ends.get_mut(slot) {
             Some(old) => *old = end,
-            None => self.ends.push(end),
+            None => {
+                if self.ends.len() < 4 {
+                    self.ends.reserve_exact(1); // A million nodes with one connection each have room for one each.
+                }
+                self.ends.push(end);
+            }
         }
     }
 }
@@ -128,6 +133,12 @@ impl<M> Flow<M> {
             in_ring: false,
             pumping: false,
         }
+    }
+
+    /// Nothing waits, is held or is under way.
+    pub fn is_at_rest(&self) -> bool {
+        let empty = self.queue.is_empty() && self.held.is_empty();
+        empty && self.reading == Reading::Messages && self.under_way == 0 && !self.in_ring && !self.pumping
     }
 
     /// Makes it as new, but keeps the memory of the queues.

@@ -44,11 +44,9 @@ pub(super) enum What<M, T> {
         far_node: u32,
         far_conn: ConnId,
     },
-    /// A message has come to this node's end of the core.
-    Arrive {
-        conn: ConnId,
-        message: M,
-    },
+    /// A message has come to this node's end of the core. It is kept as the event that the peer will get (always
+    /// [`Event::Message`]), so that the most frequent way is the one with the fewest copies.
+    Arrive(Event<M, T>),
     /// The downlink has taken it.
     Taken {
         conn: ConnId,
@@ -98,7 +96,7 @@ pub(super) enum What<M, T> {
 pub(super) type EventOf<P> = Event<<P as Peer>::Message, <P as Peer>::Timer>;
 
 /// Cache lines at the start of a node that are fetched in advance: what the driver keeps, and the beginning of the peer.
-const NODE_LINES: usize = 6;
+const NODE_LINES: usize = 14;
 
 impl<P: Peer> Sim<P> {
     /// An entry of the queue fills no more than one cache line: time, order, node, cause, and what happens.
@@ -136,7 +134,8 @@ impl<P: Peer> Sim<P> {
         if let Some(coming) = self.queue.ahead(4) {
             prefetch(&self.nodes[coming.node as usize], NODE_LINES);
         }
-        if let Some(Coming { node, what: What::Arrive { conn, .. }, .. }) = self.queue.ahead(1)
+        if let Some(Coming { node, what: What::Arrive(Event::Message { conn, .. }), .. }) =
+            self.queue.ahead(1)
             && let Some(end) = self.nodes[*node as usize].ends.get(conn.slot())
         {
             prefetch(end, 1);
@@ -146,7 +145,7 @@ impl<P: Peer> Sim<P> {
     #[inline(always)]
     fn happen(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
         match what {
-            What::Arrive { conn, message } => self.message_arrives(node, cause, conn, message),
+            What::Arrive(event) => self.message_arrives(node, cause, event),
             What::Taken { conn, message } => self.message_taken(node, cause, conn, message),
             other => self.happen_rarely(node, cause, other),
         }
@@ -191,7 +190,7 @@ impl<P: Peer> Sim<P> {
                 }
             }
             What::Pump { conn } => self.pump(node, cause, conn),
-            What::Arrive { .. } | What::Taken { .. } | What::Change(_) => unreachable!("handled before"),
+            What::Arrive(_) | What::Taken { .. } | What::Change(_) => unreachable!("handled before"),
         }
     }
 
@@ -212,15 +211,15 @@ impl<P: Peer> Sim<P> {
     /// Hands an event to its peer and does what the peer wants done.
     #[inline(never)]
     pub(super) fn deliver(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
-        self.deliver_here(node, cause, event);
+        let print = fingerprint(&event);
+        self.deliver_here(node, cause, print, event);
     }
 
     /// [`Sim::deliver`] for the one place where most events come by.
     #[inline(always)]
-    pub(super) fn deliver_here(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
+    pub(super) fn deliver_here(&mut self, node: u32, cause: Cause, print: Print, event: EventOf<P>) {
         self.events += 1;
-        let (slot, tag, detail) = fingerprint(&event);
-        self.digest.mix(self.now.0, u64::from(node) << 32 | u64::from(slot), u64::from(tag) << 56 ^ detail);
+        self.digest.mix(self.now.0, u64::from(node) << 32 | u64::from(print.slot), print.what);
         let n = &mut self.nodes[node as usize];
         let address = NodeId(node).address(self.config.network, n.port);
         let mut cx = Cx::new(self.now, address, &mut n.rng, &mut n.conns, &mut self.outbox);
@@ -287,26 +286,41 @@ impl<P: Peer> Sim<P> {
     }
 }
 
-/// What the run's digest takes of an event: the connection's slot, the kind of event, and its details.
-#[inline]
-fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> (u32, u8, u64) {
+/// What the run's digest takes of an event.
+#[derive(Clone, Copy)]
+pub(super) struct Print {
+    slot: u32,
+    /// The kind of event in the highest byte, its details below.
+    what: u64,
+}
+
+impl Print {
+    fn new(slot: u32, kind: u8, detail: u64) -> Print {
+        Print { slot, what: u64::from(kind) << 56 | detail }
+    }
+
+    #[inline(always)]
+    pub(super) fn message(conn: ConnId, message: &impl Wire) -> Print {
+        Print::new(conn.slot() as u32, 1, u64::from(message.kind()) << 32 | u64::from(message.wire_len()))
+    }
+}
+
+fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
     let slot = |conn: &ConnId| conn.slot() as u32;
     match event {
-        Event::Message { conn, message } => {
-            (slot(conn), 1, u64::from(message.kind()) << 32 | u64::from(message.wire_len()))
-        }
-        Event::Timer(_) => (0, 2, 0),
+        Event::Message { conn, message } => Print::message(*conn, message),
+        Event::Timer(_) => Print::new(0, 2, 0),
         Event::Body { conn, len, state } => {
-            (slot(conn), 3, u64::from(*state == BodyState::Done) << 32 | u64::from(*len))
+            Print::new(slot(conn), 3, u64::from(*state == BodyState::Done) << 32 | u64::from(*len))
         }
-        Event::Sent { conn, len } => (slot(conn), 4, u64::from(*len)),
+        Event::Sent { conn, len } => Print::new(slot(conn), 4, u64::from(*len)),
         Event::Opened { conn, remote, dialled } => {
-            (slot(conn), 5, u64::from(*dialled) << 32 | u64::from(remote.ip().to_bits()))
+            Print::new(slot(conn), 5, u64::from(*dialled) << 32 | u64::from(remote.ip().to_bits()))
         }
-        Event::Closed { conn, reason } => (slot(conn), 6, *reason as u64),
-        Event::Start => (0, 7, 0),
-        Event::Command(_) => (0, 8, 0),
-        Event::Verified { check, ok } => (0, 9, u64::from(*ok) << 32 | u64::from(*check)),
-        Event::Finished { file, .. } => (0, 10, u64::from(file.0)),
+        Event::Closed { conn, reason } => Print::new(slot(conn), 6, *reason as u64),
+        Event::Start => Print::new(0, 7, 0),
+        Event::Command(_) => Print::new(0, 8, 0),
+        Event::Verified { check, ok } => Print::new(0, 9, u64::from(*ok) << 32 | u64::from(*check)),
+        Event::Finished { file, .. } => Print::new(0, 10, u64::from(file.0)),
     }
 }

@@ -68,6 +68,10 @@ pub struct Limits {
     /// Control bytes queued on one connection. Default 1 MiB, ten times OpenNap's `client_queue_length` of
     /// 102,400, since one answer here may be a whole browsed share.
     pub send_queue_bytes_max: usize,
+    /// Control bytes queued on all connections together; a connection whose queue is longer than what is
+    /// still free of it ends like one beyond its own limit, so short queues outlive long ones. Default 256
+    /// MiB.
+    pub send_queues_bytes_max: usize,
     /// Bodies queued on one connection. Default 1,024: BitTorrent clients ask for up to 500 blocks ahead.
     pub bodies_queued_max: usize,
     /// Bytes a decoder may hold without finding a message in them, and the most that one read takes. Default
@@ -109,6 +113,7 @@ impl Default for Limits {
             connections_max: 12_000,
             connections_per_address_max: 256,
             send_queue_bytes_max: 1 << 20,
+            send_queues_bytes_max: 256 << 20,
             bodies_queued_max: 1_024,
             read_buffer_bytes_max: 256 * 1024,
             dial_timeout: Duration::from_secs(10),

@@ -83,9 +83,8 @@ impl<M: Wire> Connection<M> {
         if let Err(error) = guarded.stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        if self.line.is_some()
-            && let Err(error) =
-                socket2::SockRef::from(&*guarded.stream).set_recv_buffer_size(SHAPED_BUFFER_BYTES)
+        if let Some(bytes) = self.line.as_ref().and_then(|line| line.receive_buffer_bytes())
+            && let Err(error) = socket2::SockRef::from(&*guarded.stream).set_recv_buffer_size(bytes)
         {
             tracing::debug!(%error, "cannot set SO_RCVBUF");
         }
@@ -138,25 +137,7 @@ impl<M: Wire> Connection<M> {
         let mut reading = Box::pin(read(reader, pump_in));
         let mut writing = pin!(write(writer, pump_out));
 
-        let mut written = None;
-        let reason = tokio::select! {
-            biased;
-            () = close.cancelled() => None,
-            end = &mut writing => {
-                written = Some(end);
-                match end {
-                    WriteEnd::Flushed => None,
-                    WriteEnd::Store(_) => Some(CloseReason::Store),
-                    // What the far side had sent before it went may still be here.
-                    WriteEnd::Broken => {
-                        let rest = timeout(limits.linger_timeout, &mut reading).await;
-                        Some(rest.unwrap_or(CloseReason::Reset))
-                    }
-                }
-            }
-            reason = &mut reading => Some(reason),
-            () = pulse.stops(&limits) => Some(CloseReason::Timeout),
-        };
+        let (reason, written) = until_end(reading.as_mut(), writing.as_mut(), &close, &pulse, &limits).await;
         drop(reading);
         if let Some(reason) = reason {
             tracing::debug!(%reason, "ended");
@@ -182,12 +163,37 @@ impl<M: Wire> Connection<M> {
     }
 }
 
+/// Reads and writes until the node closes the connection or it ends by itself; says for what reason, if it
+/// was not the node, and how writing ended, if it has.
+async fn until_end(
+    mut reading: Pin<&mut impl Future<Output = CloseReason>>,
+    mut writing: Pin<&mut impl Future<Output = WriteEnd>>,
+    close: &CancellationToken,
+    pulse: &Pulse,
+    limits: &Limits,
+) -> (Option<CloseReason>, Option<WriteEnd>) {
+    tokio::select! {
+        biased;
+        () = close.cancelled() => (None, None),
+        end = &mut writing => {
+            let reason = match end {
+                WriteEnd::Flushed => None,
+                WriteEnd::Store(_) => Some(CloseReason::Store),
+                // What the far side had sent before it went may still be here.
+                WriteEnd::Broken => {
+                    let rest = timeout(limits.linger_timeout, &mut reading).await;
+                    Some(rest.unwrap_or(CloseReason::Reset))
+                }
+            };
+            (reason, Some(end))
+        }
+        reason = &mut reading => (Some(reason), None),
+        () = pulse.stops(limits) => (Some(CloseReason::Timeout), None),
+    }
+}
+
 /// No limit may let a read buffer grow beyond this: lengths of what one read brings are told in 32 bits.
 const BUFFER_BYTES_MAX: usize = 1 << 30;
-
-/// What the kernel may hold for a connection over a shaped line. Its own choice, megabytes over loopback,
-/// would let a sender believe that a modem had taken them.
-const SHAPED_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Reads of this size drain what the far side still sends after our good-bye,
 const GOODBYE_READ_BYTES: usize = 16 * 1024;

@@ -60,7 +60,7 @@ where
 
     /// Starts a connection's task.
     pub(super) fn start(&mut self, conn: ConnId, origin: Origin, setup: SetupOf<P>, ticket: Ticket) {
-        let outgoing = Arc::new(Outgoing::default());
+        let outgoing = Arc::new(Outgoing::new(Arc::clone(&self.budget)));
         // A reader waits for one order at a time.
         let (orders, orders_receiver) = mpsc::channel(1);
         let entry = Conn {

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::admission::Admission;
 use super::line::Line;
 use super::node::{CrashGuard, Node, Table};
+use super::outgoing::Budget;
 use super::snapshot::Counters;
 use super::socket::{self, Entrance};
 use super::{NodeConfig, NoteSink, SharedStore, Snapshot, StartError, listener};
@@ -104,6 +105,7 @@ where
         notes,
         counters: counters.clone(),
         admission,
+        budget: Budget::new(limits.send_queues_bytes_max),
         tasks: tasks.clone(),
         unlisten,
         leave: leave.clone(),

@@ -35,6 +35,13 @@ const CHUNK_TIME: Duration = Duration::from_millis(20);
 /// third of a second. A longer or faster line carries no more on one connection.
 const CHUNKS_IN_FLIGHT_MAX: usize = 256;
 
+/// What the kernel may hold of a connection's bytes before a slow line takes them, in time on that line. Its
+/// own choice, megabytes over loopback, would let a sender believe that a modem had taken them; less than a
+/// few of our timers' ticks would leave the line idle between them.
+const RECEIVE_BUFFER_TIME: Duration = Duration::from_millis(50);
+/// The least of it: two chunks.
+const RECEIVE_BUFFER_BYTES_MIN: usize = 2 * CHUNK_BYTES_MAX;
+
 /// How late a timer may wake someone before the line's time is lost to him.
 const TIMER_LATENESS_MAX: Duration = Duration::from_millis(20);
 
@@ -53,6 +60,12 @@ impl Line {
             Arc::new(Line { up: Gate::new(line.up_bps), down: Gate::new(line.down_bps), delay: line.delay })
         })
     }
+
+    /// How large a socket's receive buffer should be, if not as the kernel likes.
+    pub(super) fn receive_buffer_bytes(&self) -> Option<usize> {
+        let bytes = self.down.bytes_in(RECEIVE_BUFFER_TIME)?;
+        Some(bytes.max(RECEIVE_BUFFER_BYTES_MIN))
+    }
 }
 
 /// One direction of a line.
@@ -69,9 +82,14 @@ impl Gate {
 
     /// How much may have the line at a time.
     fn chunk_bytes(&self) -> usize {
-        let bytes =
-            self.bits_per_s.map_or(u128::MAX, |rate| u128::from(rate) * CHUNK_TIME.as_millis() / 8_000);
-        usize::try_from(bytes).unwrap_or(usize::MAX).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX)
+        self.bytes_in(CHUNK_TIME)
+            .map_or(CHUNK_BYTES_MAX, |bytes| bytes.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX))
+    }
+
+    /// What passes in this time; `None` without a limit.
+    fn bytes_in(&self, time: Duration) -> Option<usize> {
+        let bytes = u128::from(self.bits_per_s?) * time.as_millis() / 8_000;
+        Some(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
     /// Gives `bytes`, which have waited since `ready`, the next free time of the line; returns its end.
@@ -86,6 +104,13 @@ impl Gate {
         let start = ready.max(earliest).max(*free_at);
         *free_at = start + Duration::from_nanos(u64::try_from(takes_ns).unwrap_or(u64::MAX));
         *free_at
+    }
+}
+
+/// Sleeps, unless it is that late already: a timer would wait for its next tick, a millisecond for nothing.
+async fn wait_until(at: Instant) {
+    if at > Instant::now() {
+        sleep_until(at).await;
     }
 }
 
@@ -106,7 +131,7 @@ impl ShapedSource {
     pub(super) async fn read(&mut self, max: usize) -> io::Result<Bytes> {
         if self.current.is_empty() {
             let Some(chunk) = self.chunks.recv().await else { return Ok(Bytes::new()) };
-            sleep_until(chunk.arrives).await;
+            wait_until(chunk.arrives).await;
             self.current = chunk.bytes?;
         }
         let take = self.current.len().min(max);
@@ -144,7 +169,7 @@ pub(super) fn shape_source(
             if len == 0 {
                 return;
             }
-            sleep_until(ready).await;
+            wait_until(ready).await;
         }
     };
     (ShapedSource { chunks, current: Bytes::new() }, pump)
@@ -185,7 +210,7 @@ impl ShapedSink {
         place.send(Chunk { arrives: self.ready + self.line.delay, bytes: Ok(Bytes::copy_from_slice(bytes)) });
         // The wait for our own line must not look like a far side that takes nothing.
         self.pulse.waits_for_line(true);
-        sleep_until(self.ready).await;
+        wait_until(self.ready).await;
         self.pulse.waits_for_line(false);
         Ok(())
     }
@@ -202,7 +227,7 @@ pub(super) fn shape_sink(
     let sink = ShapedSink { chunks: sender, line, pulse: Arc::clone(&pulse), ready: Instant::now() };
     let pump = async move {
         while let Some(chunk) = chunks.recv().await {
-            sleep_until(chunk.arrives).await;
+            wait_until(chunk.arrives).await;
             let mut bytes = chunk.bytes?;
             while bytes.has_remaining() {
                 let len = socket::write(&stream, &bytes).await?;

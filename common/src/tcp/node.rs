@@ -14,7 +14,7 @@ use super::admission::Admission;
 use super::connection::Origin;
 use super::input::Input;
 use super::line::Line;
-use super::outgoing::Outgoing;
+use super::outgoing::{Budget, Outgoing};
 use super::reader::Order;
 use super::snapshot::Counters;
 use super::timers::Timers;
@@ -44,6 +44,7 @@ pub(super) struct Node<P: Peer> {
     pub(super) notes: NoteSink,
     pub(super) counters: Counters,
     pub(super) admission: Admission,
+    pub(super) budget: Arc<Budget>,
     pub(super) tasks: TaskTracker,
     /// The listener is to end.
     pub(super) unlisten: CancellationToken,

@@ -1,6 +1,7 @@
 //! The queue from the node to one connection's writer.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
@@ -14,11 +15,35 @@ use crate::wire::WireError;
 /// hold none of what a busy moment needed.
 pub(super) const IDLE_BUFFER_BYTES_MAX: usize = 512;
 
+/// What all connections of a node may have queued together. Each may use as much as is still free (and never
+/// more than its own limit), so that under pressure the longest queues end and short ones go on: with n full
+/// queues, a connection has an n-th of the whole to itself.
+pub(super) struct Budget {
+    bytes_max: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    pub(super) fn new(bytes_max: usize) -> Arc<Self> {
+        Arc::new(Budget { bytes_max, used: AtomicUsize::new(0) })
+    }
+
+    /// Takes so many bytes; returns what is left for others.
+    fn take(&self, bytes: usize) -> usize {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.bytes_max.saturating_sub(used)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// The queue from the node to one connection's writer: encoded messages and spans of files, in order.
-#[derive(Default)]
 pub(super) struct Outgoing {
     queue: Mutex<Queue>,
     wake: Notify,
+    budget: Arc<Budget>,
 }
 
 #[derive(Default)]
@@ -63,7 +88,18 @@ pub(super) enum NotQueued {
     Encode(WireError),
 }
 
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        let unwritten = self.lock().control_unwritten;
+        self.budget.give_back(unwritten);
+    }
+}
+
 impl Outgoing {
+    pub(super) fn new(budget: Arc<Budget>) -> Self {
+        Outgoing { queue: Mutex::default(), wake: Notify::new(), budget }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,7 +114,8 @@ impl Outgoing {
         encoder.encode(message, &mut queue.waiting.control).map_err(NotQueued::Encode)?;
         let len = queue.waiting.control.len() - before;
         queue.control_unwritten += len;
-        if queue.control_unwritten > bytes_max {
+        let free = self.budget.take(len);
+        if queue.control_unwritten > bytes_max.min(free) {
             return Err(NotQueued::Full);
         }
         match queue.waiting.parts.back_mut() {
@@ -120,10 +157,44 @@ impl Outgoing {
         let mut queue = self.lock();
         queue.control_unwritten -= control_bytes;
         queue.bodies_unwritten -= bodies;
+        self.budget.give_back(control_bytes);
     }
 
     /// Waits until something may have been queued.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes so many bytes for each message.
+    struct Bytes;
+
+    impl Encoder<usize> for Bytes {
+        type Error = WireError;
+        fn encode(&mut self, len: usize, dst: &mut BytesMut) -> Result<(), WireError> {
+            dst.resize(dst.len() + len, 0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn under_pressure_long_queues_end_and_short_ones_go_on() {
+        let budget = Budget::new(1000);
+        let [greedy, modest] = [(); 2].map(|()| Outgoing::new(Arc::clone(&budget)));
+        assert!(greedy.push(&mut Bytes, 500, 800).is_ok(), "half of the whole: as much as is free");
+        assert!(matches!(greedy.push(&mut Bytes, 1, 800), Err(NotQueued::Full)));
+        assert!(modest.push(&mut Bytes, 200, 800).is_ok());
+        assert!(matches!(modest.push(&mut Bytes, 100, 800), Err(NotQueued::Full)));
+        drop(greedy);
+        assert!(modest.push(&mut Bytes, 50, 800).is_ok(), "an ended connection gives back what it held");
+        let mut batch = Batch::default();
+        assert!(modest.take(&mut batch));
+        modest.written(batch.control.len(), 0);
+        assert_eq!(budget.used.load(Ordering::Relaxed), 0, "and so does what was written");
+        assert!(matches!(modest.push(&mut Bytes, 401, 400), Err(NotQueued::Full)), "its own limit holds too");
     }
 }

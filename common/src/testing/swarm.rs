@@ -125,7 +125,7 @@ impl<P: Peer> Swarm<P> {
 
     /// The address of the node that will be added as number `node`: for peers that must know each other before they exist.
     pub fn address_of(&self, node: u32) -> SocketAddrV4 {
-        NodeId(node).address(Config::default().network, PORT)
+        NodeId(node).address(self.sim.config().network, PORT)
     }
 
     /// A peer, to look at.

@@ -6,7 +6,7 @@ use napster::node::Node;
 use napster::peer::PeerConfig;
 use napster::server::ServerConfig;
 
-use super::{Cast, Overlay, Source};
+use crate::overlay::{Cast, Overlay, Source};
 use crate::scenario::Scenario;
 use crate::trace::Purpose;
 

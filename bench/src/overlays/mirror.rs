@@ -5,8 +5,8 @@ use std::sync::Arc;
 use common::net::NodeId;
 use common::user::Holder;
 
-use super::{Cast, Overlay, Source};
 use crate::mirror::{Client, Node, Server, ServerConfig};
+use crate::overlay::{Cast, Overlay, Source};
 use crate::scenario::Scenario;
 use crate::trace::Purpose;
 
