@@ -49,7 +49,10 @@ fn every_refusal_has_its_words_and_ends_the_connection() {
     assert_eq!(refuse(&[("alice", 3)], 2, "ALICE pw 1 \"x\" 4"), zero("ALICE is already active"));
     assert_eq!(refuse(&[("alice", 2)], 2, "alice pw 1 \"x\" 4"), zero("Connecting too fast"));
     assert_eq!(refuse(&[], 2, "alice pw 1 \"x\" 11"), zero("11: invalid speed"));
-    assert_eq!(refuse(&[("a", 3), ("b", 4), ("c", 5)], 2, login), zero("This server is full (3 connections)"));
+    assert_eq!(
+        refuse(&[("a", 3), ("b", 4), ("c", 5)], 2, login),
+        zero("This server is full (3 connections)")
+    );
     assert_eq!(refuse(&[("alice", 3)], 6, "Alice pw 1 \"x\" 4 a@b"), zero("Nick registered to another user"));
     assert_eq!(refuse(&[], 2, "alice pw 6699"), (404, "Too few parameters for login.".into()));
     assert_eq!(refuse(&[], 2, "alice pw 6699 \"x 4"), (404, "parameters are unparsable".into()));
@@ -133,11 +136,8 @@ fn a_redirector_names_the_servers_in_turn() {
     let mut net = Net::default();
     let servers = vec![net.swarm.address(net.server), net.swarm.address_of(77)];
     let redirector = net.swarm.add(napster::node::Node::redirector(servers));
-    let config = PeerConfig {
-        via_redirector: true,
-        server: net.swarm.address(redirector),
-        ..net.config("alice")
-    };
+    let config =
+        PeerConfig { via_redirector: true, server: net.swarm.address(redirector), ..net.config("alice") };
     net.join_as(config.clone());
     let second = net.add(PeerConfig { nick: "bob".into(), ..config });
     net.wait_for_text(second, "cannot be reached");

@@ -57,6 +57,9 @@ pub struct Peer {
     links: Slots<Link>,
 }
 
+// What each idle peer of a simulated million costs, its strings and its list of files apart.
+const _: () = assert!(size_of::<Peer>() <= 256 && size_of::<PeerConfig>() <= 320);
+
 /// What a connection is for.
 enum Link {
     /// To the server, or to the redirector.

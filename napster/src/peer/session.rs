@@ -103,7 +103,8 @@ impl Peer {
         if self.session.state != State::Entering(conn) {
             return;
         }
-        let (Some(nick), Some(password)) = (self.nick.clone(), Token::from_text(&self.config.password)) else {
+        let (Some(nick), Some(password)) = (self.nick.clone(), Token::from_text(&self.config.password))
+        else {
             return;
         };
         let login = Box::new(Login {
@@ -114,10 +115,13 @@ impl Peer {
             speed: self.config.speed,
             email: self.config.register.as_deref().and_then(Token::from_text),
         });
-        cx.send(conn, match login.email {
-            Some(_) => Message::Register(login),
-            None => Message::Login(login),
-        });
+        cx.send(
+            conn,
+            match login.email {
+                Some(_) => Message::Register(login),
+                None => Message::Login(login),
+            },
+        );
     }
 
     fn data_port(&self, cx: Hands) -> u16 {
@@ -235,10 +239,9 @@ impl Peer {
 
     fn online(&mut self, conn: ConnId, message: Message, cx: Hands) {
         match message {
-            Message::SearchHit(_)
-            | Message::SearchEnd
-            | Message::BrowseHit(_)
-            | Message::BrowseEnd(_) => self.of_question(&message, cx),
+            Message::SearchHit(_) | Message::SearchEnd | Message::BrowseHit(_) | Message::BrowseEnd(_) => {
+                self.of_question(&message, cx);
+            }
             Message::Offer(offer) => self.offered(&offer, cx),
             Message::GetError(named) => self.refused(&named, Failure::NoHolder, Verdict::Later, cx),
             Message::UploadRefuse(named) => self.refused(&named, Failure::Refused, Verdict::Later, cx),
@@ -258,10 +261,8 @@ impl Peer {
             Message::Notice(text) => self.noticed(&text, cx),
             Message::Stats(stats) if !self.session.told_statistics => {
                 self.session.told_statistics = true;
-                let text = format!(
-                    "{} users share {} files, {} GB",
-                    stats.users, stats.files, stats.gigabytes
-                );
+                let text =
+                    format!("{} users share {} files, {} GB", stats.users, stats.files, stats.gigabytes);
                 cx.note(Note::Text(text.into()));
             }
             other => say(other, cx),

@@ -24,7 +24,8 @@ use super::share::record_of;
 use super::{Hands, Link, PROGRESS_BYTES_MIN, Peer};
 use crate::node::Timer;
 use crate::wire::{
-    DirectBrowse, DirectBrowseError, Message, Named, Offer, QueueLimit, Quoted, Refusal, Request, Setup, Token,
+    DirectBrowse, DirectBrowseError, Message, Named, Offer, QueueLimit, Quoted, Refusal, Request, Setup,
+    Token,
 };
 
 /// Acceptances remembered until their 501 comes; the oldest goes first. Nobody else can make us dial.
