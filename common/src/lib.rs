@@ -21,6 +21,7 @@
 //! | [`testing`] | the `Swarm` kit, a peer alone with scripted connections, a raw-bytes fake peer |
 
 pub mod catalog;
+mod conn;
 pub mod digest;
 pub mod http;
 pub mod index;
