@@ -286,6 +286,7 @@ fn say(message: Message, cx: Hands) {
         Message::SignedOn(user) => format!("{} is online (link {})", user.nick, user.speed),
         Message::SignedOff(nick) => format!("{nick} is offline"),
         Message::PortError(nick) => format!("{nick} cannot reach our data port"),
+        Message::LoginError(text) => text.text(),
         Message::Disconnecting(_) => "the server is about to disconnect us".to_owned(),
         _ => return,
     };

@@ -147,8 +147,12 @@ pub(super) fn record_of(info: &FileInfo) -> Option<FileRecord> {
 }
 
 /// The directory and the name of a file for type 870, after which the server joins them again with a backslash.
-/// `None` if that would not give the same name back.
+/// `None` if that would not give the same name back, or if the server would refuse the size: opennap-ng reads it as a
+/// signed 32-bit number here, and as an unsigned one in type 100.
 fn split(record: &FileRecord) -> Option<(Quoted, FileRecord)> {
+    if record.size == 0 || i32::try_from(record.size).is_err() {
+        return None;
+    }
     let bytes = record.file.as_bytes();
     let at = bytes.iter().rposition(|byte| matches!(byte, b'/' | b'\\'))?;
     if at == 0 || at + 1 == bytes.len() || bytes[at] != b'\\' {
