@@ -358,7 +358,8 @@ record! {
     }
 }
 
-/// Several files of one directory (870). The server joins directory and file with a backslash.
+/// Several files of one directory (870). The server joins directory and file with a backslash, unless the directory
+/// ends with one or is empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Directory {
     dir: Quoted,
@@ -384,10 +385,12 @@ impl Directory {
         Ok(())
     }
 
-    /// The files under the names they get: directory, backslash, name.
+    /// The files under the names they get.
     pub fn joined(&self) -> impl Iterator<Item = FileRecord> {
-        self.files.iter().map(|record| {
-            let name = [self.dir.as_bytes(), b"\\", record.file.as_bytes()].concat();
+        let dir = self.dir.as_bytes();
+        let separator: &[u8] = if dir.is_empty() || dir.ends_with(b"\\") { b"" } else { b"\\" };
+        self.files.iter().map(move |record| {
+            let name = [dir, separator, record.file.as_bytes()].concat();
             let file = Quoted::new(&name).expect("two texts without a quote join to one");
             FileRecord { file, ..record.clone() }
         })
