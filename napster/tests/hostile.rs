@@ -394,6 +394,25 @@ fn a_warning_does_not_turn_an_answered_search_into_a_refused_one() {
 }
 
 #[test]
+fn a_refusal_that_time_may_heal_is_tried_again() {
+    for (words, again) in [
+        ("Connection handler overload", true),
+        ("Exceeded maximum connections", true),
+        ("reconnecting too fast", true),
+        ("This server is full (9 connections)", true),
+        ("Invalid Password", false),
+        ("You are banned", false),
+    ] {
+        let mut lone = Lone::new(Node::peer(PeerConfig::default()));
+        let dial = lone.next_dial().unwrap();
+        let server = lone.answer(dial);
+        lone.feed(server, &frame(0, words));
+        lone.advance(Duration::from_secs(60));
+        assert_eq!(lone.next_dial().is_some(), again, "{words}");
+    }
+}
+
+#[test]
 fn what_a_peer_does_not_know_changes_nothing() {
     let mut victim = Victim::sharing(b"hello");
     for (code, data) in [
@@ -425,12 +444,20 @@ fn what_a_peer_does_not_know_changes_nothing() {
 }
 
 #[test]
-fn sizes_that_opennap_would_refuse_in_a_directory_are_told_alone() {
-    let mut victim = Victim::new(|_| {});
-    let songs = [song("d/a.mp3", 3 << 30), song("d/b.mp3", 0), song("d/c.mp3", 5), song("d/e.mp3", 6)];
-    victim.lone.command(Command::Share(shared(&songs)));
-    let codes: Vec<u16> = victim.heard().iter().map(|(code, _)| *code).collect();
-    assert_eq!(codes, [100, 100, 870]);
+fn what_opennap_would_spoil_in_a_directory_is_told_alone() {
+    let long = |len: usize| song(&format!("d/{}.mp3", "x".repeat(len - 6)), 7);
+    for (songs, codes) in [
+        (
+            [song("d/a.mp3", 3 << 30), song("d/b.mp3", 0), song("d/c.mp3", 5), song("d/e.mp3", 6)],
+            [100, 100, 870],
+        ),
+        ([song("d/a.mp3", 1), long(254), long(255), long(256)], [100, 870, 0]),
+    ] {
+        let mut victim = Victim::new(|_| {});
+        victim.lone.command(Command::Share(shared(&songs)));
+        let heard: Vec<u16> = victim.heard().iter().map(|(code, _)| *code).collect();
+        assert_eq!(heard, codes.into_iter().filter(|code| *code != 0).collect::<Vec<u16>>());
+    }
 }
 
 #[test]

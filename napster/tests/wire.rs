@@ -449,6 +449,16 @@ fn a_size_is_read_to_its_last_promised_digit_and_no_further() {
     assert_eq!(read(1234, 0, b"999").0, None);
 }
 
+#[test]
+fn a_redirectors_line_ends_with_a_line_feed_or_the_connection() {
+    for line in [&b"10.0.0.1:8888\n"[..], b"10.0.0.1:8888\r\n", b"10.0.0.1:8888"] {
+        let (messages, error) = exhaust(Setup::Redirector, line);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(messages, [Message::Redirect(Line::from("10.0.0.1:8888"))]);
+    }
+    assert!(exhaust(Setup::Redirector, &[b'1'; 301]).1.is_some());
+}
+
 /// Each file of `tests/corpus` is fed to every mode, whole and byte by byte. Its name says what it is; what must not
 /// happen is a panic, a message too long, or a decoder that waits for ever with more than a request at hand.
 #[test]

@@ -193,7 +193,8 @@ impl Peer {
     fn redirected(&mut self, conn: ConnId, message: &Message, cx: Hands) {
         self.hang_up(conn, cx);
         let Message::Redirect(line) = message else { return self.lost("the redirector made no sense", cx) };
-        match line.text().trim().parse::<std::net::SocketAddrV4>() {
+        let address = String::from_utf8_lossy(line.trimmed());
+        match address.parse::<std::net::SocketAddrV4>() {
             Ok(server) if server.port() != 0 => {
                 let conn = cx.dial(server, Setup::Session);
                 self.links.insert(conn, Link::Server);
@@ -309,5 +310,6 @@ fn in_clear_words(text: &str, nick: &str) -> String {
 
 /// True for a refusal that time may heal.
 fn is_passing(text: &str) -> bool {
-    ["already active", "too fast", "server is full"].iter().any(|word| text.contains(word))
+    let passing = ["already active", "too fast", "server is full", "overload", "maximum connections"];
+    passing.iter().any(|word| text.contains(word))
 }

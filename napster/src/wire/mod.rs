@@ -317,6 +317,8 @@ impl Message {
         }
         match self {
             Message::Hello => out.put_u8(b'1'),
+            // In one write, though the protocol text has `GET` in one of its own: giFT-OpenNap takes it for the start
+            // of whatever it reads next and so loses three letters of a nick that comes apart from it; others peek.
             Message::Request(request) => {
                 out.put_slice(b"GET");
                 request.nick.put(out);
