@@ -58,6 +58,12 @@ fn record(p: &Parts) -> FileRecord {
     }
 }
 
+/// White space alone does not come back: it is nothing.
+fn pinged(p: &Parts) -> Box<Pinged> {
+    let text = Some(p.line.clone()).filter(|line| !line.trimmed().is_empty());
+    Box::new(Pinged { nick: p.token.clone(), text })
+}
+
 /// Messages that clients send to servers.
 fn of_clients(p: &Parts) -> Vec<Message> {
     let nick = || p.token.clone();
@@ -106,8 +112,8 @@ fn of_clients(p: &Parts) -> Vec<Message> {
         Message::SpeedChange(p.number),
         Message::PortChange(p.port),
         Message::ServerPing(p.line.clone()),
-        Message::Ping(nick()),
-        Message::Pong(nick()),
+        Message::Ping(pinged(p)),
+        Message::Pong(pinged(p)),
         Message::ShareDirectory(Arc::new(directory)),
         Message::ShareMedia(Arc::new(MediaRecord {
             file: file(),
@@ -194,8 +200,8 @@ fn of_servers(p: &Parts) -> Vec<Message> {
         Message::DirectBrowseAddress(Box::new(DirectBrowseAddress { nick: nick(), ip: p.ip, port: p.port })),
         Message::DirectBrowseError(Box::new(DirectBrowseError { nick: nick(), why: file() })),
         Message::ServerPong(p.line.clone()),
-        Message::Ping(nick()),
-        Message::Pong(nick()),
+        Message::Ping(pinged(p)),
+        Message::Pong(pinged(p)),
         Message::Unknown(Box::new(Raw { code: 2, data: p.line.clone() })),
         Message::Unparsable(Box::new(Raw { code: 214, data: Line::from("many") })),
     ]

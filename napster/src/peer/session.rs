@@ -250,8 +250,8 @@ impl Peer {
                 let named = Named { nick: limited.nick, file: limited.file };
                 self.refused(&named, Failure::Refused, Verdict::Busy, cx);
             }
-            Message::Pong(nick) => self.ponged(&nick, cx),
-            Message::Ping(nick) => cx.send(conn, Message::Pong(nick)),
+            Message::Pong(pong) => self.ponged(&pong.nick, cx),
+            Message::Ping(ping) => cx.send(conn, Message::Pong(ping)),
             Message::UploadAsk(named) => self.upload_asked(conn, &named, cx),
             Message::Push(offer) => self.push_asked(&offer, cx),
             Message::DirectBrowse(request) => self.direct_browse_asked(conn, &request, cx),

@@ -271,8 +271,8 @@ messages! {
         703 C PortChange(u16) "port change",
         750 C ServerPing(Line) "server ping",
         750 S ServerPong(Line) "server pong",
-        751 B Ping(Token) "ping",
-        752 B Pong(Token) "pong",
+        751 B Ping(Box<Pinged>) "ping",
+        752 B Pong(Box<Pinged>) "pong",
         870 C ShareDirectory(Arc<Directory>) "share directory",
         10300 C ShareMedia(Arc<MediaRecord>) "share media",
     }

@@ -205,6 +205,16 @@ record! {
 }
 
 record! {
+    /// A ping of a user through the server, or the answer (751, 752): recipient on the way out, sender on the way in.
+    Pinged {
+        /// The other user.
+        nick: Token,
+        /// What the pinging side wants back, such as a time; most send nothing.
+        text: Option<Line>,
+    }
+}
+
+record! {
     /// A user and the link they claim (209, 601).
     UserSpeed {
         /// The user.
