@@ -374,6 +374,95 @@ fn a_server_that_talks_nonsense_does_no_harm() {
 }
 
 #[test]
+fn a_warning_does_not_turn_an_answered_search_into_a_refused_one() {
+    for (hits, end) in [(1, SearchEnd::Complete), (0, SearchEnd::Refused)] {
+        let mut victim = Victim::new(|_| {});
+        victim.lone.command(Command::Search(SearchId(1), Arc::new(common::user::Query::words("deep"))));
+        victim.tell(
+            404,
+            "search failed: Your client is thrashing on the network ( 3.0 searches per minute 2 max)",
+        );
+        for _ in 0..hits {
+            victim.tell(201, &format!("\"d\\Deep.mp3\" {ZEROS} 5 -1 44100 1 bob 16777343 4 99"));
+        }
+        victim.tell(202, "");
+        let ended = |note: &Note| matches!(note, Note::SearchEnded(_, how) if *how == end);
+        assert!(victim.lone.notes.iter().any(ended), "{:?}", victim.lone.notes);
+        let found = victim.lone.notes.iter().filter(|note| matches!(note, Note::Found(..))).count();
+        assert_eq!(found, hits);
+    }
+}
+
+#[test]
+fn a_refusal_that_time_may_heal_is_tried_again() {
+    for (words, again) in [
+        ("Connection handler overload", true),
+        ("Exceeded maximum connections", true),
+        ("reconnecting too fast", true),
+        ("This server is full (9 connections)", true),
+        ("Invalid Password", false),
+        ("You are banned", false),
+    ] {
+        let mut lone = Lone::new(Node::peer(PeerConfig::default()));
+        let dial = lone.next_dial().unwrap();
+        let server = lone.answer(dial);
+        lone.feed(server, &frame(0, words));
+        lone.advance(Duration::from_secs(60));
+        assert_eq!(lone.next_dial().is_some(), again, "{words}");
+    }
+}
+
+#[test]
+fn what_a_peer_does_not_know_changes_nothing() {
+    let mut victim = Victim::sharing(b"hello");
+    for (code, data) in [
+        (750, "server 123"),
+        (10112, "a b c"),
+        (404, "Server x set your user level to Elite (4)."),
+        (404, ""),
+        (0, "something after login"),
+        (3, "\"anon@again\" 0"),
+        (8, ""),
+        (209, "carol 4"),
+        (301, "carol"),
+        (405, "#chan"),
+        (403, "#chan carol \"hi"),
+        (627, "carol hi"),
+        (821, "elsewhere 8888"),
+        (607, "bob"),
+        (501, ""),
+    ] {
+        victim.tell(code, data);
+    }
+    victim.tell(621, &"x".repeat(8_000));
+    assert_eq!(victim.heard(), []);
+    victim.tell(751, "carol 12:00");
+    assert_eq!(victim.heard(), [(752, "carol 12:00".into())], "what came with a ping goes back");
+    victim.tell(607, "bob \"d\\Song.mp3\" 4");
+    assert_eq!(victim.heard(), [(608, "bob \"d\\Song.mp3\"".into())]);
+    let conn = victim.caller();
+    victim.lone.feed(conn, b"GET bob \"d\\Song.mp3\" 0\0");
+    assert_eq!(victim.lone.take(conn), b"5hello");
+}
+
+#[test]
+fn what_opennap_would_spoil_in_a_directory_is_told_alone() {
+    let long = |len: usize| song(&format!("d/{}.mp3", "x".repeat(len - 6)), 7);
+    for (songs, codes) in [
+        (
+            [song("d/a.mp3", 3 << 30), song("d/b.mp3", 0), song("d/c.mp3", 5), song("d/e.mp3", 6)],
+            &[100, 100, 870][..],
+        ),
+        ([song("d/a.mp3", 1), long(254), long(255), long(256)], &[100, 870]),
+    ] {
+        let mut victim = Victim::new(|_| {});
+        victim.lone.command(Command::Share(shared(&songs)));
+        let heard: Vec<u16> = victim.heard().iter().map(|(code, _)| *code).collect();
+        assert_eq!(heard, codes);
+    }
+}
+
+#[test]
 fn a_server_that_never_answers_costs_a_time_out_each() {
     let mut victim = Victim::new(|_| {});
     let query = Arc::new(common::user::Query::words("deep"));

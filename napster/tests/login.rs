@@ -46,7 +46,7 @@ fn every_refusal_has_its_words_and_ends_the_connection() {
     let login = "alice wrong 6699 \"x\" 4";
     assert_eq!(refuse(&[("bob", 2)], 200, "FILENAME CONTAINS \"x\""), zero("invalid command"));
     assert_eq!(refuse(&[("alice", 2)], 2, login), zero("Invalid Password"));
-    assert_eq!(refuse(&[("alice", 3)], 2, "ALICE pw 1 \"x\" 4"), zero("ALICE is already active"));
+    assert_eq!(refuse(&[("alice", 3)], 2, "ALICE pw 1 \"x\" 4"), zero("alice is already active"));
     assert_eq!(refuse(&[("alice", 2)], 2, "alice pw 1 \"x\" 4"), zero("Connecting too fast"));
     assert_eq!(refuse(&[], 2, "alice pw 1 \"x\" 11"), zero("11: invalid speed"));
     assert_eq!(
@@ -74,11 +74,44 @@ fn nick_checks_and_versions_are_answered_before_login() {
     assert_eq!(raw.say(conn, 7, "alice"), [(8, String::new())]);
     assert_eq!(raw.say(conn, 7, "BOB"), [(9, String::new())]);
     assert_eq!(raw.say(conn, 7, "no good"), [(10, String::new())]);
+    assert_eq!(raw.say(conn, 7, "bob\0"), [(9, String::new())], "the NUL of a C string is no part of a nick");
     assert_eq!(raw.say(conn, 4, "2.0"), [(4, String::new())]);
-    for ignored in [14, 15, 920] {
+    for ignored in [11, 14, 15, 300, 920] {
         assert_eq!(raw.say(conn, ignored, "whatever"), []);
     }
     assert_eq!(raw.say(conn, 2, "alice pw 6699 \"x\" 4")[0].0, 3);
+}
+
+#[test]
+fn every_character_that_real_servers_take_may_stand_in_a_nick() {
+    let mut raw = Raw::new(registering());
+    for (at, nick) in
+        ["a`b", "[x]", "{y}|~", "_z^", "a@b", "it's", "(v)", "1+1=2", "a/b;<>&:#-"].iter().enumerate()
+    {
+        let conn = raw.dial(2 + at as u8);
+        assert_eq!(raw.say(conn, 2, &format!("{nick} pw 6699 \"x\" 4"))[0].0, 3, "{nick}");
+    }
+}
+
+#[test]
+fn sloppy_logins_are_taken_as_real_servers_take_them() {
+    for (at, login) in [
+        "alice pw 6699 \"x\" 4\0",
+        "alice pw 6699 \"x\" 4 \r\n",
+        "  alice\tpw  6699 x 4 a@b 67 extra",
+        "alice \"pw\" \"6699\" \"\" \"4\"",
+        "alice pw 72235 \"x\" unknown",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let mut raw = Raw::new(registering());
+        let conn = raw.dial(2);
+        assert_eq!(raw.say(conn, 2, login)[0].0, 3, "{login:?}");
+        let whois = raw.say(conn, 603, "ALICE\0");
+        assert_eq!(whois[0].0, 604, "{at}: {whois:?}");
+        assert!(whois[0].1.starts_with("alice \"User\" 0 \" \" \"Active\" 0 0 0 "), "{whois:?}");
+    }
 }
 
 #[test]

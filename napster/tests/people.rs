@@ -36,6 +36,8 @@ fn messages_and_pings_are_relayed_with_the_senders_nick() {
         (205, "bob how are  you?", "alice how are  you?"),
         (751, "BOB", "alice"),
         (752, "bob", "alice"),
+        (751, "bob 12:00 \"x\"", "alice 12:00 \"x\""),
+        (752, "bob  12:00", "alice  12:00"),
         (626, "bob", "alice"),
     ] {
         assert_eq!(raw.say(alice, code, sent), none());

@@ -67,6 +67,11 @@ fn the_grammar_filters() {
         ("FILENAME CONTAINS \"deep\" TYPE any", 3),
         ("FILENAME CONTAINS \"deep\" TYPE text/plain", 1),
         ("FILENAME CONTAINS \"deep\" TYPE mp3", 2),
+        // Sloppy clients: numbers left out or negative, the NUL of a C string, a line's end.
+        ("FILENAME CONTAINS \"sea\" BITRATE \"AT LEAST\" \"\" LOCAL", 2),
+        ("FILENAME CONTAINS \"sea\" BITRATE \"AT LEAST\" \"-1\"", 2),
+        ("FILENAME CONTAINS \"sea\" MAX_RESULTS 1\0", 1),
+        ("  FILENAME  CONTAINS sea\r\n", 2),
     ] {
         assert_eq!(count(query), hits, "{query}");
     }
@@ -77,6 +82,7 @@ fn a_search_that_fails_says_why_and_ends() {
     let (mut raw, asker) = library();
     for (query, why) in [
         ("COLOUR \"AT LEAST\" 3", "invalid search request"),
+        ("FILENAME CONTAINS \"sea\" MAX_RESULTS 1x", "invalid search request"),
         ("FILENAME CONTAINS \"sea", "parameters are unparsable"),
         ("FILENAME CONTAINS \"-live\"", "search failed: request contained no valid words"),
         ("", "search failed: request contained no valid words"),
@@ -143,6 +149,40 @@ fn shares_are_limited_joined_dropped_and_forgotten_with_their_owner() {
     raw.lone.hang_up(owner, common::peer::CloseReason::Remote);
     assert_eq!(raw.say(asker, 200, "FILENAME CONTAINS \"last\"").len(), 1);
     assert_eq!(raw.say(asker, 215, &format!("{MD5} 1")), [(217, String::new())]);
+}
+
+#[test]
+fn a_directory_is_joined_with_one_backslash_or_none() {
+    let mut raw = Raw::new(ServerConfig::default());
+    let owner = raw.user(2, "owner");
+    for (dir, name) in [("C:\\Music\\", "one.mp3"), ("C:\\Music", "two.mp3"), ("", "d\\three.mp3")] {
+        assert_eq!(raw.say(owner, 870, &format!("\"{dir}\" \"{name}\" {MD5} 1 128 44100 1")), []);
+    }
+    let listed = raw.say(owner, 211, "owner");
+    let names: Vec<&str> = listed.iter().filter_map(|(_, text)| text.split('"').nth(1)).collect();
+    assert_eq!(names, ["C:\\Music\\one.mp3", "C:\\Music\\two.mp3", "d\\three.mp3"]);
+}
+
+#[test]
+fn attributes_that_are_no_numbers_are_zero_and_a_size_must_be_one() {
+    let mut raw = Raw::new(ServerConfig::default());
+    let owner = raw.user(2, "owner");
+    for (attributes, listed) in [
+        ("5000000000 -1 -1 -1", Some("5000000000 0 0 0")),
+        ("7 VBR 44.1kHz 3:20", Some("7 0 44 3")),
+        ("7 128 44100 200\0", Some("7 128 44100 200")),
+        ("-7 128 44100 200", None),
+        ("seven 128 44100 200", None),
+        ("7 128 44100", None),
+    ] {
+        let answer = raw.say(owner, 100, &format!("\"d\\x.mp3\" {MD5} {attributes}"));
+        assert_eq!(answer.is_empty(), listed.is_some(), "{attributes:?}: {answer:?}");
+        let hits = raw.say(owner, 211, "owner\r\n");
+        let hit = listed.map(|listed| (212, format!("owner \"d\\x.mp3\" {MD5} {listed}")));
+        assert_eq!(hits[..hits.len() - 1], Vec::from_iter(hit), "{attributes:?}");
+        raw.say(owner, 102, "d\\x.mp3\0");
+        assert_eq!(raw.say(owner, 211, "owner").len(), 1, "unshared, whatever ends the name");
+    }
 }
 
 #[test]

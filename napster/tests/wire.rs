@@ -58,6 +58,12 @@ fn record(p: &Parts) -> FileRecord {
     }
 }
 
+/// White space alone does not come back: it is nothing.
+fn pinged(p: &Parts) -> Box<Pinged> {
+    let text = Some(p.line.clone()).filter(|line| !line.trimmed().is_empty());
+    Box::new(Pinged { nick: p.token.clone(), text })
+}
+
 /// Messages that clients send to servers.
 fn of_clients(p: &Parts) -> Vec<Message> {
     let nick = || p.token.clone();
@@ -106,8 +112,8 @@ fn of_clients(p: &Parts) -> Vec<Message> {
         Message::SpeedChange(p.number),
         Message::PortChange(p.port),
         Message::ServerPing(p.line.clone()),
-        Message::Ping(nick()),
-        Message::Pong(nick()),
+        Message::Ping(pinged(p)),
+        Message::Pong(pinged(p)),
         Message::ShareDirectory(Arc::new(directory)),
         Message::ShareMedia(Arc::new(MediaRecord {
             file: file(),
@@ -194,8 +200,8 @@ fn of_servers(p: &Parts) -> Vec<Message> {
         Message::DirectBrowseAddress(Box::new(DirectBrowseAddress { nick: nick(), ip: p.ip, port: p.port })),
         Message::DirectBrowseError(Box::new(DirectBrowseError { nick: nick(), why: file() })),
         Message::ServerPong(p.line.clone()),
-        Message::Ping(nick()),
-        Message::Pong(nick()),
+        Message::Ping(pinged(p)),
+        Message::Pong(pinged(p)),
         Message::Unknown(Box::new(Raw { code: 2, data: p.line.clone() })),
         Message::Unparsable(Box::new(Raw { code: 214, data: Line::from("many") })),
     ]
@@ -447,6 +453,16 @@ fn a_size_is_read_to_its_last_promised_digit_and_no_further() {
     assert_eq!(read(1234, 1000, b"234abc"), (Some(Message::Size(234)), b"abc".to_vec()));
     assert_eq!(read(1234, 0, b"12"), (None, b"12".to_vec()));
     assert_eq!(read(1234, 0, b"999").0, None);
+}
+
+#[test]
+fn a_redirectors_line_ends_with_a_line_feed_or_the_connection() {
+    for line in [&b"10.0.0.1:8888\n"[..], b"10.0.0.1:8888\r\n", b"10.0.0.1:8888"] {
+        let (messages, error) = exhaust(Setup::Redirector, line);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(messages, [Message::Redirect(Line::from("10.0.0.1:8888"))]);
+    }
+    assert!(exhaust(Setup::Redirector, &[b'1'; 301]).1.is_some());
 }
 
 /// Each file of `tests/corpus` is fed to every mode, whole and byte by byte. Its name says what it is; what must not

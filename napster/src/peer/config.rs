@@ -13,7 +13,7 @@ pub struct PeerConfig {
     pub server: SocketAddrV4,
     /// `server` is a redirector.
     pub via_redirector: bool,
-    /// Name on the network: printable ASCII without `% $ * ? . ! " , \` and backquote, at most 19 (opennap-ng).
+    /// Name on the network: printable ASCII without `% $ * ? . ! " , \`, at most 19 (opennap-ng).
     pub nick: String,
     /// Sent in clear, as the protocol has it. A server with `auto_register` keeps the first one a nick comes with.
     pub password: String,

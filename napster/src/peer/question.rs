@@ -109,7 +109,10 @@ impl Peer {
                 cx.note(Note::Found(search, Arc::new(hit(&found.record, &found.nick, None, 0))));
             }
             (Message::SearchEnd, What::Search(_)) | (Message::BrowseEnd(_), What::Browse(_)) => {
-                let end = if question.refused { SearchEnd::Refused } else { SearchEnd::Complete };
+                // What came with results was a warning: opennap-ng says `search failed` to who asks too often, and
+                // answers all the same.
+                let is_refused = question.refused && question.hits == 0;
+                let end = if is_refused { SearchEnd::Refused } else { SearchEnd::Complete };
                 self.questions.pop_front();
                 cx.note(Note::SearchEnded(search, end));
                 self.ask_first_question(cx);

@@ -193,7 +193,8 @@ impl Peer {
     fn redirected(&mut self, conn: ConnId, message: &Message, cx: Hands) {
         self.hang_up(conn, cx);
         let Message::Redirect(line) = message else { return self.lost("the redirector made no sense", cx) };
-        match line.text().trim().parse::<std::net::SocketAddrV4>() {
+        let address = String::from_utf8_lossy(line.trimmed());
+        match address.parse::<std::net::SocketAddrV4>() {
             Ok(server) if server.port() != 0 => {
                 let conn = cx.dial(server, Setup::Session);
                 self.links.insert(conn, Link::Server);
@@ -249,8 +250,8 @@ impl Peer {
                 let named = Named { nick: limited.nick, file: limited.file };
                 self.refused(&named, Failure::Refused, Verdict::Busy, cx);
             }
-            Message::Pong(nick) => self.ponged(&nick, cx),
-            Message::Ping(nick) => cx.send(conn, Message::Pong(nick)),
+            Message::Pong(pong) => self.ponged(&pong.nick, cx),
+            Message::Ping(ping) => cx.send(conn, Message::Pong(ping)),
             Message::UploadAsk(named) => self.upload_asked(conn, &named, cx),
             Message::Push(offer) => self.push_asked(&offer, cx),
             Message::DirectBrowse(request) => self.direct_browse_asked(conn, &request, cx),
@@ -286,6 +287,7 @@ fn say(message: Message, cx: Hands) {
         Message::SignedOn(user) => format!("{} is online (link {})", user.nick, user.speed),
         Message::SignedOff(nick) => format!("{nick} is offline"),
         Message::PortError(nick) => format!("{nick} cannot reach our data port"),
+        Message::LoginError(text) => text.text(),
         Message::Disconnecting(_) => "the server is about to disconnect us".to_owned(),
         _ => return,
     };
@@ -308,5 +310,6 @@ fn in_clear_words(text: &str, nick: &str) -> String {
 
 /// True for a refusal that time may heal.
 fn is_passing(text: &str) -> bool {
-    ["already active", "too fast", "server is full"].iter().any(|word| text.contains(word))
+    let passing = ["already active", "too fast", "server is full", "overload", "maximum connections"];
+    passing.iter().any(|word| text.contains(word))
 }

@@ -15,6 +15,8 @@ use crate::wire::{CLIENT_FRAME_MAX, Checksum, Directory, FileRecord, Line, Messa
 /// Files told to the server at a time. The rest follows each second, so that a long list on a slow line does not
 /// fill the queue towards the server, which would end the session.
 const TOLD_AT_ONCE: usize = 256;
+/// The most bytes of a name that opennap-ng joins from a directory and a file (`_POSIX_PATH_MAX`, less the NUL).
+const JOINED_MAX: usize = 255;
 /// The pause between two parts of the list.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -147,9 +149,14 @@ pub(super) fn record_of(info: &FileInfo) -> Option<FileRecord> {
 }
 
 /// The directory and the name of a file for type 870, after which the server joins them again with a backslash.
-/// `None` if that would not give the same name back.
+/// `None` if that would not give the same name back, or if opennap-ng deals worse with it than with type 100: there it
+/// reads the size as an unsigned 32-bit number, here as a signed one that is not 0; there it refuses a long name, here
+/// it cuts it without a word.
 fn split(record: &FileRecord) -> Option<(Quoted, FileRecord)> {
     let bytes = record.file.as_bytes();
+    if record.size == 0 || i32::try_from(record.size).is_err() || bytes.len() > JOINED_MAX {
+        return None;
+    }
     let at = bytes.iter().rposition(|byte| matches!(byte, b'/' | b'\\'))?;
     if at == 0 || at + 1 == bytes.len() || bytes[at] != b'\\' {
         return None;

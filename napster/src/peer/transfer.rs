@@ -8,7 +8,7 @@ use common::user::{Failure, FetchId, Note};
 
 use super::fetch::{Receiving, Stage, Verdict};
 use super::{Hands, Link, PROGRESS_BYTES_MIN, Peer};
-use crate::wire::{Checksum, Message, Named, Offer, Refusal, Setup, Token};
+use crate::wire::{Checksum, Message, Named, Offer, Pinged, Refusal, Setup, Token};
 
 impl Peer {
     /// The server's word where to fetch (204).
@@ -31,7 +31,8 @@ impl Peer {
             }
             (Stage::Asked, Some(server)) if !alone => {
                 *stage = Stage::Pinged(cx.now());
-                cx.send(server, Message::Ping(offer.nick.clone()));
+                let ping = Pinged { nick: offer.nick.clone(), text: None };
+                cx.send(server, Message::Ping(Box::new(ping)));
             }
             (Stage::Asked, _) => {
                 *stage = Stage::Reachable;

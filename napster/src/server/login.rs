@@ -12,8 +12,9 @@ use crate::wire::{Line, Login, Message, Raw, Token};
 
 /// The fastest link speed of the protocol: T3 or more.
 pub(super) const SPEED_MAX: u32 = 10;
-/// Types that clients send and servers ignore: registration data and an early advertisement.
-pub(super) const IGNORED: [u16; 3] = [14, 15, 920];
+/// Types that clients send and servers ignore, before login too: a password check (11), registration data (14, 15), a
+/// wish to have the data port checked (300) and an early advertisement (920).
+pub(super) const IGNORED: [u16; 5] = [11, 14, 15, 300, 920];
 /// Nicks that the historical server keeps for itself.
 const RESERVED: [&[u8]; 4] = [b"operserv", b"chanserv", b"operator", b"nickserv"];
 
@@ -58,7 +59,7 @@ impl Server {
     }
 
     fn check_nick(&self, conn: ConnId, nick: &Line, cx: Hands) {
-        let token = Token::new(nick.as_bytes()).filter(|token| self.is_valid_nick(token));
+        let token = Token::new(nick.trimmed()).filter(|token| self.is_valid_nick(token));
         cx.send(
             conn,
             match token {
@@ -74,7 +75,7 @@ impl Server {
         let bytes = nick.as_bytes();
         let folded = nick.folded();
         bytes.len() <= self.config.nick_bytes_max
-            && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"%$*?.!\",\\`".contains(byte))
+            && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"%$*?.!\",\\".contains(byte))
             && !b"#&:-".contains(&bytes[0])
             && !RESERVED.contains(&folded.as_bytes())
             && !folded.as_bytes().eq_ignore_ascii_case(self.config.name.as_bytes())
@@ -115,10 +116,10 @@ impl Server {
 
     /// An older session of the same nick keeps it, unless it is a ghost: from the same address, and old enough.
     fn make_room(&mut self, conn: ConnId, nick: &Token, cx: Hands) -> Result<(), Refusal> {
-        let Some((old, ip, _)) = self.online(nick) else { return Ok(()) };
+        let Some((old, ip, user)) = self.online(nick) else { return Ok(()) };
         let session = |conn| self.sessions.get(conn);
         if session(conn).is_some_and(|new| new.ip != ip) {
-            return Err(Refusal::Error(format!("{nick} is already active")));
+            return Err(Refusal::Error(format!("{} is already active", user.nick)));
         }
         if session(old).is_some_and(|old| cx.now().since(old.since) < self.config.ghost_after) {
             return Err(Refusal::Error("Connecting too fast".into()));

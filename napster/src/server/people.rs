@@ -4,8 +4,8 @@ use common::peer::ConnId;
 
 use super::{Hands, Server, notice, user_id};
 use crate::wire::{
-    DirectBrowse, DirectBrowseAddress, DirectBrowseError, Line, Message, Private, Quoted, Token, UserSpeed,
-    Whois, Whowas,
+    DirectBrowse, DirectBrowseAddress, DirectBrowseError, Line, Message, Pinged, Private, Quoted, Token,
+    UserSpeed, Whois, Whowas,
 };
 
 impl Server {
@@ -27,8 +27,16 @@ impl Server {
                 None => absent(conn, cx),
             },
             Message::WhoisAsk(about) => self.whois(conn, &about, cx),
-            Message::Ping(to) => self.relay(conn, &to, Message::Ping(nick.clone()), cx),
-            Message::Pong(to) => self.relay(conn, &to, Message::Pong(nick.clone()), cx),
+            Message::Ping(ping) => {
+                let Pinged { nick: to, text } = *ping;
+                let ping = Pinged { nick: nick.clone(), text };
+                self.relay(conn, &to, Message::Ping(Box::new(ping)), cx);
+            }
+            Message::Pong(pong) => {
+                let Pinged { nick: to, text } = *pong;
+                let pong = Pinged { nick: nick.clone(), text };
+                self.relay(conn, &to, Message::Pong(Box::new(pong)), cx);
+            }
             Message::PortError(to) => self.relay(conn, &to, Message::PortError(nick.clone()), cx),
             Message::ServerPing(data) => {
                 let text = [self.config.name.as_bytes(), b" ", data.as_bytes()].concat();

@@ -65,15 +65,16 @@ impl Server {
     }
 
     pub(super) fn unshare(&mut self, conn: ConnId, file: &Line, cx: Hands) {
-        let name = to_text(file.as_bytes());
-        let Some(info) = self.file_of(conn, &name) else { return notice(conn, "Not sharing that file", cx) };
-        self.index.remove(user_id(conn), &name);
+        let exact = self.file_of(conn, &to_text(file.as_bytes()));
+        let found = exact.or_else(|| self.file_of(conn, &to_text(file.trimmed())));
+        let Some(info) = found else { return notice(conn, "Not sharing that file", cx) };
+        self.index.remove(user_id(conn), &info.name);
         let still_there = self.index.files_of(user_id(conn)).any(|other| same_content(other, &info));
         if let (false, Some(key)) = (still_there, content_key(&info, conn)) {
             self.contents.remove(&key);
         }
         if let Some(user) = self.user_mut(conn) {
-            user.media.remove(&*name);
+            user.media.remove(&info.name);
         }
     }
 

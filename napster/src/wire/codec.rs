@@ -115,6 +115,12 @@ impl Decoder for Codec {
 
     fn decode_eof(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
         match self.decode(src)? {
+            // The connection's end ends a redirector's line just as well.
+            None if !src.is_empty() && matches!(self.mode, Mode::Redirector) => {
+                let message = Message::Redirect(redirect(&src.split()));
+                self.advance(&message);
+                Ok(Some(message))
+            }
             None if !src.is_empty() => Err(WireError::Truncated),
             message => Ok(message),
         }

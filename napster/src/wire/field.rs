@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::text::{Line, Quoted, Token, is_space};
 
-/// The data of one message, taken field by field as servers split it: white space is skipped, a field that
+/// The data of one message, taken field by field as servers split it: white space is skipped (a NUL counts), a field that
 /// begins with `"` runs to the next `"`, any other to the next white space.
 pub struct Fields<'a> {
     rest: &'a [u8],
@@ -124,6 +124,8 @@ impl Field for u64 {
     }
 }
 
+/// What is no number, or a negative one, is 0, as for real servers: clients write `-1` or nothing into attributes they
+/// do not know. Sizes are `u64`; they are used, so they are checked.
 impl Field for u32 {
     fn wire_len(&self) -> u32 {
         digits(u64::from(*self))
@@ -132,7 +134,7 @@ impl Field for u32 {
         put_number(u64::from(*self), out);
     }
     fn take(fields: &mut Fields<'_>) -> Option<u32> {
-        Some(u32::try_from(u64::take(fields)?).unwrap_or(u32::MAX))
+        Some(u32::try_from(number(fields.take()?).unwrap_or(0)).unwrap_or(u32::MAX))
     }
 }
 

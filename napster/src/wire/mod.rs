@@ -271,8 +271,8 @@ messages! {
         703 C PortChange(u16) "port change",
         750 C ServerPing(Line) "server ping",
         750 S ServerPong(Line) "server pong",
-        751 B Ping(Token) "ping",
-        752 B Pong(Token) "pong",
+        751 B Ping(Box<Pinged>) "ping",
+        752 B Pong(Box<Pinged>) "pong",
         870 C ShareDirectory(Arc<Directory>) "share directory",
         10300 C ShareMedia(Arc<MediaRecord>) "share media",
     }
@@ -317,6 +317,8 @@ impl Message {
         }
         match self {
             Message::Hello => out.put_u8(b'1'),
+            // In one write, though the protocol text has `GET` in one of its own: giFT-OpenNap takes it for the start
+            // of whatever it reads next and so loses three letters of a nick that comes apart from it; others peek.
             Message::Request(request) => {
                 out.put_slice(b"GET");
                 request.nick.put(out);

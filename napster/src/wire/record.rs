@@ -205,6 +205,16 @@ record! {
 }
 
 record! {
+    /// A ping of a user through the server, or the answer (751, 752): recipient on the way out, sender on the way in.
+    Pinged {
+        /// The other user.
+        nick: Token,
+        /// What the pinging side wants back, such as a time; most send nothing.
+        text: Option<Line>,
+    }
+}
+
+record! {
     /// A user and the link they claim (209, 601).
     UserSpeed {
         /// The user.
@@ -358,7 +368,8 @@ record! {
     }
 }
 
-/// Several files of one directory (870). The server joins directory and file with a backslash.
+/// Several files of one directory (870). The server joins directory and file with a backslash, unless the directory
+/// ends with one or is empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Directory {
     dir: Quoted,
@@ -384,10 +395,12 @@ impl Directory {
         Ok(())
     }
 
-    /// The files under the names they get: directory, backslash, name.
+    /// The files under the names they get.
     pub fn joined(&self) -> impl Iterator<Item = FileRecord> {
-        self.files.iter().map(|record| {
-            let name = [self.dir.as_bytes(), b"\\", record.file.as_bytes()].concat();
+        let dir = self.dir.as_bytes();
+        let separator: &[u8] = if dir.is_empty() || dir.ends_with(b"\\") { b"" } else { b"\\" };
+        self.files.iter().map(move |record| {
+            let name = [dir, separator, record.file.as_bytes()].concat();
             let file = Quoted::new(&name).expect("two texts without a quote join to one");
             FileRecord { file, ..record.clone() }
         })

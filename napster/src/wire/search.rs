@@ -91,7 +91,7 @@ impl Request {
                 self.media =
                     Some(if name == b"any" { MediaType::Any } else { MediaType::Named(name.into()) });
             }
-            b"LOCAL_ONLY" => self.local_only = true,
+            b"LOCAL_ONLY" | b"LOCAL" => self.local_only = true,
             b"LINESPEED" => narrow(&mut self.speed, fields)?,
             b"BITRATE" => narrow(&mut self.bitrate_kbps, fields)?,
             b"FREQ" => narrow(&mut self.frequency_hz, fields)?,
@@ -103,8 +103,15 @@ impl Request {
     }
 }
 
+/// Digits and nothing else. An empty field is 0, as for real servers, and so is a negative number.
 fn take_number(fields: &mut Fields<'_>) -> Result<u32, RequestError> {
-    let number = fields.take().and_then(number).ok_or(RequestError::Invalid)?;
+    let field = fields.take().ok_or(RequestError::Invalid)?;
+    let digits = field.strip_prefix(b"-").unwrap_or(field);
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(RequestError::Invalid);
+    }
+    let is_negative = digits.len() < field.len();
+    let number = if is_negative { 0 } else { number(digits).unwrap_or(0) };
     Ok(u32::try_from(number).unwrap_or(u32::MAX))
 }
 

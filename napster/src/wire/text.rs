@@ -18,9 +18,9 @@ use std::sync::Arc;
 /// Escaped bytes are the scalars `ESCAPE + byte`; `ESCAPE` itself marks a name without any separator.
 const ESCAPE: u32 = 0x10_FF00;
 
-/// White space as servers split it.
+/// White space as servers split it, and the NUL that ends a text for servers written in C: some clients send it.
 pub(crate) fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0)
 }
 
 macro_rules! shape {
@@ -72,7 +72,7 @@ shape!(
     |bytes| !bytes.contains(&b'"')
 );
 shape!(
-    /// A field without quotes, such as a nick: not empty, no white space, no `"`.
+    /// A field without quotes, such as a nick: not empty, no white space (a NUL counts), no `"`.
     Token,
     |bytes| !bytes.is_empty() && !bytes.iter().any(|b| is_space(*b) || *b == b'"')
 );
@@ -86,6 +86,15 @@ impl From<&str> for Line {
 impl From<String> for Line {
     fn from(text: String) -> Line {
         Line(text.into_bytes().into())
+    }
+}
+
+impl Line {
+    /// The bytes without white space around them, for data that is one field without quotes.
+    pub fn trimmed(&self) -> &[u8] {
+        let end = self.0.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
+        let start = self.0[..end].iter().position(|byte| !is_space(*byte)).unwrap_or(end);
+        &self.0[start..end]
     }
 }
 
