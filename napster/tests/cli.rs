@@ -65,10 +65,10 @@ fn mistake(args: &[&str]) -> String {
     said
 }
 
-fn search_until_found(words: &str, server: &str) -> String {
+fn search_until_found(words: &str, server: &str, limits: &[&str]) -> String {
     // Nothing acknowledges a list, so the user would try again too.
     for _ in 0..200 {
-        let output = run(&["search", words, "--server", server]);
+        let output = run(&[&["search", words, "--server", server], limits].concat());
         if output.status.success() {
             return String::from_utf8(output.stdout).unwrap();
         }
@@ -94,7 +94,7 @@ fn files_are_shared_found_listed_and_fetched_by_processes() {
     let mut alice = Running::start(&["share", songs_arg, "--server", &at, "--nick", "alice"]);
     assert!(alice.line().starts_with("sharing 1 files on "));
 
-    let found = search_until_found("some thing", &at);
+    let found = search_until_found("some thing", &at, &[]);
     assert!(found.contains("songs/Deep Blue/Some Thing.mp3") && found.contains("2800000"), "{found}");
     let listed = run(&["browse", "alice", "--server", &at]);
     assert!(String::from_utf8(listed.stdout).unwrap().contains("Some Thing.mp3"));
@@ -117,6 +117,25 @@ fn files_are_shared_found_listed_and_fetched_by_processes() {
     assert!(mistake(&["server", "--listen", &at]).contains("is in use"));
     assert!(server.interrupt(), "the server ends in good order");
     assert!(redirector.interrupt());
+}
+
+#[test]
+fn what_an_mp3_says_of_itself_can_be_searched_for() {
+    // Frames of MPEG 1 layer III, 128 kbps at 44,100 Hz without padding: 417 bytes each, 100 KB make six seconds.
+    let mut frame = vec![0; 417];
+    frame[..4].copy_from_slice(&[0xff, 0xfb, 0x90, 0x00]);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("Low Tide.mp3"), frame.repeat(240)).unwrap();
+    std::fs::write(dir.path().join("Tide Tables.txt"), "no music at all").unwrap();
+    let mut server = Running::start(&["server", "--listen", "127.0.0.1:0"]);
+    let at = server.address();
+    let mut sharer = Running::start(&["share", dir.path().to_str().unwrap(), "--server", &at]);
+    assert!(sharer.line().starts_with("sharing 2 files on "));
+    let found = search_until_found("tide", &at, &["--min-bitrate", "128"]);
+    let row: Vec<&str> = found.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[row.len() - 5..row.len() - 2], ["100080", "128", "6"], "{found}");
+    assert!(found.ends_with("\n1 found\n"), "{found}");
+    assert!(mistake(&["search", "tide", "--server", &at, "--min-bitrate", "129"]).contains("nothing found"));
 }
 
 #[test]
