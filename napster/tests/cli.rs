@@ -1,69 +1,10 @@
 //! The command line as a user has it: real processes, exit codes, and one clear line for each mistake.
 
-use std::io::{BufRead as _, BufReader};
+mod kit;
+
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
 
-fn napster(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_napster"));
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// A process that is ended with the test.
-struct Running {
-    child: Child,
-    lines: BufReader<std::process::ChildStdout>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already; either way it is gone afterwards.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
-    fn start(args: &[&str]) -> Running {
-        let mut child = napster(args).spawn().expect("the program was built with this test");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        Running { child, lines }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("its output is text");
-        line
-    }
-
-    /// The address in `… on ADDRESS; Ctrl-C ends it`.
-    fn address(&mut self) -> String {
-        let line = self.line();
-        let address = line.split(" on ").nth(1).and_then(|rest| rest.split(';').next());
-        address.unwrap_or_else(|| panic!("no address in `{line}`")).to_owned()
-    }
-
-    /// Ctrl-C; true if it then ends in good order.
-    fn interrupt(mut self) -> bool {
-        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        assert!(killed.expect("kill can be run").success());
-        self.child.wait().expect("it was started").success()
-    }
-}
-
-fn run(args: &[&str]) -> Output {
-    napster(args).output().expect("the program was built with this test")
-}
-
-/// Runs what must fail, and returns the one line it says.
-fn mistake(args: &[&str]) -> String {
-    let output = run(args);
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said.lines().count(), 1, "{args:?} said: {said}");
-    said
-}
+use kit::process::{Running, mistake, run};
 
 fn search_until_found(words: &str, server: &str, limits: &[&str]) -> String {
     // Nothing acknowledges a list, so the user would try again too.

@@ -1,6 +1,8 @@
 //! A Napster network for tests: a server and named peers on the simulator.
-// Each test file uses its own part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses a part of the kit")]
+
+pub mod live;
+pub mod process;
 
 use std::sync::Arc;
 
