@@ -188,7 +188,7 @@ fn when_the_server_comes_back_everything_goes_on() {
 #[test]
 fn a_full_queue_is_waited_for() {
     let mut net = Net::default();
-    let config = PeerConfig { upload_slots: 1, ..net.config("owner") };
+    let config = net.config_with("owner", |knobs| knobs.upload_slots = 1);
     let owner = net.join_as(config);
     net.share(owner, &[song("Deep/Blue.mp3", 4 * MB)]);
     let now = net.swarm.sim.now();
@@ -207,10 +207,10 @@ fn a_full_queue_is_waited_for() {
 #[test]
 fn a_queue_that_stays_full_is_given_up_after_so_many_times() {
     let mut net = Net::default();
-    let config = PeerConfig { upload_slots: 0, ..net.config("owner") };
+    let config = net.config_with("owner", |knobs| knobs.upload_slots = 0);
     let owner = net.join_as(config);
     net.share(owner, &[song("Deep/Blue.mp3", MB)]);
-    let config = PeerConfig { queue_retries_max: 2, ..net.config("asker") };
+    let config = net.config_with("asker", |knobs| knobs.queue_retries_max = 2);
     let asker = net.join_as(config);
     let hits = net.find(asker, "blue");
     assert!(matches!(net.fetch(asker, hits), Note::Failed(_, Failure::Refused)));
