@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use common::metrics::Times;
 use common::net::{Attachment, NodeId};
 use common::tcp::{Clock, Limits, NodeConfig, SharedStore, raise_fd_limit, spawn};
 use napster::node::Node;
@@ -61,15 +62,14 @@ async fn main() {
     println!("logins: {users} users with {FILES_PER_USER} files each in {:.2} s", logins.as_secs_f64());
     println!("logins/s: {:.0}", users as f64 / logins.as_secs_f64());
 
-    let Searched { hits, mut times, took, mut clients } = search(clients, search_for).await;
+    let Searched { hits, times, took, mut clients } = search(clients, search_for).await;
     let asker = clients.first_mut().expect("somebody has logged in");
     println!("users and files the server counts at the end: {}", asker.statistics().await);
-    let searches = times.len();
+    let searches = times.count();
     println!("searches/s: {:.0} ({:.1} hits each)", searches as f64 / took, hits as f64 / searches as f64);
-    times.sort_unstable();
-    for (name, per_mille) in [("p50", 500), ("p99", 990), ("p99.9", 999)] {
-        let time = times[(searches * per_mille / 1000).min(searches - 1)];
-        println!("search {name}: {:.3} ms", time.as_secs_f64() * 1e3);
+    for (name, q) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let time_s = times.quantile_s(q).expect("somebody has searched");
+        println!("search {name}: {:.3} ms", time_s * 1e3);
     }
     // The end of its input is the server's sign to stop.
     drop(child.stdin.take());
@@ -190,7 +190,7 @@ async fn log_in(server: SocketAddrV4, users: usize) -> (Vec<Client>, Duration) {
 
 struct Searched {
     hits: u64,
-    times: Vec<Duration>,
+    times: Times,
     took: f64,
     clients: Vec<Client>,
 }
@@ -226,9 +226,9 @@ async fn search(clients: Vec<Client>, search_for: Duration) -> Searched {
     }
     let done = tasks.join_all().await;
     let took = start.elapsed().as_secs_f64();
-    let (mut times, mut clients) = (Vec::new(), Vec::new());
+    let (mut times, mut clients) = (Times::default(), Vec::new());
     for (taken, lane) in done {
-        times.extend(taken);
+        taken.into_iter().for_each(|time| times.add(time));
         clients.extend(lane);
     }
     Searched { hits: hits.load(Ordering::Relaxed), times, took, clients }

@@ -17,7 +17,7 @@ pub enum Node {
     /// A user's program.
     Peer(Box<Peer>),
     /// Tells where a server is.
-    Redirector(Redirector),
+    Redirector(Box<Redirector>),
 }
 
 /// What the timers of all roles mean.
@@ -54,7 +54,7 @@ impl Node {
 
     /// A redirector to these servers.
     pub fn redirector(servers: Vec<SocketAddrV4>) -> Node {
-        Node::Redirector(Redirector::new(servers))
+        Node::Redirector(Box::new(Redirector::new(servers)))
     }
 }
 

@@ -1,74 +1,15 @@
 //! The command line as a user has it: real processes, exit codes, and one clear line for each mistake.
 
-use std::io::{BufRead as _, BufReader};
+mod kit;
+
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
 
-fn napster(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_napster"));
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
+use kit::process::{Running, mistake, run};
 
-/// A process that is ended with the test.
-struct Running {
-    child: Child,
-    lines: BufReader<std::process::ChildStdout>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already; either way it is gone afterwards.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
-    fn start(args: &[&str]) -> Running {
-        let mut child = napster(args).spawn().expect("the program was built with this test");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        Running { child, lines }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("its output is text");
-        line
-    }
-
-    /// The address in `… on ADDRESS; Ctrl-C ends it`.
-    fn address(&mut self) -> String {
-        let line = self.line();
-        let address = line.split(" on ").nth(1).and_then(|rest| rest.split(';').next());
-        address.unwrap_or_else(|| panic!("no address in `{line}`")).to_owned()
-    }
-
-    /// Ctrl-C; true if it then ends in good order.
-    fn interrupt(mut self) -> bool {
-        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        assert!(killed.expect("kill can be run").success());
-        self.child.wait().expect("it was started").success()
-    }
-}
-
-fn run(args: &[&str]) -> Output {
-    napster(args).output().expect("the program was built with this test")
-}
-
-/// Runs what must fail, and returns the one line it says.
-fn mistake(args: &[&str]) -> String {
-    let output = run(args);
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said.lines().count(), 1, "{args:?} said: {said}");
-    said
-}
-
-fn search_until_found(words: &str, server: &str) -> String {
+fn search_until_found(words: &str, server: &str, limits: &[&str]) -> String {
     // Nothing acknowledges a list, so the user would try again too.
     for _ in 0..200 {
-        let output = run(&["search", words, "--server", server]);
+        let output = run(&[&["search", words, "--server", server], limits].concat());
         if output.status.success() {
             return String::from_utf8(output.stdout).unwrap();
         }
@@ -94,7 +35,7 @@ fn files_are_shared_found_listed_and_fetched_by_processes() {
     let mut alice = Running::start(&["share", songs_arg, "--server", &at, "--nick", "alice"]);
     assert!(alice.line().starts_with("sharing 1 files on "));
 
-    let found = search_until_found("some thing", &at);
+    let found = search_until_found("some thing", &at, &[]);
     assert!(found.contains("songs/Deep Blue/Some Thing.mp3") && found.contains("2800000"), "{found}");
     let listed = run(&["browse", "alice", "--server", &at]);
     assert!(String::from_utf8(listed.stdout).unwrap().contains("Some Thing.mp3"));
@@ -117,6 +58,25 @@ fn files_are_shared_found_listed_and_fetched_by_processes() {
     assert!(mistake(&["server", "--listen", &at]).contains("is in use"));
     assert!(server.interrupt(), "the server ends in good order");
     assert!(redirector.interrupt());
+}
+
+#[test]
+fn what_an_mp3_says_of_itself_can_be_searched_for() {
+    // Frames of MPEG 1 layer III, 128 kbps at 44,100 Hz without padding: 417 bytes each, 100 KB make six seconds.
+    let mut frame = vec![0; 417];
+    frame[..4].copy_from_slice(&[0xff, 0xfb, 0x90, 0x00]);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("Low Tide.mp3"), frame.repeat(240)).unwrap();
+    std::fs::write(dir.path().join("Tide Tables.txt"), "no music at all").unwrap();
+    let mut server = Running::start(&["server", "--listen", "127.0.0.1:0"]);
+    let at = server.address();
+    let mut sharer = Running::start(&["share", dir.path().to_str().unwrap(), "--server", &at]);
+    assert!(sharer.line().starts_with("sharing 2 files on "));
+    let found = search_until_found("tide", &at, &["--min-bitrate", "128"]);
+    let row: Vec<&str> = found.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[row.len() - 5..row.len() - 2], ["100080", "128", "6"], "{found}");
+    assert!(found.ends_with("\n1 found\n"), "{found}");
+    assert!(mistake(&["search", "tide", "--server", &at, "--min-bitrate", "129"]).contains("nothing found"));
 }
 
 #[test]

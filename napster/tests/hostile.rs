@@ -158,7 +158,7 @@ impl Victim {
 
     /// Wants `d\Song.mp3` of `size` bytes from bob, and has got as far as the dial to him.
     fn fetching(size: u64) -> (Victim, ConnId) {
-        let mut victim = Victim::new(|config| config.attempts_max = 1);
+        let mut victim = Victim::new(|config| Arc::make_mut(&mut config.knobs).attempts_max = 1);
         victim.lone.store.add(Arc::new(Memory::default()));
         let info = FileInfo { name: "d/Song.mp3".into(), size, ..FileInfo::default() };
         let holder = Holder { nick: "bob".into(), ..Holder::default() };
@@ -287,7 +287,7 @@ fn requests_for_what_is_not_shared_or_beyond_the_end_are_refused() {
 
 #[test]
 fn silent_callers_are_bounded_and_shown_the_door() {
-    let mut victim = Victim::new(|config| config.callers_max = 3);
+    let mut victim = Victim::new(|config| Arc::make_mut(&mut config.knobs).callers_max = 3);
     let first: Vec<ConnId> = (0..3).map(|_| victim.caller()).collect();
     let fourth = victim.lone.accept(SocketAddrV4::new([10, 0, 0, 9].into(), 4000));
     assert!(victim.lone.closed(fourth));
@@ -319,7 +319,7 @@ fn only_a_fresh_acceptance_makes_a_firewalled_owner_dial() {
 
 #[test]
 fn full_slots_and_unknown_files_are_answered_by_their_own_words() {
-    let mut victim = Victim::sharing_as(b"hello", |config| config.upload_slots = 0);
+    let mut victim = Victim::sharing_as(b"hello", |config| Arc::make_mut(&mut config.knobs).upload_slots = 0);
     victim.tell(607, "bob \"d\\Song.mp3\"");
     assert_eq!(victim.heard(), [(619, "bob \"d\\Song.mp3\" 0".into())]);
     victim.tell(607, "bob \"d\\Other.mp3\"");

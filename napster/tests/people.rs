@@ -115,7 +115,7 @@ fn everybody_hears_the_statistics_each_minute() {
 #[test]
 fn a_peer_is_told_of_its_friends() {
     let mut net = Net::default();
-    let config = PeerConfig { hotlist: vec!["bob".into()], ..net.config("alice") };
+    let config = PeerConfig { hotlist: ["bob".into()].into(), ..net.config("alice") };
     let alice = net.join_as(config);
     let bob = net.join("bob");
     net.wait_for_text(alice, "bob is online");

@@ -2,115 +2,23 @@
 
 mod kit;
 
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::Fingerprint;
-use common::net::{Attachment, Line, NodeId};
-use common::peer::Time;
+use common::net::{Attachment, Line};
 use common::store::{Disk, Storage};
-use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
 use common::testing::fake::FakePeer;
 use common::user::{
     Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile,
 };
 use kit::frame;
+use kit::live::{Live, find, peer, peer_at, start};
 use napster::node::Node;
-use napster::peer::PeerConfig;
 use napster::server::ServerConfig;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-/// Far beyond what any step takes: a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Running {
-    handle: Handle,
-    store: SharedStore,
-    notes: UnboundedReceiver<Note>,
-}
-
-async fn start(node: Node, number: u32, firewalled: bool) -> Running {
-    start_at(node, number, Attachment { firewalled, ..Attachment::default() }).await
-}
-
-async fn start_at(node: Node, number: u32, attachment: Attachment) -> Running {
-    let (sender, notes) = unbounded_channel();
-    let store = SharedStore::default();
-    let config = NodeConfig {
-        node: NodeId(number),
-        listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
-        attachment,
-        limits: Limits::default(),
-        seed: 1,
-        clock: Clock::start(),
-    };
-    let sink = Arc::new(move |_: Time, _: NodeId, note: Note| {
-        // A test that has ended no longer listens.
-        let _ = sender.send(note);
-    });
-    let handle = spawn(node, config, store.clone(), sink).await.unwrap();
-    Running { handle, store, notes }
-}
-
-impl Running {
-    async fn wait_for<T>(&mut self, wanted: impl Fn(&Note) -> Option<T>) -> T {
-        let mut seen = Vec::new();
-        let wait = async {
-            loop {
-                let note = self.notes.recv().await.expect("the node lives");
-                if let Some(found) = wanted(&note) {
-                    return found;
-                }
-                seen.push(note);
-            }
-        };
-        match tokio::time::timeout(PATIENCE, wait).await {
-            Ok(found) => found,
-            Err(_) => panic!("not told what the test waits for, but {seen:?}"),
-        }
-    }
-
-    async fn online(&mut self) {
-        self.wait_for(|note| matches!(note, Note::Online).then_some(())).await;
-    }
-
-    async fn hits(&mut self, words: &str) -> Vec<Arc<Hit>> {
-        let search = SearchId(1);
-        self.handle.command(Command::Search(search, Arc::new(Query::words(words)))).await.unwrap();
-        let mut hits = Vec::new();
-        while let Some(hit) = self
-            .wait_for(|note| match note {
-                Note::Found(_, hit) => Some(Some(hit.clone())),
-                Note::SearchEnded(..) => Some(None),
-                _ => None,
-            })
-            .await
-        {
-            hits.push(hit);
-        }
-        hits
-    }
-}
-
-async fn peer(server: &Running, nick: &str, number: u32, firewalled: bool) -> Running {
-    peer_at(server, nick, number, Attachment { firewalled, ..Attachment::default() }).await
-}
-
-async fn peer_at(server: &Running, nick: &str, number: u32, attachment: Attachment) -> Running {
-    let config = PeerConfig {
-        server: server.handle.address(),
-        nick: nick.into(),
-        firewalled: attachment.firewalled,
-        ..PeerConfig::default()
-    };
-    let mut peer = start_at(Node::peer(config), number, attachment).await;
-    peer.online().await;
-    peer
-}
 
 /// Shares one file of these bytes.
-async fn share(owner: &Running, dir: &std::path::Path, bytes: &[u8]) {
+async fn share(owner: &Live, dir: &std::path::Path, bytes: &[u8]) {
     let path = dir.join("Deep Blue.mp3");
     std::fs::write(&path, bytes).unwrap();
     let disk = Disk::open(&path).unwrap();
@@ -122,17 +30,6 @@ async fn share(owner: &Running, dir: &std::path::Path, bytes: &[u8]) {
     });
     let file = owner.store.add(Arc::new(disk));
     owner.handle.command(Command::Share(Arc::new([SharedFile { file, info }]))).await.unwrap();
-}
-
-/// Asks until the owner's list has reached the server, which nothing acknowledges.
-async fn find(asker: &mut Running, words: &str) -> Vec<Arc<Hit>> {
-    for _ in 0..10_000 {
-        let hits = asker.hits(words).await;
-        if !hits.is_empty() {
-            return hits;
-        }
-    }
-    panic!("the list never arrived");
 }
 
 fn content(len: usize) -> Vec<u8> {
@@ -215,7 +112,7 @@ fn eight_megabits() -> Attachment {
 }
 
 /// Starts a download of `bytes` from all who have it, and waits until a tenth is there.
-async fn begin(asker: &mut Running, candidates: Vec<Arc<Hit>>, dir: &std::path::Path) -> Arc<Disk> {
+async fn begin(asker: &mut Live, candidates: Vec<Arc<Hit>>, dir: &std::path::Path) -> Arc<Disk> {
     let size = candidates[0].info.size;
     let disk = Arc::new(Disk::create(dir, &candidates[0].info).unwrap());
     let into = asker.store.add(disk.clone());
@@ -225,7 +122,7 @@ async fn begin(asker: &mut Running, candidates: Vec<Arc<Hit>>, dir: &std::path::
     disk
 }
 
-async fn ended(asker: &mut Running) -> Option<Failure> {
+async fn ended(asker: &mut Live) -> Option<Failure> {
     asker
         .wait_for(|note| match note {
             Note::Fetched(_) => Some(None),

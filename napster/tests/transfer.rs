@@ -7,8 +7,9 @@ use std::time::Duration;
 use common::net::Line;
 use common::peer::FileId;
 use common::sim::Config;
-use common::user::{Failure, Note, Query};
+use common::user::{Failure, Note, Query, SearchEnd};
 use kit::{Net, is_fetched, song};
+use napster::node::Node;
 use napster::peer::PeerConfig;
 use napster::selection::Selection;
 use napster::server::ServerConfig;
@@ -47,6 +48,7 @@ fn a_download_asks_the_owner_through_the_server_and_its_bytes_never_pass_there()
     }
     let (server, asker_load) = (net.swarm.sim.load(net.server), net.swarm.sim.load(asker));
     assert_eq!((server.body_received, server.body_sent), (0, 0));
+    assert!(server.received.bytes < 10_000, "{} bytes of index traffic", server.received.bytes);
     assert_eq!(asker_load.body_received, 4 * MB);
 }
 
@@ -58,12 +60,21 @@ fn a_firewalled_owner_brings_the_file() {
     let asker = net.join("asker");
     let hits = net.find(asker, "blue");
     assert!(is_fetched(&net.fetch(asker, hits)));
-    for (kind, count) in [("get by push", 1), ("push", 1), ("delivery", 1), ("offset", 1), ("offer", 1)] {
+    for (kind, count) in [
+        ("get by push", 1),
+        ("upload accept", 1),
+        ("push", 1),
+        ("delivery", 1),
+        ("offset", 1),
+        ("offer", 1),
+        ("request", 0),
+    ] {
         assert_eq!(net.swarm.sent(kind), count, "{kind}");
     }
     net.run_s(1);
     assert_eq!(uploaded(&net, owner), 4 * MB);
-    assert_eq!(net.swarm.sim.load(net.server).body_received, 0);
+    let server = net.swarm.sim.load(net.server);
+    assert_eq!((server.body_received, server.body_sent), (0, 0));
 }
 
 #[test]
@@ -152,14 +163,32 @@ fn running_transfers_survive_the_server_and_new_ones_say_that_it_is_gone() {
     let now = net.swarm.sim.now();
     net.swarm.sim.crash_at(now, net.server);
     net.wait_for_text(asker, "the server is gone");
+    assert_eq!(net.search(asker, Query::words("blue")), (vec![], SearchEnd::Offline));
     assert!(matches!(net.fetch(asker, red), Note::Failed(_, Failure::Offline)));
     assert!(is_fetched(&net.fetch_end(asker, fetch)));
 }
 
 #[test]
+fn when_the_server_comes_back_everything_goes_on() {
+    let mut net = Net::default();
+    net.sharer("owner", &[song("Deep/Blue.mp3", MB)]);
+    let asker = net.join("asker");
+    let hits = net.find(asker, "blue");
+    let now = net.swarm.sim.now();
+    net.swarm.sim.crash_at(now, net.server);
+    net.wait_for_text(asker, "the server is gone");
+    let fetch = net.start_fetch(asker, hits, 0);
+    let restart = net.swarm.sim.now() + Duration::from_secs(1);
+    net.swarm.sim.restart_at(restart, net.server, Node::server(ServerConfig::default()));
+    assert!(is_fetched(&net.fetch_end(asker, fetch)), "a download waits for the server");
+    net.run_s(30);
+    assert_eq!(net.find(asker, "blue").len(), 1, "the list was pushed to the new server");
+}
+
+#[test]
 fn a_full_queue_is_waited_for() {
     let mut net = Net::default();
-    let config = PeerConfig { upload_slots: 1, ..net.config("owner") };
+    let config = net.config_with("owner", |knobs| knobs.upload_slots = 1);
     let owner = net.join_as(config);
     net.share(owner, &[song("Deep/Blue.mp3", 4 * MB)]);
     let now = net.swarm.sim.now();
@@ -178,10 +207,10 @@ fn a_full_queue_is_waited_for() {
 #[test]
 fn a_queue_that_stays_full_is_given_up_after_so_many_times() {
     let mut net = Net::default();
-    let config = PeerConfig { upload_slots: 0, ..net.config("owner") };
+    let config = net.config_with("owner", |knobs| knobs.upload_slots = 0);
     let owner = net.join_as(config);
     net.share(owner, &[song("Deep/Blue.mp3", MB)]);
-    let config = PeerConfig { queue_retries_max: 2, ..net.config("asker") };
+    let config = net.config_with("asker", |knobs| knobs.queue_retries_max = 2);
     let asker = net.join_as(config);
     let hits = net.find(asker, "blue");
     assert!(matches!(net.fetch(asker, hits), Note::Failed(_, Failure::Refused)));
@@ -212,7 +241,7 @@ fn the_nearest_holder_by_ping_is_taken() {
     for (nick, delay) in [("far", 200), ("near", 5), ("middle", 50)] {
         let config = net.config(nick);
         let line = Line { delay: Duration::from_millis(delay), ..Line::default() };
-        let node = net.swarm.add_behind(napster::node::Node::peer(config), line);
+        let node = net.swarm.add_behind(Node::peer(config), line);
         net.swarm.wait_for(node, |note| matches!(note, Note::Online));
         net.share(node, &file);
         holders.push(node);
@@ -226,6 +255,26 @@ fn the_nearest_holder_by_ping_is_taken() {
     assert_eq!(sent, [0, MB, 0]);
     let probes = ["get", "hello", "request", "ping"].map(|kind| net.swarm.sent(kind));
     assert_eq!(probes, [3, 3, 1, 0], "all are dialled, one is asked, and none is pinged through the server");
+}
+
+#[test]
+fn a_firewalled_holder_is_pinged_through_the_server() {
+    let mut net = Net::default();
+    let file = [song("Deep/Blue.mp3", MB)];
+    let line = Line { delay: Duration::from_millis(200), ..Line::default() };
+    let config = net.config("far");
+    let far = net.swarm.add_behind(Node::peer(config), line);
+    net.swarm.wait_for(far, |note| matches!(note, Note::Online));
+    net.share(far, &file);
+    let hidden = net.join_firewalled("hidden");
+    net.share(hidden, &file);
+    let asker = net.join("asker");
+    let hits = net.find(asker, "blue");
+    assert_eq!(hits.len(), 2);
+    assert!(is_fetched(&net.fetch(asker, hits)));
+    net.run_s(1);
+    assert_eq!((uploaded(&net, far), uploaded(&net, hidden)), (0, MB), "the nearer one");
+    assert_eq!((net.swarm.sent("ping"), net.swarm.sent("pong")), (2, 2), "each relayed once");
 }
 
 #[test]
@@ -245,7 +294,7 @@ fn the_claimed_speed_can_decide_instead() {
     assert!(is_fetched(&net.fetch(asker, hits)));
     net.run_s(1);
     assert_eq!(holders.iter().map(|n| net.swarm.sim.load(*n).body_sent).collect::<Vec<_>>(), [0, MB, 0]);
-    assert_eq!(net.swarm.sent("ping"), 0);
+    assert_eq!((net.swarm.sent("ping"), net.swarm.sent("get")), (0, 1), "nobody else is asked");
 }
 
 #[test]
@@ -253,7 +302,7 @@ fn a_holder_behind_an_undeclared_firewall_is_reported_and_passed_over() {
     let mut net = Net::default();
     let file = [song("Deep/Blue.mp3", MB)];
     let config = net.config("liar");
-    let liar = net.swarm.add_firewalled(napster::node::Node::peer(config));
+    let liar = net.swarm.add_firewalled(Node::peer(config));
     net.swarm.wait_for(liar, |note| matches!(note, Note::Online));
     net.share(liar, &file);
     let config = PeerConfig { selection: Selection::First, ..net.config("asker") };
@@ -282,14 +331,14 @@ fn corrupt_content_is_noticed_and_never_called_complete() {
 }
 
 #[test]
-fn a_cancelled_download_stops() {
+fn a_cancelled_download_stops_and_can_be_resumed() {
     let mut net = Net::default();
     let owner = net.sharer("owner", &[song("Deep/Blue.mp3", 40 * MB)]);
     let now = net.swarm.sim.now();
     net.swarm.sim.set_line_at(now, owner, Line::kbps(1_000, 1_000, Duration::from_millis(10)));
     let asker = net.join("asker");
     let hits = net.find(asker, "blue");
-    let fetch = net.start_fetch(asker, hits, 0);
+    let fetch = net.start_fetch(asker, hits.clone(), 0);
     net.swarm.wait_for(asker, |note| matches!(note, Note::Progress(..)));
     net.swarm.command(asker, common::user::Command::Cancel(fetch));
     assert!(matches!(net.fetch_end(asker, fetch), Note::Failed(_, Failure::Cancelled)));
@@ -297,6 +346,11 @@ fn a_cancelled_download_stops() {
     let received = net.swarm.sim.load(asker).body_received;
     net.run_s(60);
     assert_eq!(net.swarm.sim.load(asker).body_received, received);
+    let have = |note: &Note| if let Note::Progress(_, have) = note { Some(*have) } else { None };
+    let have = net.swarm.notes(asker).filter_map(have).last().unwrap();
+    let again = net.start_fetch(asker, hits, have);
+    assert!(is_fetched(&net.fetch_end(asker, again)));
+    assert_eq!(net.swarm.sim.load(asker).body_received - received, 40 * MB - have, "only the rest");
 }
 
 #[test]

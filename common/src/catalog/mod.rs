@@ -150,13 +150,27 @@ impl Catalog {
         zipf_alpha: f64,
         fingerprint: Fingerprint,
     ) -> Result<(Self, Vec<Skipped>), FolderError> {
+        Catalog::from_dir_watched(dir, limits, zipf_alpha, fingerprint, |_, _| {})
+    }
+
+    /// [`from_dir`](Self::from_dir) for whoever wants to show how far it is, since a large folder takes a while:
+    /// `watch` is called before each file with how many have been read, of how many.
+    pub fn from_dir_watched(
+        dir: &Path,
+        limits: ScanLimits,
+        zipf_alpha: f64,
+        fingerprint: Fingerprint,
+        mut watch: impl FnMut(usize, usize),
+    ) -> Result<(Self, Vec<Skipped>), FolderError> {
         let found = scan(dir, ScanLimits { files_max: limits.files_max.min(TITLES_MAX as usize), ..limits })?;
         let mut skipped = found.skipped;
         let (mut titles, mut files) = (Vec::new(), Vec::new());
         // A bare name would be without a separator, which some real servers never index.
         let above = dir.canonicalize().ok().and_then(|dir| Some(dir.file_name()?.to_str()?.to_owned()));
         let above = above.unwrap_or_else(|| "files".to_owned());
-        for scanned in found.files {
+        let count = found.files.len();
+        for (at, scanned) in found.files.into_iter().enumerate() {
+            watch(at, count);
             let readable = Shared::open(&scanned.path).ok();
             let hashed = readable.and_then(|file| Some((fingerprint.of(&file).ok()?, file)));
             let Some((digest, file)) = hashed else {
@@ -169,7 +183,7 @@ impl Catalog {
                 name,
                 size: file.size(),
                 digest: Some(digest),
-                media: Media::default(),
+                media: media_of(&file),
             }));
             files.push(Arc::new(file));
         }

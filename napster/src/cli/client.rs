@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use common::tcp::{Handle, SharedStore};
 use common::user::{Command, Hit, Note, Query, SearchEnd, SearchId};
 use napster::node::Node;
 use napster::peer::PeerConfig;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::address::resolve;
@@ -48,7 +49,14 @@ pub struct Client {
     pub store: SharedStore,
     pub handle: Handle,
     notes: mpsc::Receiver<Note>,
+    /// Kept from the start, so that a Ctrl-C is heard even if it comes while nobody waits for a note.
+    interrupts: Signal,
 }
+
+/// Ctrl-C was pressed.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
 
 impl Client {
     /// Starts a peer and waits until it is online.
@@ -73,7 +81,8 @@ impl Client {
         });
         let handle =
             super::start(Node::peer(config), &args.listen, args.firewalled, store.clone(), sink).await?;
-        let mut client = Client { store, handle, notes };
+        let interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
+        let mut client = Client { store, handle, notes, interrupts };
         loop {
             match client.note().await? {
                 Note::Online => return Ok(client),
@@ -87,11 +96,11 @@ impl Client {
         }
     }
 
-    /// The next thing the user is told; an error once Ctrl-C is pressed.
+    /// The next thing the user is told; [`Interrupted`] once Ctrl-C is pressed.
     pub async fn note(&mut self) -> anyhow::Result<Note> {
         tokio::select! {
             note = self.notes.recv() => note.ok_or_else(|| anyhow!("the peer has ended; its log (RUST_LOG=debug) says why")),
-            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+            _ = self.interrupts.recv() => Err(Interrupted.into()),
         }
     }
 
@@ -128,6 +137,12 @@ impl Client {
     /// Says good-bye.
     pub async fn leave(self) -> anyhow::Result<()> {
         self.handle.shutdown().await?;
+        Ok(())
+    }
+
+    /// Ends at once, for a user who has pressed Ctrl-C: good-byes wait for others, up to some seconds.
+    pub async fn kill(self) -> anyhow::Result<()> {
+        self.handle.kill().await?;
         Ok(())
     }
 }

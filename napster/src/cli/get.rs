@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use common::store::Disk;
 use common::user::{Command, Fetch, FetchId, Hit, Note};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::client::{Client, JoinArgs};
+use super::client::{Client, Interrupted, JoinArgs};
 use super::search::QueryArgs;
 use super::table::printable;
 
@@ -38,9 +38,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     println!("{}: {} bytes, {} users have it", printable(&info.name), info.size, candidates.len());
     let disk = Arc::new(Disk::create(&args.out, info)?);
     let outcome = download(&mut client, &disk, candidates).await;
-    client.leave().await?;
-    outcome?;
-    println!("{}", disk.path().display());
+    match &outcome {
+        Err(error) if error.is::<Interrupted>() => client.kill().await?,
+        _ => client.leave().await?,
+    }
+    let kept = disk.have();
+    match outcome {
+        Ok(()) => println!("{}", disk.path().display()),
+        Err(error) if kept > 0 => {
+            let part = disk.path();
+            bail!("{error}; {} keeps {kept} bytes, run the same command again to go on", part.display());
+        }
+        Err(error) => return Err(error),
+    }
     Ok(())
 }
 
@@ -74,11 +84,7 @@ async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit
     let into = client.store.add(disk.clone());
     client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have }))).await?;
     loop {
-        let note = client
-            .note()
-            .await
-            .with_context(|| format!("{} stays for the next run, which resumes it", disk.path().display()))?;
-        match note {
+        match client.note().await? {
             Note::Progress(_, have) => bar.set_position(have),
             Note::Fetched(_) => {
                 bar.finish_and_clear();
@@ -86,7 +92,7 @@ async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit
             }
             Note::Failed(_, why) => {
                 bar.abandon();
-                bail!("{}: {why}", disk.path().display());
+                bail!("the download failed: {why}");
             }
             Note::Offline(why) => bar.println(format!("offline: {}", printable(&why))),
             _ => {}

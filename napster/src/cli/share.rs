@@ -1,6 +1,6 @@
 //! `napster share`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -8,12 +8,15 @@ use common::catalog::Catalog;
 use common::digest::Fingerprint;
 use common::store::ScanLimits;
 use common::user::{Command, FileInfo, Note, SharedFile};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::client::{Client, JoinArgs};
 use super::table::printable;
 
 /// How skewed the popularity of the files is; sharing has no use for it.
 const NO_SKEW: f64 = 0.0;
+/// Names of left-out files that are told; a folder may have thousands.
+const SKIPPED_TOLD_MAX: usize = 10;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -24,12 +27,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let (catalog, skipped) =
-        Catalog::from_dir(&args.dir, ScanLimits::default(), NO_SKEW, Fingerprint::NAPSTER)
-            .context("cannot share this folder")?;
-    for skipped in skipped {
-        tracing::warn!("{} is left out: {:?}", skipped.path.display(), skipped.reason);
-    }
+    let catalog = read(&args.dir)?;
     let mut client = Client::join(&args.join).await?;
     let titles = catalog.ids().map(|title| SharedFile {
         file: client.store.add(catalog.storage(title)),
@@ -53,4 +51,25 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     client.leave().await
+}
+
+/// What there is to share; what is left out is told.
+fn read(dir: &Path) -> anyhow::Result<Catalog> {
+    // On a terminal only: elsewhere indicatif draws nothing.
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} files read, {eta} left")?);
+    let watch = |at, count| {
+        bar.set_length(count as u64);
+        bar.set_position(at as u64);
+    };
+    let read = Catalog::from_dir_watched(dir, ScanLimits::default(), NO_SKEW, Fingerprint::NAPSTER, watch);
+    bar.finish_and_clear();
+    let (catalog, skipped) = read.context("cannot share this folder")?;
+    for skipped in skipped.iter().take(SKIPPED_TOLD_MAX) {
+        eprintln!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);
+    }
+    if let Some(more) = skipped.len().checked_sub(SKIPPED_TOLD_MAX).filter(|more| *more > 0) {
+        eprintln!("left out: {more} more");
+    }
+    Ok(catalog)
 }

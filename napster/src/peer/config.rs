@@ -1,11 +1,12 @@
 //! The peer's knobs.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::selection::Selection;
 
-/// How a peer is set up. Each knob says where its default comes from.
+/// How one peer is set up: what its user decides. Each default says where it comes from.
 #[derive(Clone, Debug)]
 pub struct PeerConfig {
     /// The server, or a redirector that names one. 8875 on this host: our choice, the port of redirectors; servers were
@@ -18,15 +19,24 @@ pub struct PeerConfig {
     /// Sent in clear, as the protocol has it. A server with `auto_register` keeps the first one a nick comes with.
     pub password: String,
     /// With an address the nick is registered (type 6) instead of logged in (type 2).
-    pub register: Option<String>,
-    /// Client name and version.
-    pub client: String,
+    pub register: Option<Box<str>>,
     /// Claimed link speed, 0 (unknown) to 10 (T3 or more). 0: we do not know ours.
     pub speed: u32,
     /// Cannot be dialled: the data port is announced as 0 and files are brought to those who want them.
     pub firewalled: bool,
     /// How the best holder is chosen.
     pub selection: Selection,
+    /// Nicks to be told about.
+    pub hotlist: Box<[String]>,
+    /// Time-outs and limits, shared by all peers that have the same; [`Arc::make_mut`] changes those of one.
+    pub knobs: Arc<Knobs>,
+}
+
+/// Time-outs and limits. Each knob says where its default comes from.
+#[derive(Clone, Debug)]
+pub struct Knobs {
+    /// Client name and version.
+    pub client: String,
     /// How long the other pings of a round are waited for once the first has come. 1 s: our choice, more than a round
     /// trip between modems.
     pub ping_grace: Duration,
@@ -60,9 +70,10 @@ pub struct PeerConfig {
     pub reconnect_after: Duration,
     /// How long a download waits for a lost server. 60 s: our choice.
     pub server_patience: Duration,
-    /// Nicks to be told about.
-    pub hotlist: Vec<String>,
 }
+
+/// One for all peers of a process that change nothing: a simulated million must not have a copy each.
+static DEFAULT_KNOBS: LazyLock<Arc<Knobs>> = LazyLock::new(Arc::default);
 
 impl Default for PeerConfig {
     fn default() -> Self {
@@ -72,10 +83,19 @@ impl Default for PeerConfig {
             nick: "anonymous".into(),
             password: "none".into(),
             register: None,
-            client: concat!("testbed ", env!("CARGO_PKG_VERSION")).into(),
             speed: 0,
             firewalled: false,
             selection: Selection::default(),
+            hotlist: Box::default(),
+            knobs: DEFAULT_KNOBS.clone(),
+        }
+    }
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Knobs {
+            client: concat!("testbed ", env!("CARGO_PKG_VERSION")).into(),
             ping_grace: Duration::from_secs(1),
             upload_slots: 3,
             shares_max: 5_000,
@@ -90,7 +110,6 @@ impl Default for PeerConfig {
             answer_timeout: Duration::from_secs(180),
             reconnect_after: Duration::from_secs(5),
             server_patience: Duration::from_secs(60),
-            hotlist: Vec::new(),
         }
     }
 }

@@ -40,7 +40,7 @@ impl Peer {
             let patience = self.config.server_patience;
             return download.enter(fetch, Phase::Waiting { for_server: true }, patience, cx);
         };
-        let selection = self.config.selection;
+        let selection = self.me.selection;
         let standings: Vec<Standing> = download.sources.iter().map(Source::standing).collect();
         let mut usable = selection.order(&standings, cx.rng());
         usable.retain(|&i| download.sources[i].attempts < self.config.attempts_max);

@@ -70,15 +70,15 @@ impl Peer {
     }
 
     pub(super) fn dial_server(&mut self, cx: Hands) {
-        if self.nick.is_none() || Token::from_text(&self.config.password).is_none() {
+        if self.nick.is_none() || Token::from_text(&self.me.password).is_none() {
             return self.close_for_good("nick and password must be without blanks and quotes", cx);
         }
-        let conn = if self.config.via_redirector {
-            let conn = cx.dial(self.config.server, Setup::Redirector);
+        let conn = if self.me.via_redirector {
+            let conn = cx.dial(self.me.server, Setup::Redirector);
             self.session.state = State::Redirecting(conn);
             conn
         } else {
-            let conn = cx.dial(self.config.server, Setup::Session);
+            let conn = cx.dial(self.me.server, Setup::Session);
             self.session.state = State::Entering(conn);
             conn
         };
@@ -103,8 +103,7 @@ impl Peer {
         if self.session.state != State::Entering(conn) {
             return;
         }
-        let (Some(nick), Some(password)) = (self.nick.clone(), Token::from_text(&self.config.password))
-        else {
+        let (Some(nick), Some(password)) = (self.nick.clone(), Token::from_text(&self.me.password)) else {
             return;
         };
         let login = Box::new(Login {
@@ -112,8 +111,8 @@ impl Peer {
             password,
             port: self.data_port(cx),
             client: Quoted::lossy(&self.config.client),
-            speed: self.config.speed,
-            email: self.config.register.as_deref().and_then(Token::from_text),
+            speed: self.me.speed,
+            email: self.me.register.as_deref().and_then(Token::from_text),
         });
         cx.send(
             conn,
@@ -125,14 +124,14 @@ impl Peer {
     }
 
     fn data_port(&self, cx: Hands) -> u16 {
-        if self.config.firewalled { 0 } else { cx.address().port() }
+        if self.me.firewalled { 0 } else { cx.address().port() }
     }
 
     pub(super) fn server_closed(&mut self, reason: CloseReason, cx: Hands) {
         let text = match (self.session.state, reason) {
             (State::Over, _) => return,
             (State::Online(_), reason) => format!("the server is gone: {reason}"),
-            (_, reason) => format!("the server {} cannot be reached: {reason}", self.config.server),
+            (_, reason) => format!("the server {} cannot be reached: {reason}", self.me.server),
         };
         self.lost(&text, cx);
     }
@@ -211,15 +210,12 @@ impl Peer {
             Message::LoginError(text) => {
                 self.hang_up(conn, cx);
                 let text = text.text();
-                let why = in_clear_words(&text, &self.config.nick);
+                let why = in_clear_words(&text, &self.me.nick);
                 if is_passing(&text) { self.lost(&why, cx) } else { self.close_for_good(&why, cx) }
             }
             Message::NickInvalid(text) => {
                 self.hang_up(conn, cx);
-                self.close_for_good(
-                    &format!("the server refuses the nick `{}` ({text})", self.config.nick),
-                    cx,
-                );
+                self.close_for_good(&format!("the server refuses the nick `{}` ({text})", self.me.nick), cx);
             }
             Message::Notice(text) => cx.note(Note::Text(text.text().into())),
             Message::Motd(text) => cx.note(Note::Text(text.text().into())),
@@ -230,7 +226,7 @@ impl Peer {
     fn welcomed(&mut self, conn: ConnId, cx: Hands) {
         self.session = Session { state: State::Online(conn), ..Session::default() };
         cx.note(Note::Online);
-        for nick in self.config.hotlist.iter().filter_map(|nick| Token::from_text(nick)) {
+        for nick in self.me.hotlist.iter().filter_map(|nick| Token::from_text(nick)) {
             cx.send(conn, Message::Hotlist(nick));
         }
         self.share_all(cx);

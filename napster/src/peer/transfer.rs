@@ -17,7 +17,7 @@ impl Peer {
         let Some(at @ (fetch, source)) = self.find_source(&offer.nick, &offer.file, fits) else { return };
         let server = self.server();
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        let alone = !download.pings_matter(self.config.selection);
+        let alone = !download.pings_matter(self.me.selection);
         let stage = &mut download.sources[source].stage;
         match (*stage, server) {
             // The answer to a 500 when both sides are firewalled.

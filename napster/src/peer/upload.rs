@@ -110,7 +110,7 @@ impl Peer {
             let limit = QueueLimit { nick, file, limit: self.config.upload_slots as u32 };
             return cx.send(server, Message::QueueLimit(Box::new(limit)));
         }
-        if self.config.firewalled {
+        if self.me.firewalled {
             // Who asks again is remembered once.
             self.redeem(&named.nick, &named.file, cx.now());
             if self.accepted.len() >= ACCEPTED_MAX {
@@ -275,7 +275,7 @@ impl Peer {
     /// Somebody wants our list without the server in between (640).
     pub(super) fn direct_browse_asked(&mut self, server: ConnId, request: &DirectBrowse, cx: Hands) {
         match (request.ip, request.port) {
-            (Some(ip), Some(port)) if self.config.firewalled && port != 0 => {
+            (Some(ip), Some(port)) if self.me.firewalled && port != 0 => {
                 let listings =
                     self.links.iter().filter(|(_, link)| matches!(link, Link::ListDelivery)).count();
                 if listings >= self.config.callers_max {
@@ -285,7 +285,7 @@ impl Peer {
                 self.links.insert(conn, Link::ListDelivery);
                 cx.wake(self.config.step_timeout, Timer::LinkDue(conn));
             }
-            _ if self.config.firewalled => {
+            _ if self.me.firewalled => {
                 let why = Quoted::lossy("behind a firewall");
                 let error = DirectBrowseError { nick: request.nick.clone(), why };
                 return cx.send(server, Message::DirectBrowseError(Box::new(error)));

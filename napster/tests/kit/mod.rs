@@ -1,6 +1,8 @@
 //! A Napster network for tests: a server and named peers on the simulator.
-// Each test file uses its own part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses a part of the kit")]
+
+pub mod live;
+pub mod process;
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use common::user::{
     Command, Fetch, FetchId, FileInfo, Hit, Media, Note, Query, SearchEnd, SearchId, SharedFile,
 };
 use napster::node::Node;
-use napster::peer::PeerConfig;
+use napster::peer::{Knobs, PeerConfig};
 use napster::server::ServerConfig;
 
 /// A server, and who has joined it.
@@ -44,6 +46,12 @@ impl Net {
     /// What a peer of this name is configured with.
     pub fn config(&self, nick: &str) -> PeerConfig {
         PeerConfig { server: self.swarm.address(self.server), nick: nick.into(), ..PeerConfig::default() }
+    }
+
+    pub fn config_with(&self, nick: &str, change: impl FnOnce(&mut Knobs)) -> PeerConfig {
+        let mut config = self.config(nick);
+        change(Arc::make_mut(&mut config.knobs));
+        config
     }
 
     /// Adds a peer and waits until it is online.
