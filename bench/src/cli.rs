@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
 use crate::report::{Folder, render, to_json};
-use crate::scenario::{Fault, LIBRARY, Scenario, named};
+use crate::scenario::{Fault, LIBRARY, OF_A_FOLDER, Scenario, named};
 use crate::watch::Watch;
 
 /// The exit code of a run in which something that must be true was not.
@@ -56,9 +56,9 @@ struct CompareArgs {
     /// What runs the peers; several may be given [default: tcp,sim]
     #[arg(long, value_enum, value_delimiter = ',')]
     backend: Vec<Backend>,
-    /// A scenario file, or the name of one that comes with the program
-    #[arg(long, value_name = "FILE|NAME", default_value = "classroom")]
-    scenario: String,
+    /// A scenario file, or the name of one that comes with the program [default: classroom; real-folder with --files]
+    #[arg(long, value_name = "FILE|NAME")]
+    scenario: Option<String>,
     /// How many people take part [default: the scenario's]
     #[arg(long, value_name = "N")]
     peers: Option<u32>,
@@ -111,7 +111,7 @@ fn scenarios(name: Option<&str>) -> Result<()> {
         None => {
             let line = |listed: &crate::scenario::Listed| {
                 Scenario::parse(listed.text)
-                    .map(|scenario| format!("{:14} {}\n", listed.name, scenario.about))
+                    .map(|scenario| format!("{:12} {}\n", listed.name, scenario.about))
             };
             LIBRARY.iter().map(line).collect::<Result<String, _>>()?
         }
@@ -129,21 +129,23 @@ fn find(name: &str) -> Result<&'static str> {
 
 /// The scenario that the arguments describe.
 fn scenario(args: &CompareArgs) -> Result<Scenario> {
-    let path = Path::new(&args.scenario);
-    let mut scenario = if named(&args.scenario).is_none() && path.exists() {
+    let default = if args.files.is_some() { OF_A_FOLDER } else { LIBRARY[0].name };
+    let name = args.scenario.as_deref().unwrap_or(default);
+    let path = Path::new(name);
+    let mut scenario = if named(name).is_none() && path.exists() {
         Scenario::read(path).with_context(|| format!("scenario {}", path.display()))?
     } else {
-        Scenario::parse(find(&args.scenario)?).with_context(|| format!("scenario {}", args.scenario))?
+        Scenario::parse(find(name)?).with_context(|| format!("scenario {name}"))?
     };
     scenario.peers = args.peers.unwrap_or(scenario.peers);
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     if let Some(folder) = &args.files {
-        if !folder.is_dir() {
-            bail!("--files {}: there is no such folder", folder.display());
-        }
         // Workers may stand elsewhere.
-        scenario.folder =
-            Some(folder.canonicalize().with_context(|| format!("--files {}", folder.display()))?);
+        let whole = folder.canonicalize().with_context(|| format!("--files {}", folder.display()))?;
+        if !whole.is_dir() {
+            bail!("--files {}: this is a file, and a folder is wanted", folder.display());
+        }
+        scenario.folder = Some(whole);
     }
     for fault in &args.kill {
         let fault: Fault = fault.parse().map_err(|error: String| anyhow::anyhow!("--kill: {error}"))?;
@@ -162,11 +164,21 @@ fn run_compare(args: CompareArgs) -> Result<ExitCode> {
     }
     backends.sort();
     backends.dedup();
+    if !args.quiet && args.scenario.is_none() && args.files.is_some() {
+        let Scenario { name, peers, lines, .. } = &scenario;
+        let mbps = lines.mix[0].up_kbps / 1000;
+        eprintln!(
+            "scenario {name}: {peers} peers on lines of {mbps} Mbit/s each way; --scenario takes another"
+        );
+    }
     let executable = std::env::current_exe().context("cannot find this program's own file")?;
     let options = Options { scenario, backends, repeats: args.repeat, executable };
     let began = Instant::now();
     let comparison = compare(&options, &Watch::new(!args.quiet))?;
     folder.fill(&comparison)?;
+    if !args.quiet {
+        report_skipped(&comparison.skipped);
+    }
     let coloured =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     print(&if args.json { to_json(&comparison) } else { render(&comparison, coloured) })?;
@@ -178,6 +190,15 @@ fn run_compare(args: CompareArgs) -> Result<ExitCode> {
         eprintln!("bench: {failure}");
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) })
+}
+
+/// Says which files of the folder were left out, the first few by name.
+fn report_skipped(skipped: &[String]) {
+    const SHOWN_MAX: usize = 5;
+    skipped.iter().take(SHOWN_MAX).for_each(|words| eprintln!("not shared: {words}"));
+    if skipped.len() > SHOWN_MAX {
+        eprintln!("not shared: {} more", skipped.len() - SHOWN_MAX);
+    }
 }
 
 /// Writes to standard output; a reader that has seen enough is no error.

@@ -125,6 +125,9 @@ pub struct Comparison {
     pub columns: Vec<Column>,
     /// The same run by real sockets and in simulation, compared.
     pub twins: Vec<Twin>,
+    /// Files of the scenario's folder that were not shared, in words.
+    #[serde(skip)]
+    pub skipped: Vec<String>,
 }
 
 impl Comparison {
@@ -198,6 +201,7 @@ pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareEr
         seed: options.scenario.seed,
         peers: options.scenario.peers,
         twins: twin::twins(&columns),
+        skipped: worlds.first().map(|world| world.skipped.clone()).unwrap_or_default(),
         columns,
     })
 }

@@ -14,9 +14,11 @@ use crate::trace::{Outcome, What};
 mod bound;
 mod load;
 mod search;
+mod strike;
 mod transfer;
 
 pub use bound::{Bound, Term, of_download, of_run};
+pub use strike::{Asked, Strike};
 
 /// In what a value is counted; tables and tolerances follow from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -183,6 +185,8 @@ pub struct Measured {
     pub downloads: Vec<DownloadRow>,
     /// Which line was the limit of the whole run's transfers.
     pub bound_by: Option<Term>,
+    /// What the scenario's faults hit.
+    pub strikes: Vec<Strike>,
 }
 
 /// Measures a run of an overlay whose content comes from `source`.
@@ -195,7 +199,8 @@ pub fn measure(cast: &Cast<'_>, source: Source, names_holders: bool, outcome: &O
     search::summarise(&mut sheet, outcome, &searches);
     load::summarise(&mut sheet, cast, outcome);
     transfer::summarise(&mut sheet, cast, source, outcome, &downloads, bound);
-    Measured { sheet, searches, downloads, bound_by: bound.map(|bound| bound.term) }
+    let strikes = strike::strikes(cast, outcome, &lives, &searches, &downloads);
+    Measured { sheet, searches, downloads, bound_by: bound.map(|bound| bound.term), strikes }
 }
 
 /// When each node was part of the overlay.

@@ -17,7 +17,7 @@ mod library;
 mod text;
 
 pub use fault::{Fault, Victim};
-pub use library::{LIBRARY, Listed, named};
+pub use library::{LIBRARY, Listed, OF_A_FOLDER, named};
 pub use text::ScenarioError;
 
 /// The version of the text form that this program reads.

@@ -71,11 +71,48 @@ fn processes_do_what_one_process_does_and_a_real_folder_is_shared() {
 }
 
 #[test]
+fn a_folder_without_a_scenario_gets_lines_on_which_everything_completes() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("songs")).unwrap();
+    for n in 0..6 {
+        let song =
+            std::fs::File::create(folder.path().join(format!("songs/singer {n} - song {n}.mp3"))).unwrap();
+        song.set_len(4_000_000 + n).unwrap();
+    }
+    let mut command = program();
+    command.current_dir(folder.path()).args([
+        "--files",
+        "songs",
+        "--backend",
+        "sim",
+        "--repeat",
+        "1",
+        "--json",
+    ]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["scenario"], "real-folder");
+    for column in json["columns"].as_array().unwrap() {
+        let value = |key| {
+            let mut estimates = column["estimates"].as_array().unwrap().iter();
+            estimates.find(|estimate| estimate["key"] == key).unwrap()["median"].as_f64().unwrap()
+        };
+        assert_eq!(value("fetched"), value("downloads"), "{}", column["overlay"]);
+        assert!(value("fetched") > 0.0);
+    }
+}
+
+#[test]
 fn a_mistake_is_one_clear_line_and_no_success() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
-    let mistakes: [(&[&str], &str); 8] = [
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    let mistakes: [(&[&str], &str); 11] = [
         (&["--files", "nowhere"], "nowhere"),
+        (&["--files", "empty"], "no file to share"),
+        (&["--files", "file"], "a folder is wanted"),
+        (&["--seed", "one"], "seed"),
         (&["--peers", "0"], "peers"),
         (&["--kill", "everybody@10s"], "known are"),
         (&["--scenario", "nosuch"], "classroom"),

@@ -93,7 +93,15 @@ fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
             "{}",
             column.overlay
         );
+        let [strike] = &column.runs[0].measured.strikes[..] else { panic!("one fault, one strike") };
+        assert_eq!((strike.fault.as_str(), &strike.victims[..]), ("server@2s", &["server 0".to_owned()][..]));
+        assert_eq!(strike.at_s, 2.0);
+        assert!(strike.before.answered > 0 && strike.after.asked > 0, "{strike:?}");
+        assert_eq!(strike.after.answered, 0);
+        assert_eq!(strike.after.unanswered["unreachable"], strike.after.asked);
+        assert_eq!(strike.before.asked + strike.after.asked, column.runs[0].measured.searches.len() as u32);
     }
+    assert!(render(&comparison, false).contains("SERVER@2S"));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The tables on the screen.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::compare::{Agreement, Comparison, Estimate, readable};
+use crate::compare::{Agreement, Column, Comparison, Estimate, readable};
+use crate::measure::{Asked, Strike};
 
 /// All tables. Colours only if `coloured`.
 pub fn render(comparison: &Comparison, coloured: bool) -> String {
@@ -15,6 +17,9 @@ pub fn render(comparison: &Comparison, coloured: bool) -> String {
     };
     let Comparison { scenario, peers, seed, .. } = comparison;
     section(&format!("{scenario}: {peers} peers, first seed {seed}"), measures(comparison));
+    if let Some(table) = strikes(comparison) {
+        section("What the faults did", table);
+    }
     if !comparison.twins.is_empty() {
         section("The same run over real sockets and in simulation", twins(comparison, coloured));
     }
@@ -43,7 +48,7 @@ fn right(text: impl ToString) -> Cell {
 
 fn heads(comparison: &Comparison) -> Vec<String> {
     let runs = |runs: usize| if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
-    let head = |column: &crate::compare::Column| {
+    let head = |column: &Column| {
         format!("{} {}\n{}", column.overlay, column.backend.name(), runs(column.runs.len()))
     };
     comparison.columns.iter().map(head).collect()
@@ -76,6 +81,71 @@ fn estimate_text(estimate: &Estimate) -> String {
         }
         _ => text,
     }
+}
+
+/// What each fault hit and what worked before and after, over all runs of a column; `None` without faults.
+fn strikes(comparison: &Comparison) -> Option<Table> {
+    let header = [
+        "",
+        "vanished",
+        "answered of those\nasked before",
+        "answered of those\nasked after",
+        "downloads then\nunder way",
+    ];
+    let mut table = new(header.map(str::to_owned).to_vec());
+    let of = |column: &Column| column.runs.iter().map(|run| run.measured.strikes.len()).max().unwrap_or(0);
+    let count = comparison.columns.iter().map(of).max().unwrap_or(0);
+    for number in 0..count {
+        let mut title = None;
+        for column in &comparison.columns {
+            let strikes: Vec<&Strike> =
+                column.runs.iter().filter_map(|run| run.measured.strikes.get(number)).collect();
+            let Some(first) = strikes.first() else { continue };
+            if title.replace(&first.fault).is_none() {
+                table.add_row([first.fault.to_uppercase()]);
+            }
+            let sum = |of: fn(&Strike) -> u32| strikes.iter().map(|strike| of(strike)).sum::<u32>();
+            table.add_row([
+                Cell::new(format!("  {} {}", column.overlay, column.backend.name())),
+                right(format!("{}\nat {:.2} s", victims(&strikes), first.at_s)),
+                right(answered(strikes.iter().map(|strike| &strike.before))),
+                right(answered(strikes.iter().map(|strike| &strike.after))),
+                right(format!("{} of {}\ncompleted", sum(|s| s.completed), sum(|s| s.under_way))),
+            ]);
+        }
+    }
+    (count > 0).then_some(table)
+}
+
+fn victims(strikes: &[&Strike]) -> String {
+    let names: BTreeSet<&str> =
+        strikes.iter().flat_map(|strike| &strike.victims).map(String::as_str).collect();
+    match names.len() {
+        0 => "nobody".to_owned(),
+        1 | 2 => names.into_iter().collect::<Vec<_>>().join(", "),
+        _ => {
+            let total: usize = strikes.iter().map(|strike| strike.victims.len()).sum();
+            format!("{} nodes", total.div_ceil(strikes.len()))
+        }
+    }
+}
+
+/// How many were answered, and why the others were not.
+fn answered<'a>(parts: impl Iterator<Item = &'a Asked>) -> String {
+    let mut all = Asked::default();
+    for part in parts {
+        all.asked += part.asked;
+        all.answered += part.answered;
+        for (why, count) in &part.unanswered {
+            *all.unanswered.entry(why).or_default() += count;
+        }
+    }
+    let mut text = format!("{} of {}", all.answered, all.asked);
+    for (why, count) in all.unanswered {
+        // A String takes everything.
+        let _ = write!(text, "\n{count} {why}");
+    }
+    text
 }
 
 fn paint(cell: Cell, coloured: bool, color: Color) -> Cell {

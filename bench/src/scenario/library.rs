@@ -11,11 +11,15 @@ pub struct Listed {
     pub text: &'static str,
 }
 
+/// The one for the files of a real folder, which are too large for the lines of the others.
+pub const OF_A_FOLDER: &str = "real-folder";
+
 /// All of them, the default first.
 pub const LIBRARY: &[Listed] = &[
     Listed { name: "classroom", text: include_str!("../../scenarios/classroom.toml") },
     Listed { name: "lost-server", text: include_str!("../../scenarios/lost-server.toml") },
     Listed { name: "churn", text: include_str!("../../scenarios/churn.toml") },
+    Listed { name: OF_A_FOLDER, text: include_str!("../../scenarios/real-folder.toml") },
 ];
 
 /// The scenario of that name.
