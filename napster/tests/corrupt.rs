@@ -23,6 +23,7 @@ struct Getter {
     lone: Lone<Node>,
     server: ConnId,
     file: Arc<Memory>,
+    size: usize,
 }
 
 fn md5(bytes: &[u8]) -> Digest {
@@ -38,6 +39,17 @@ impl Getter {
     }
 
     fn into(holders: &[&str], store: Arc<dyn Storage>, file: Arc<Memory>, have: u64) -> Getter {
+        Getter::of((GOOD.len(), md5(GOOD)), holders, store, file, have)
+    }
+
+    /// Downloads a file of this size and digest.
+    fn of(
+        (size, digest): (usize, Digest),
+        holders: &[&str],
+        store: Arc<dyn Storage>,
+        file: Arc<Memory>,
+        have: u64,
+    ) -> Getter {
         let config =
             PeerConfig { nick: "alice".into(), selection: Selection::First, ..PeerConfig::default() };
         let mut lone = Lone::new(Node::peer(config));
@@ -48,8 +60,8 @@ impl Getter {
         let hit = |nick: &&str| {
             let info = FileInfo {
                 name: "d/Song.mp3".into(),
-                size: GOOD.len() as u64,
-                digest: Some(md5(GOOD)),
+                size: size as u64,
+                digest: Some(digest),
                 ..FileInfo::default()
             };
             let holder = Holder { nick: (*nick).into(), ..Holder::default() };
@@ -57,7 +69,7 @@ impl Getter {
         };
         let candidates = holders.iter().map(hit).collect();
         lone.command(Command::Fetch(Box::new(Fetch { fetch: FetchId(1), candidates, into, have })));
-        Getter { lone, server, file }
+        Getter { lone, server, file, size }
     }
 
     /// The server sends it to `nick`, who sends these bytes. Returns the connection and the offset asked for.
@@ -69,7 +81,7 @@ impl Getter {
         let conn = self.lone.answer(dial);
         self.lone.feed(conn, b"1");
         let request = String::from_utf8(self.lone.take(conn)).unwrap();
-        self.lone.feed(conn, GOOD.len().to_string().as_bytes());
+        self.lone.feed(conn, self.size.to_string().as_bytes());
         self.lone.feed(conn, bytes);
         (conn, request.rsplit(' ').next().unwrap().to_owned())
     }
@@ -102,6 +114,32 @@ fn when_every_copy_is_corrupt_the_download_says_so() {
     getter.serve("a", &bad);
     getter.serve("b", &bad);
     assert_eq!(getter.end(), Some(Err(Failure::Corrupt)));
+}
+
+#[test]
+fn the_digest_may_be_of_any_of_the_heads_that_clients_digest() {
+    let content: Vec<u8> = (0..300_100u32).map(|n| (n % 251) as u8).collect();
+    for (size, head, end) in [
+        (300_100, 299_008, Ok(())),
+        (300_100, 300_000, Ok(())),
+        (300_100, 300_032, Ok(())),
+        (299_500, 299_500, Ok(())),
+        (300_100, 300_001, Err(Failure::Corrupt)),
+        (299_008, 299_007, Err(Failure::Corrupt)),
+    ] {
+        let file = Arc::new(Memory::default());
+        let promised = (size, md5(&content[..head]));
+        let mut getter = Getter::of(promised, &["a"], file.clone(), file, 0);
+        getter.serve("a", &content[..size]);
+        assert_eq!(getter.end(), Some(end), "the first {head} of {size}");
+    }
+    // A wrong file is given up as soon as the last of them is there.
+    let file = Arc::new(Memory::default());
+    let mut getter = Getter::of((300_100, md5(b"other")), &["a"], file.clone(), file, 0);
+    let (conn, _) = getter.serve("a", &content[..300_031]);
+    assert_eq!((getter.end(), getter.lone.closed(conn)), (None, false));
+    getter.lone.feed(conn, &content[300_031..300_032]);
+    assert_eq!((getter.end(), getter.lone.closed(conn)), (Some(Err(Failure::Corrupt)), true));
 }
 
 #[test]

@@ -230,7 +230,7 @@ impl Peer {
     /// its end.
     pub(super) fn check_head(&mut self, fetch: FetchId, cx: Hands) {
         let Some(download) = self.downloads.get_mut(&fetch) else { return };
-        let len = download.head_len();
+        let len = download.checked_len();
         let Some(digest) = download.digest.filter(|_| download.have >= len) else { return };
         if download.head.check.is_some() || download.head.is_right {
             return;
@@ -244,8 +244,10 @@ impl Peer {
         let found = self.downloads.iter_mut().find(|(_, download)| download.head.check == Some(check));
         let Some((&fetch, download)) = found else { return };
         download.head.check = None;
-        if !ok {
-            return self.corrupt(fetch, cx);
+        match ok {
+            false if download.try_next_head() => return self.check_head(fetch, cx),
+            false => return self.corrupt(fetch, cx),
+            true => {}
         }
         download.head.is_right = true;
         if download.phase == Phase::Verifying {

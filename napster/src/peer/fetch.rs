@@ -42,6 +42,11 @@ use crate::wire::{Named, Quoted, Token, is_unambiguous};
 
 /// Holders of one download that are considered: `max_results` of opennap-ng, so all of one search.
 const SOURCES_MAX: usize = 100;
+/// How many bytes from the start clients digest: the official one and giFT-OpenNap; `nap` for Linux; the official one for
+/// some files. Nothing says which it was, so a digest is tried on each in turn. (What the official client made of a file
+/// behind an ID3v2 tag cannot be checked.)
+const HEADS: [u64; 3] = [299_008, 300_000, 300_032];
+const _: () = assert!(matches!(Fingerprint::NAPSTER.head, Some(head) if head == HEADS[0]));
 /// Doublings of the wait before a holder is asked again.
 pub(super) const BACKOFF_DOUBLINGS_MAX: u8 = 6;
 /// Progress is told after each 128th part of a file: finer than a progress bar shows.
@@ -81,6 +86,8 @@ pub(super) struct Head {
     /// The driver's number for the check under way.
     pub(super) check: Option<u32>,
     pub(super) is_right: bool,
+    /// How many of [`HEADS`] the digest was not of.
+    pub(super) tried: usize,
     /// Some of it was there before this download began, so nobody can be blamed.
     pub(super) resumed: bool,
     /// A mixture of several holders' bytes was wrong once: from then on the head is taken from one holder at a
@@ -239,8 +246,22 @@ impl Download {
         })
     }
 
+    /// Bytes that the digest may cover: whoever sent some of them may be to blame.
     pub(super) fn head_len(&self) -> u64 {
-        Fingerprint::NAPSTER.len(self.size)
+        HEADS[HEADS.len() - 1].min(self.size)
+    }
+
+    /// Bytes that the digest is to be tried on next.
+    pub(super) fn checked_len(&self) -> u64 {
+        HEADS[self.head.tried].min(self.size)
+    }
+
+    /// The digest is not of [`Download::checked_len`] bytes; false if there are no others to try it on.
+    pub(super) fn try_next_head(&mut self) -> bool {
+        let next = self.head.tried + 1;
+        let differs = HEADS.get(next).is_some_and(|len| (*len).min(self.size) > self.checked_len());
+        self.head.tried += usize::from(differs);
+        differs
     }
 
     pub(super) fn enter(&mut self, fetch: FetchId, phase: Phase, due: Duration, cx: Hands) {
