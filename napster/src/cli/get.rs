@@ -1,9 +1,9 @@
 //! `napster get`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use common::store::Disk;
 use common::user::{Command, Fetch, FetchId, Hit, Note};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,7 +16,7 @@ use super::table::printable;
 pub struct Args {
     #[command(flatten)]
     query: QueryArgs,
-    /// The folder it goes to.
+    /// The folder it goes to, made if only it is missing.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -25,9 +25,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let query = args.query.query()?;
-    if !args.out.is_dir() {
-        bail!("{}: no such folder; create it or choose another with --out", args.out.display());
-    }
+    make_folder(&args.out)?;
     let mut client = Client::join(&args.join).await?;
     let hits = client.search(query).await?;
     let Some(candidates) = best(hits) else {
@@ -52,6 +50,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Makes the folder that files go to if only it is missing: of a longer path that does not exist, some part is
+/// more likely mistyped than wanted.
+fn make_folder(out: &Path) -> anyhow::Result<()> {
+    match std::fs::create_dir(out) {
+        Err(_) if out.is_dir() => Ok(()),
+        made => made
+            .with_context(|| format!("cannot make the folder {}; choose another with --out", out.display())),
+    }
 }
 
 /// The content that most users have; among equals the one named first.
