@@ -33,7 +33,7 @@ fn files_are_shared_found_listed_and_fetched_by_processes() {
     let at = server.address();
     let (songs_arg, out_arg) = (songs.to_str().unwrap(), out.to_str().unwrap());
     let mut alice = Running::start(&["share", songs_arg, "--server", &at, "--nick", "alice"]);
-    assert!(alice.line().starts_with("sharing 1 files on "));
+    assert!(alice.line().starts_with("sharing 1 file on "));
 
     let found = search_until_found("some thing", &at, &[]);
     assert!(found.contains("songs/Deep Blue/Some Thing.mp3") && found.contains("2800000"), "{found}");
@@ -89,6 +89,15 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["get", "x", "--server", "127.0.0.1:1", "--out", "no/such/dir"], "no/such/dir"),
         (&["get", "x", "--server", "127.0.0.1:1", "--out", empty], "127.0.0.1:1"),
         (&["search", "x", "--server", "127.0.0.1"], "HOST:PORT"),
+        (&["search"], "<WORDS>"),
+        (&["search", "x", "y"], "unexpected argument 'y'"),
+        (&["search", "x", "--speed", "11"], "11 is not in 0..=10"),
+        (&["search", &"x".repeat(501)], "501 bytes of words"),
+        (&["browse", "a b"], "`a b` cannot be a nick"),
+        (&["server", "--max-users", "0"], "0 is not in 1.."),
+        (&["server", "--listen", "8875"], "HOST:PORT"),
+        (&["redirector", "--servers", "nowhere"], "`nowhere` is not an address"),
+        (&["surf"], "unrecognized subcommand 'surf'"),
         (&["search", "-x", "--server", "127.0.0.1:1"], "`-x` has no word"),
         (&["search", "x", "--server", "127.0.0.1:1", "--nick", "a b"], "`a b` cannot be a nick"),
         (&["search", "x", "--server", "127.0.0.1:1", "--min-size", "9", "--max-size", "8"], "--min-size 9"),

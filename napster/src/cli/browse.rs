@@ -3,18 +3,19 @@
 use anyhow::bail;
 use common::user::{Command, SearchId};
 
-use super::client::{Client, JoinArgs};
-use super::table;
+use super::client::{Client, JoinArgs, check_nick};
+use super::table::{self, counted};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Whose files.
+    /// The user's nick.
     user: String,
     #[command(flatten)]
     join: JoinArgs,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    check_nick(&args.user)?;
     let mut client = Client::join(&args.join).await?;
     let search = SearchId(1);
     client.command(Command::Browse(search, args.user.as_str().into())).await?;
@@ -23,6 +24,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if hits.is_empty() {
         bail!("`{}` is not online or shares nothing", args.user);
     }
-    println!("{}\n{} files", table::of_hits(&hits), hits.len());
+    println!("{}\n{}", table::of_hits(&hits), counted(hits.len(), "file"));
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! A peer under the hand of a user: started, logged in, and heard.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use common::peer::CloseReason;
 use common::tcp::{Handle, SharedStore};
 use common::user::{Command, Hit, Note, Query, SearchEnd, SearchId};
 use napster::node::Node;
@@ -16,30 +19,34 @@ use super::address::resolve;
 const NOTES_MAX: usize = 65_536;
 /// `max_nick_length` of opennap-ng.
 const NICK_LEN_MAX: usize = 19;
+/// How long the server may take to let us in: somebody waits at the terminal.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How to join.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Joining")]
 pub struct JoinArgs {
-    /// The server, HOST:PORT.
-    #[arg(long, value_name = "HOST:PORT")]
+    /// The index server.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8875")]
     server: String,
-    /// The address given is a redirector's, which names a server.
+    /// --server is a redirector, which names the server to go to.
     #[arg(long)]
     redirector: bool,
     /// Your name on the network; a random one if not given.
     #[arg(long)]
     nick: Option<String>,
-    /// The nick's password, sent in clear as the protocol has it.
+    /// The nick's password; the protocol sends it in clear.
     #[arg(long, default_value = "none")]
     password: String,
-    /// Where others fetch from you.
-    #[arg(long, value_name = "IP:PORT", default_value = "0.0.0.0:0")]
-    listen: String,
-    /// Nobody can dial you: announce so, and dial out for every transfer.
+    /// Where others fetch from you, port 0 for any free one [default: a free port, of 127.0.0.1 if the server is on this
+    /// machine, else of all addresses].
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<String>,
+    /// Say that nobody can dial you: you then dial out for every transfer.
     #[arg(long)]
     firewalled: bool,
-    /// Your link, 0 (unknown) to 10 (T3 or more).
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10))]
+    /// Your link as others see it, from 0 (unknown), 1 (14.4k modem) to 10 (T3 or more).
+    #[arg(long, value_name = "CLASS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10))]
     speed: u32,
 }
 
@@ -63,8 +70,16 @@ impl Client {
     pub async fn join(args: &JoinArgs) -> anyhow::Result<Client> {
         let nick = args.nick.clone().unwrap_or_else(|| format!("user{:06}", super::entropy() % 1_000_000));
         check_nick(&nick)?;
-        let config = PeerConfig {
-            server: resolve(&args.server)?,
+        let server = resolve(&args.server)?;
+        let listen = match &args.listen {
+            Some(listen) => resolve(listen)?,
+            None if server.ip().is_loopback() && !args.redirector => {
+                SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)
+            }
+            None => SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
+        };
+        let mut config = PeerConfig {
+            server,
             via_redirector: args.redirector,
             nick,
             password: args.password.clone(),
@@ -72,6 +87,7 @@ impl Client {
             firewalled: args.firewalled,
             ..PeerConfig::default()
         };
+        Arc::make_mut(&mut config.knobs).login_timeout = LOGIN_TIMEOUT;
         let store = SharedStore::default();
         let (sender, notes) = mpsc::channel(NOTES_MAX);
         let sink = Arc::new(move |_, _, note| {
@@ -79,8 +95,7 @@ impl Client {
                 tracing::debug!("a note was dropped: {error}");
             }
         });
-        let handle =
-            super::start(Node::peer(config), &args.listen, args.firewalled, store.clone(), sink).await?;
+        let handle = super::start(Node::peer(config), listen, args.firewalled, store.clone(), sink).await?;
         let interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
         let mut client = Client { store, handle, notes, interrupts };
         loop {
@@ -89,7 +104,14 @@ impl Client {
                 Note::Offline(why) => {
                     let why = why.split("; ").next().unwrap_or_default().to_owned();
                     client.leave().await?;
-                    bail!("cannot join {}: {why}", args.server);
+                    let hint = match args.redirector {
+                        true => "; is it a redirector, as --redirector says?",
+                        false if why.contains(&CloseReason::Protocol.to_string()) => {
+                            "; if it is a redirector, say --redirector"
+                        }
+                        false => "",
+                    };
+                    bail!("cannot join {}: {why}{hint}", args.server);
                 }
                 _ => {}
             }
@@ -147,7 +169,8 @@ impl Client {
     }
 }
 
-fn check_nick(nick: &str) -> anyhow::Result<()> {
+/// Refuses what cannot be a nick.
+pub fn check_nick(nick: &str) -> anyhow::Result<()> {
     let is_bad = |c: char| !c.is_ascii_graphic() || "%$*?.!\",\\`".contains(c);
     if nick.is_empty()
         || nick.len() > NICK_LEN_MAX

@@ -10,15 +10,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::client::{Client, Interrupted, JoinArgs};
 use super::search::QueryArgs;
-use super::table::printable;
+use super::table::{counted, printable};
 
 #[derive(clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    query: QueryArgs,
     /// The folder it goes to, made if only it is missing.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    query: QueryArgs,
     #[command(flatten)]
     join: JoinArgs,
 }
@@ -33,7 +33,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         bail!("nothing found for `{}`; try fewer words or wider limits", args.query);
     };
     let info = &candidates[0].info;
-    println!("{}: {} bytes, {} users have it", printable(&info.name), info.size, candidates.len());
+    let holders = counted(candidates.len(), "holder");
+    println!("{}: {} bytes, {holders}", printable(&info.name), info.size);
     let disk = Arc::new(Disk::create(&args.out, info)?);
     let outcome = download(&mut client, &disk, candidates).await;
     match &outcome {

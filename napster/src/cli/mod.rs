@@ -12,6 +12,7 @@ mod table;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::net::SocketAddrV4;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -19,9 +20,19 @@ use common::net::{Attachment, NodeId};
 use common::tcp::{Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore};
 use napster::node::Node;
 
+/// A first session, in the order in which a user types it.
+const EXAMPLES: &str = "\
+Example, each line but the last two in a terminal of its own:
+  napster server
+  napster share ~/Music --nick alice
+  napster search \"some words\" --min-bitrate 128
+  napster get \"some words\" --out downloads
+
+RUST_LOG=info shows what goes on inside.";
+
 /// Napster over the OpenNap protocol: a central index, and files that go from peer to peer.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -29,17 +40,17 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the index server.
+    /// Run the index server until Ctrl-C.
     Server(serve::Args),
     /// Share the files of a folder until Ctrl-C.
     Share(share::Args),
-    /// Look for files.
+    /// Look for files by words in their names.
     Search(search::Args),
-    /// Download the best match; run again to resume.
+    /// Download the match that most users have; run it again to resume.
     Get(get::Args),
     /// List the files of one user.
     Browse(browse::Args),
-    /// Tell clients the addresses of servers, in turn.
+    /// Run a redirector, which tells clients the addresses of servers in turn, until Ctrl-C.
     Redirector(redirector::Args),
 }
 
@@ -63,14 +74,14 @@ fn entropy() -> u64 {
 /// Starts a node that listens on `listen`.
 async fn start(
     node: Node,
-    listen: &str,
+    listen: SocketAddrV4,
     firewalled: bool,
     store: SharedStore,
     notes: NoteSink,
 ) -> anyhow::Result<Handle> {
     let config = NodeConfig {
         node: NodeId(0),
-        listen: Some(address::resolve(listen)?),
+        listen: Some(listen),
         attachment: Attachment { firewalled, ..Attachment::default() },
         limits: Limits::default(),
         seed: entropy(),

@@ -9,10 +9,10 @@ use super::address::resolve;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where to listen, IP:PORT.
+    /// Where to listen, port 0 for any free one.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8876")]
     listen: String,
-    /// The servers, each HOST:PORT.
+    /// The servers to name.
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', required = true)]
     servers: Vec<String>,
 }
@@ -21,6 +21,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let servers = args.servers.iter().map(|server| resolve(server)).collect::<anyhow::Result<Vec<_>>>()?;
     let sink = Arc::new(|_, _, _| {});
     let node = Node::redirector(servers);
-    let handle = super::start(node, &args.listen, false, SharedStore::default(), sink).await?;
+    let handle = super::start(node, resolve(&args.listen)?, false, SharedStore::default(), sink).await?;
     super::serve_until_interrupted(handle, "the redirector").await
 }

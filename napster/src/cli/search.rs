@@ -6,6 +6,9 @@ use common::user::{Query, Range};
 use super::client::{Client, JoinArgs};
 use super::table;
 
+/// More words than any name has, and far from what a message holds.
+const WORDS_BYTES_MAX: usize = 500;
+
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -16,31 +19,32 @@ pub struct Args {
 
 /// What to look for.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Limits")]
 pub struct QueryArgs {
-    /// Words that must all be in the name; one with a leading minus must not.
-    #[arg(allow_hyphen_values = true)]
+    /// Words that must all be in the name, in one argument ("some words"); one with a leading minus must not.
+    #[arg(allow_hyphen_values = true, help_heading = None::<&str>)]
     words: String,
-    /// Kilobits per second, at least.
+    /// Bit rate of the file in kilobits per second, at least.
     #[arg(long, value_name = "KBPS")]
     min_bitrate: Option<u32>,
-    /// Kilobits per second, at most.
+    /// Bit rate, at most.
     #[arg(long, value_name = "KBPS")]
     max_bitrate: Option<u32>,
-    /// Bytes, at least.
+    /// Size in bytes, at least.
     #[arg(long, value_name = "BYTES")]
     min_size: Option<u32>,
-    /// Bytes, at most.
+    /// Size, at most.
     #[arg(long, value_name = "BYTES")]
     max_size: Option<u32>,
-    /// The holder's link, at least, 0 to 10.
+    /// The holder's link, at least, from 1 (14.4k modem) to 10 (T3 or more).
     #[arg(long, value_name = "CLASS")]
     min_speed: Option<u32>,
-    /// The holder's link, at most, 0 to 10.
+    /// The holder's link, at most.
     #[arg(long, value_name = "CLASS")]
     max_speed: Option<u32>,
-    /// At most so many results; the server has a limit of its own.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    max_results: u32,
+    /// At most so many results [default: as many as the server gives].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_results: Option<u32>,
 }
 
 impl QueryArgs {
@@ -49,12 +53,18 @@ impl QueryArgs {
         if !self.words.split_whitespace().any(|word| !word.starts_with('-')) {
             bail!("`{}` has no word to look for; give at least one without a minus", self.words);
         }
+        if self.words.len() > WORDS_BYTES_MAX {
+            bail!(
+                "{} bytes of words are too many for a search; give at most {WORDS_BYTES_MAX}",
+                self.words.len()
+            );
+        }
         Ok(Query {
             words: self.words.clone(),
             bitrate_kbps: range("bitrate", self.min_bitrate, self.max_bitrate)?,
             size: range("size", self.min_size, self.max_size)?,
             speed: range("speed", self.min_speed, self.max_speed)?,
-            results_max: self.max_results,
+            results_max: self.max_results.unwrap_or(0),
             ..Query::default()
         })
     }

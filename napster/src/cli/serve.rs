@@ -10,17 +10,20 @@ use common::user::Note;
 use napster::node::Node;
 use napster::server::ServerConfig;
 
+use super::address::resolve;
+
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where to listen, IP:PORT.
+    /// Where to listen, port 0 for any free one; 0.0.0.0 is all addresses of this machine.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8875")]
     listen: String,
-    /// A file with the message of the day.
+    /// A text file with the message of the day, told to everybody who joins.
     #[arg(long, value_name = "FILE")]
     motd: Option<PathBuf>,
     /// The most users at a time.
-    #[arg(long, default_value_t = ServerConfig::default().users_max)]
-    max_users: usize,
+    #[arg(long, value_name = "N", default_value_t = ServerConfig::default().users_max as u32,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_users: u32,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -31,7 +34,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let config = ServerConfig {
         motd: motd.lines().map(str::to_owned).collect(),
-        users_max: args.max_users,
+        users_max: args.max_users as usize,
         epoch_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         ..ServerConfig::default()
     };
@@ -41,6 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     });
     let handle =
-        super::start(Node::server(config), &args.listen, false, SharedStore::default(), sink).await?;
+        super::start(Node::server(config), resolve(&args.listen)?, false, SharedStore::default(), sink)
+            .await?;
     super::serve_until_interrupted(handle, "the server").await
 }

@@ -11,7 +11,7 @@ use common::user::{Command, FileInfo, Note, SharedFile};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::client::{Client, JoinArgs};
-use super::table::printable;
+use super::table::{counted, printable};
 
 /// How skewed the popularity of the files is; sharing has no use for it.
 const NO_SKEW: f64 = 0.0;
@@ -20,7 +20,7 @@ const SKIPPED_TOLD_MAX: usize = 10;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The folder.
+    /// The folder; what lies in its folders is shared too, hidden files and links are not.
     dir: PathBuf,
     #[command(flatten)]
     join: JoinArgs,
@@ -36,7 +36,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let files: Vec<SharedFile> = titles.collect();
     // File numbers of a fresh store count from zero, in the order of the catalog.
     let infos: Vec<Arc<FileInfo>> = files.iter().map(|file| file.info.clone()).collect();
-    println!("sharing {} files on {}; Ctrl-C ends it", files.len(), client.handle.address());
+    println!("sharing {} on {}; Ctrl-C ends it", counted(files.len(), "file"), client.handle.address());
     client.command(Command::Share(files.into())).await?;
     while let Ok(note) = client.note().await {
         match note {
