@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
-use crate::report::{Folder, render, to_json};
+use crate::report::{Folder, Look, render, to_json};
 use crate::scenario::{Fault, LIBRARY, OF_A_FOLDER, Scenario, named};
 use crate::watch::Watch;
 
@@ -77,6 +77,9 @@ struct CompareArgs {
     /// Runs of each overlay by each backend [default: 6 in simulation, 1 over real sockets]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: Option<u32>,
+    /// Show the 95 % intervals beside the medians even where the screen is narrower
+    #[arg(long)]
+    intervals: bool,
     /// Print results.json in place of the tables
     #[arg(long)]
     json: bool,
@@ -179,9 +182,7 @@ fn run_compare(args: CompareArgs) -> Result<ExitCode> {
     if !args.quiet {
         report_skipped(&comparison.skipped);
     }
-    let coloured =
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    print(&if args.json { to_json(&comparison) } else { render(&comparison, coloured) })?;
+    print(&if args.json { to_json(&comparison) } else { render(&comparison, look(args.intervals)) })?;
     if !args.quiet {
         eprintln!("{:.1} s; files are in {}", began.elapsed().as_secs_f64(), args.out.display());
     }
@@ -190,6 +191,18 @@ fn run_compare(args: CompareArgs) -> Result<ExitCode> {
         eprintln!("bench: {failure}");
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) })
+}
+
+/// What standard output can show.
+fn look(intervals: bool) -> Look {
+    /// Of a screen that does not say.
+    const COLUMNS: usize = 100;
+    let coloured =
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || comfy_table::Table::new().width().map(usize::from);
+    let columns = if intervals { usize::MAX } else { told.or_else(seen).unwrap_or(COLUMNS) };
+    Look { coloured, columns }
 }
 
 /// Says which files of the folder were left out, the first few by name.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::check::{Case, Verdict, check};
 use crate::coordinate::{self, RunError};
-use crate::measure::{Measured, Unit, measure};
+use crate::measure::{Measured, measure};
 use crate::overlay::{Cast, Contestant};
 use crate::overlays::overlays;
 use crate::processes;
@@ -252,21 +252,5 @@ pub fn judge(contestant: &dyn Contestant, backend: Backend, world: &World, outco
         kinds: outcome.kinds,
         cut_off: outcome.cut_off,
         checks,
-    }
-}
-
-/// A value as people read it.
-pub fn readable(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Count if value.fract() == 0.0 => format!("{value:.0}"),
-        Unit::Count => format!("{value:.2}"),
-        Unit::Bytes if value >= 10_000_000.0 => format!("{:.1} MB", value / 1e6),
-        Unit::Bytes if value >= 10_000.0 => format!("{:.1} kB", value / 1e3),
-        Unit::Bytes => format!("{value:.0} B"),
-        Unit::Seconds if value < 10.0 => format!("{value:.3} s"),
-        Unit::Seconds => format!("{value:.1} s"),
-        Unit::Share => format!("{:.1} %", value * 100.0),
-        Unit::Ratio => format!("{value:.2}"),
-        Unit::Kbps => format!("{value:.0} kbps"),
     }
 }

@@ -1,7 +1,8 @@
 //! What is left of a comparison: a table on the screen and files in a folder.
 
 mod files;
+mod number;
 mod table;
 
 pub use files::{Folder, FolderFault, to_json};
-pub use table::render;
+pub use table::{Look, render};

@@ -149,3 +149,21 @@ fn a_broken_peer_is_found() {
     });
     fails_with(&verdict, &["peer 3"]);
 }
+
+#[test]
+fn a_fault_is_known_by_whom_it_hit_even_where_a_clock_is_behind() {
+    let mut scenario = common::small(12, 1);
+    scenario.faults = vec!["server@1s".parse().unwrap(), "random 20%@3s".parse().unwrap()];
+    scenario.searches.settle_s = 4.0;
+    let world = World::new(&scenario).unwrap();
+    for contestant in overlays() {
+        let mut outcome = contestant.simulate(&world, &Watch::new(false));
+        for record in outcome.records.iter_mut().filter(|record| record.what == What::Crashed) {
+            record.at.0 -= Duration::from_millis(20).as_nanos() as u64;
+        }
+        let strikes = judge(*contestant, Backend::Sim, &world, outcome).measured.strikes;
+        let victims: Vec<usize> = strikes.iter().map(|strike| strike.victims.len()).collect();
+        assert_eq!(victims, [1, 2], "{}", contestant.name());
+        assert_eq!(strikes[0].victims, ["server 0"]);
+    }
+}

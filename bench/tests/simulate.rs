@@ -5,9 +5,11 @@ mod common;
 use std::path::PathBuf;
 
 use bench::compare::{Backend, Column, Comparison, Options, compare};
-use bench::report::{Folder, render, to_json};
+use bench::report::{Folder, Look, render, to_json};
 use bench::scenario::Scenario;
 use bench::watch::Watch;
+
+const NARROW: Look = Look { coloured: false, columns: 100 };
 
 fn simulated(scenario: Scenario, repeats: u32) -> Comparison {
     let options = Options {
@@ -67,9 +69,21 @@ fn everything_that_must_be_true_is_exercised_and_is_true() {
         assert!(value(column, "over_bound") >= 1.0);
         assert!(value(column, "recall_items") > 0.9);
     }
-    let table = render(&comparison, false);
+    let table = render(&comparison, NARROW);
     assert!(!table.contains('\u{1b}'), "no colours were asked for");
     assert!(comparison.columns.iter().all(|column| table.contains(column.overlay)));
+}
+
+#[test]
+fn intervals_are_shown_where_they_fit_and_four_columns_of_medians_fit_100_characters() {
+    let comparison = simulated(common::small(10, 1), 6);
+    let table = |columns| render(&comparison, Look { columns, ..NARROW });
+    assert!(table(200).contains("95 % interval"));
+    let narrow = table(72);
+    assert!(!narrow.contains("95 % interval"));
+    // A column takes 14 characters, so that a table of two is 28 narrower than one of four.
+    let measures = narrow.lines().take_while(|line| !line.is_empty());
+    assert!(measures.map(|line| line.chars().count()).max().unwrap() <= 72, "{narrow}");
 }
 
 #[test]
@@ -101,7 +115,7 @@ fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
         assert_eq!(strike.after.unanswered["unreachable"], strike.after.asked);
         assert_eq!(strike.before.asked + strike.after.asked, column.runs[0].measured.searches.len() as u32);
     }
-    assert!(render(&comparison, false).contains("SERVER@2S"));
+    assert!(render(&comparison, NARROW).contains("SERVER@2S"));
 }
 
 #[test]

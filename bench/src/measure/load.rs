@@ -22,16 +22,21 @@ pub fn summarise(sheet: &mut Sheet, cast: &Cast<'_>, outcome: &Outcome) {
     let busiest = control.iter().copied().max().map(|bytes| bytes as f64);
     let mut put = |key, title, unit, value| sheet.put(GROUP, key, title, unit, value);
     put("upkeep_messages", "upkeep messages per peer", Unit::Count, Some(upkeep.messages as f64 / people));
-    put("upkeep_bytes", "upkeep bytes per peer", Unit::Bytes, Some(upkeep.bytes as f64 / people));
+    put("upkeep_bytes", "upkeep traffic per peer", Unit::Bytes, Some(upkeep.bytes as f64 / people));
     put(
         "arranging_bytes",
-        "bytes to arrange transfers, per peer",
+        "arranging transfers, per peer",
         Unit::Bytes,
         Some(arranging.bytes as f64 / people),
     );
-    put("server_control_bytes", "control bytes through the servers", Unit::Bytes, Some(server_control));
-    put("busiest_control_bytes", "control bytes of the busiest node", Unit::Bytes, busiest);
-    put("busiest_control_share", "its share of all control bytes", Unit::Share, Some(top_share(&control)));
-    put("gini_control", "Gini of control bytes", Unit::Ratio, Some(gini(&control)));
-    put("busiest_share", "busiest node's share of all bytes", Unit::Share, Some(top_share(&total)));
+    put("server_control_bytes", "control traffic of the servers", Unit::Bytes, Some(server_control));
+    put("busiest_control_bytes", "control traffic of the busiest", Unit::Bytes, busiest);
+    put(
+        "busiest_control_share",
+        "busiest's share of control traffic",
+        Unit::Share,
+        Some(top_share(&control)),
+    );
+    put("gini_control", "Gini of control traffic", Unit::Ratio, Some(gini(&control)));
+    put("busiest_share", "busiest's share of all traffic", Unit::Share, Some(top_share(&total)));
 }

@@ -122,14 +122,14 @@ pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow]) {
     put("searches", "searches", Unit::Count, Some(count));
     put("searches_complete", "answered", Unit::Share, per_search(complete.len() as u64));
     put("search_messages", "messages per search", Unit::Count, per_search(traffic.messages));
-    put("search_bytes", "bytes per search", Unit::Bytes, per_search(traffic.bytes));
+    put("search_bytes", "traffic per search", Unit::Bytes, per_search(traffic.bytes));
     put("search_reach", "nodes that hear of a search", Unit::Count, reached);
     put("search_first_s", "time to first result, median", Unit::Seconds, quantile(&first, 0.5));
     put("search_first_p95_s", "time to first result, p95", Unit::Seconds, quantile(&first, 0.95));
     put("search_last_s", "time to last result, median", Unit::Seconds, quantile(&last, 0.5));
     put("search_results", "results per search", Unit::Count, per_search(results));
-    put("recall_items", "recall: files found of those there", Unit::Share, recall);
-    put("recall_copies", "recall: copies found of those there", Unit::Share, copies);
+    put("recall_items", "recall: files found of all", Unit::Share, recall);
+    put("recall_copies", "recall: copies found of all", Unit::Share, copies);
     put("stale", "stale results", Unit::Share, (results > 0).then(|| stale as f64 / results as f64));
 }
 

@@ -10,6 +10,10 @@ use super::{DownloadEnd, DownloadRow, Lives, SearchRow};
 use crate::overlay::Cast;
 use crate::trace::{Outcome, Record, What};
 
+/// How much too early a node may seem to vanish, in seconds: each process of a cluster has a clock of its own, started by an
+/// order that takes a moment to arrive.
+const CLOCKS_APART_S: f64 = 0.25;
+
 /// All faults of one moment.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Strike {
@@ -56,7 +60,7 @@ pub fn strikes(
     let strike = |(number, faults): (usize, Vec<String>)| {
         let until = moments.get(number + 1).copied().unwrap_or(f64::INFINITY);
         let hit = |record: &&Record| {
-            let at = record.at.as_secs_f64();
+            let at = record.at.as_secs_f64() + CLOCKS_APART_S;
             record.what == What::Crashed && moments[number] <= at && at < until
         };
         let victims: Vec<&Record> = outcome.records.iter().filter(hit).collect();

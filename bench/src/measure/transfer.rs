@@ -82,8 +82,8 @@ pub fn summarise(
     put("download_s", "completion time, median", Unit::Seconds, quantile(&took, 0.5));
     put("download_p95_s", "completion time, p95", Unit::Seconds, quantile(&took, 0.95));
     put("download_last_s", "completion time, longest", Unit::Seconds, quantile(&took, 1.0));
-    put("peer_kbps", "throughput of a download, median", Unit::Kbps, quantile(&kbps, 0.5));
-    put("total_kbps", "throughput of all, from first start to last end", Unit::Kbps, rate);
+    put("peer_kbps", "throughput, median download", Unit::Kbps, quantile(&kbps, 0.5));
+    put("total_kbps", "throughput of all together", Unit::Kbps, rate);
     put(
         "server_share",
         "servers' share of content bytes",
@@ -98,7 +98,7 @@ pub fn summarise(
         (source == Source::Participants).then(|| gini(&uploads)),
     );
     put("bound_s", "least time for what was completed", Unit::Seconds, bound.map(|bound| bound.seconds));
-    put("achieved_s", "time taken, first start to last end", Unit::Seconds, span);
+    put("achieved_s", "time taken, first to last", Unit::Seconds, span);
     let over = span.zip(bound).map(|(span, bound)| span / bound.seconds);
     put("over_bound", "time taken / least time", Unit::Ratio, over);
 }

@@ -82,6 +82,46 @@ mod tests {
             let _ = read_frame::<Report>(&mut &framed[..]);
             let _ = read_frame::<Order>(&mut &framed[..]);
         }
+
+        /// Taking memory for what a length promises would fail here: few of these lengths exist on any machine.
+        #[test]
+        fn lengths_inside_a_frame_are_not_believed(kind in 0u8..5, len: u64, rest in prop::collection::vec(any::<u8>(), 0..20)) {
+            // A number of eight bytes, as bincode marks it.
+            let content = [&[kind, 253][..], &len.to_le_bytes(), &rest].concat();
+            let framed = [&(content.len() as u32).to_le_bytes()[..], &content].concat();
+            let read = read_frame::<Report>(&mut &framed[..]);
+            prop_assert!(len <= rest.len() as u64 || read.is_err(), "{:?}", read);
+        }
+
+        #[test]
+        fn nothing_is_read_behind_a_length_beyond_the_limit(len in FRAME_BYTES_MAX as u32 + 1..) {
+            let framed = [&len.to_le_bytes()[..], &[0; 16]].concat();
+            let mut channel = &framed[..];
+            prop_assert!(matches!(read_frame::<Report>(&mut channel), Err(FrameError::TooLong(_))));
+            prop_assert_eq!(channel.len(), 16);
+        }
+    }
+
+    /// Frames of the committed corpus: in each line what reading it as a report gives, its bytes, and what it is.
+    #[test]
+    fn the_corpus_is_read_as_it_says() {
+        let lines = include_str!("../../tests/corpus/frames.txt").lines();
+        let mut count = 0;
+        for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            let mut words = line.split_whitespace();
+            let (expected, hex) = (words.next().unwrap(), words.next().unwrap());
+            let digits = (0..hex.len()).step_by(2);
+            let bytes: Vec<u8> = digits.map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+            let seen = match read_frame::<Report>(&mut &bytes[..]) {
+                Ok(_) => "report",
+                Err(FrameError::Channel(_)) => "cut",
+                Err(FrameError::TooLong(_)) => "long",
+                Err(FrameError::Malformed(_)) => "malformed",
+            };
+            assert_eq!(seen, expected, "{line}");
+            count += 1;
+        }
+        assert!(count >= 20, "only {count} frames");
     }
 
     #[test]

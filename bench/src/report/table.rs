@@ -5,18 +5,29 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::compare::{Agreement, Column, Comparison, Estimate, readable};
+use super::number::Scale;
+use crate::compare::{Agreement, Column, Comparison, Estimate};
 use crate::measure::{Asked, Strike};
 
-/// All tables. Colours only if `coloured`.
-pub fn render(comparison: &Comparison, coloured: bool) -> String {
+/// How the tables should look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Colours, or none.
+    pub coloured: bool,
+    /// Characters in a line of the screen: intervals are shown beside the medians where they fit.
+    pub columns: usize,
+}
+
+/// All tables.
+pub fn render(comparison: &Comparison, look: Look) -> String {
+    let Look { coloured, columns } = look;
     let mut text = String::new();
     let mut section = |title: &str, table: Table| {
         // A String takes everything.
         let _ = writeln!(text, "{title}\n{table}\n");
     };
     let Comparison { scenario, peers, seed, .. } = comparison;
-    section(&format!("{scenario}: {peers} peers, first seed {seed}"), measures(comparison));
+    section(&format!("{scenario}: {peers} peers, first seed {seed}"), measures(comparison, columns));
     if let Some(table) = strikes(comparison) {
         section("What the faults did", table);
     }
@@ -54,9 +65,20 @@ fn heads(comparison: &Comparison) -> Vec<String> {
     comparison.columns.iter().map(head).collect()
 }
 
-fn measures(comparison: &Comparison) -> Table {
+/// The measures: with intervals where there are some and the screen is wide enough, else medians alone.
+fn measures(comparison: &Comparison, columns: usize) -> Table {
     let has_interval = comparison.columns.iter().any(|c| c.estimates.iter().any(|e| e.interval_95.is_some()));
-    let title = if has_interval { "median (95 % interval)" } else { "" };
+    if has_interval {
+        let table = measures_with(comparison, true);
+        if table.lines().map(|line| line.chars().count()).max() <= Some(columns) {
+            return table;
+        }
+    }
+    measures_with(comparison, false)
+}
+
+fn measures_with(comparison: &Comparison, intervals: bool) -> Table {
+    let title = if intervals { "median (95 % interval)" } else { "median" };
     let mut table = new([title.to_owned()].into_iter().chain(heads(comparison)).collect());
     let Some(first) = comparison.columns.first() else { return table };
     let mut group = "";
@@ -65,19 +87,26 @@ fn measures(comparison: &Comparison) -> Table {
             group = estimate.group;
             table.add_row([group.to_uppercase()]);
         }
-        let mut row = vec![Cell::new(format!("  {}", estimate.title))];
-        row.extend(comparison.columns.iter().map(|column| right(estimate_text(&column.estimates[at]))));
+        let estimates = || comparison.columns.iter().map(|column| &column.estimates[at]);
+        let largest = estimates().filter_map(|estimate| estimate.median).fold(0.0, f64::max);
+        let scale = Scale::of(estimate.unit, largest);
+        let label = match scale.name {
+            "" => format!("  {}", estimate.title),
+            unit => format!("  {} ({unit})", estimate.title),
+        };
+        let mut row = vec![Cell::new(label)];
+        row.extend(estimates().map(|estimate| right(estimate_text(estimate, &scale, intervals))));
         table.add_row(row);
     }
     table
 }
 
-fn estimate_text(estimate: &Estimate) -> String {
+fn estimate_text(estimate: &Estimate, scale: &Scale, intervals: bool) -> String {
     let Some(median) = estimate.median else { return "-".to_owned() };
-    let text = readable(median, estimate.unit);
+    let text = scale.number(median);
     match estimate.interval_95 {
-        Some((low, high)) if low != high => {
-            format!("{text} ({} - {})", readable(low, estimate.unit), readable(high, estimate.unit))
+        Some((low, high)) if intervals && low != high => {
+            format!("{text} ({}-{})", scale.number(low), scale.number(high))
         }
         _ => text,
     }
@@ -160,6 +189,7 @@ fn twins(comparison: &Comparison, coloured: bool) -> Table {
             .add_row([format!("{} {} seed {}", twin.overlay, twin.backend.name(), twin.seed).to_uppercase()]);
         for row in &twin.rows {
             let apart = if row.simulated == 0.0 { 0.0 } else { (row.real / row.simulated - 1.0) * 100.0 };
+            let scale = Scale::of(row.unit, row.real.max(row.simulated));
             let (words, color) = match row.agreement {
                 Agreement::Same => ("same", Color::Green),
                 Agreement::Close => ("close", Color::Green),
@@ -167,8 +197,8 @@ fn twins(comparison: &Comparison, coloured: bool) -> Table {
             };
             table.add_row([
                 Cell::new(format!("  {}", row.name)),
-                right(readable(row.real, row.unit)),
-                right(readable(row.simulated, row.unit)),
+                right(scale.text(row.real)),
+                right(scale.text(row.simulated)),
                 right(format!("{apart:+.1} %")),
                 paint(Cell::new(words), coloured, color),
             ]);
