@@ -7,7 +7,7 @@ mod puppet;
 use std::time::Duration;
 
 use common::net::{Line, NodeId};
-use common::peer::Time;
+use common::peer::{CloseReason, Time};
 use common::sim::Config;
 use common::testing::Swarm;
 use proptest::prelude::*;
@@ -95,6 +95,110 @@ fn a_downlink_is_the_bottleneck_of_many_senders() {
     close_above(last.0, 4.0 * len as f64 / rate as f64, 1, rate);
 }
 
+/// Sends a message of `len` bytes so long after it was dialled to the node that has dialled it.
+fn messenger(after: Duration, len: u32) -> Puppet {
+    let mut to = None;
+    Puppet::new(move |seen, conn, cx| match seen {
+        Seen::Accepted => {
+            to = conn;
+            cx.wake(after, 0);
+        }
+        Seen::Timer(0) => cx.send(to.unwrap(), Word(1, len)),
+        _ => {}
+    })
+}
+
+#[test]
+fn a_short_message_overtakes_the_bulk_of_other_connections_on_a_downlink() {
+    // One and then three senders keep many chunks waiting at the downlink.
+    for bulky in [1, 3] {
+        let mut swarm = swarm_without_delay();
+        let (rate, len) = (50_000, 500_000);
+        let dials: Vec<u32> = (0..=bulky).collect();
+        for _ in 0..bulky {
+            swarm.add(sender(len));
+        }
+        swarm.add(messenger(Duration::from_secs(1), 100));
+        let taker = swarm.add_behind(taker(&dials, len), bytes_per_second(rate, rate));
+        swarm.settle();
+        let at = swarm.peer(taker).time_of(Seen::Word(1));
+        let own = 100.0 / rate as f64;
+        let turns = f64::from(bulky) * CHUNK as f64 / rate as f64;
+        assert!(seconds(1.0 + own) <= at, "{at:?} is faster than the line");
+        assert!(at <= seconds(1.0 + own + turns), "{at:?} is later than one chunk of each of {bulky}");
+        // It came in the midst of them, and cost them no more than its own bytes.
+        let last = swarm.peer(taker).log.last().unwrap().0;
+        close_above(last, f64::from(bulky) * len as f64 / rate as f64, 1, rate);
+    }
+}
+
+#[test]
+fn two_bodies_share_a_downlink_fairly() {
+    let mut swarm = swarm_without_delay();
+    let (rate, len) = (100_000, 1_000_000);
+    // One fills its window at once, the other comes by a line hardly faster than its share.
+    swarm.add(sender(len));
+    swarm.add_behind(sender(len), bytes_per_second(60_000, 60_000));
+    let taker = swarm.add_behind(taker(&[0, 1], len), bytes_per_second(rate, rate));
+    swarm.settle();
+    let done = |(at, seen): &(Time, Seen)| matches!(seen, Seen::Done(_)).then_some(*at);
+    let ends: Vec<Time> = swarm.peer(taker).log.iter().filter_map(done).collect();
+    assert_eq!(ends.len(), 2);
+    close_above(ends[0], 2.0 * len as f64 / rate as f64 - 1.0, 6, rate);
+    close_above(ends[1], 2.0 * len as f64 / rate as f64, 1, rate);
+}
+
+#[test]
+fn order_on_a_connection_and_its_close_survive_a_busy_downlink() {
+    let mut swarm = swarm_without_delay();
+    let rate = 10_000;
+    swarm.add(sender(100_000));
+    swarm.add(Puppet::new(|seen, conn, cx| {
+        if seen == Seen::Accepted {
+            (0..5).for_each(|i| cx.send(conn.unwrap(), Word(i, 1_000)));
+            cx.close(conn.unwrap());
+        }
+    }));
+    let taker = swarm.add_behind(taker(&[0, 1], 100_000), bytes_per_second(rate, rate));
+    swarm.settle();
+    let of_second = |seen: &Seen| matches!(seen, Seen::Word(0..) | Seen::Closed(_));
+    let events: Vec<Seen> = swarm.peer(taker).events().into_iter().filter(of_second).collect();
+    let words = (0..5).map(Seen::Word);
+    assert_eq!(events, words.chain([Seen::Closed(CloseReason::Remote)]).collect::<Vec<_>>());
+    assert_eq!(swarm.sim.dropped(), common::sim::Dropped::default());
+}
+
+#[test]
+fn a_crash_with_a_full_downlink_leaves_nothing_behind() {
+    let mut swarm = swarm_without_delay();
+    swarm.add(sender(200_000));
+    let crashed = swarm.add_behind(taker(&[0], 200_000), bytes_per_second(10_000, 10_000));
+    swarm.sim.crash_at(seconds(1.0), crashed);
+    swarm.sim.restart_at(seconds(1.0), crashed, taker(&[0], 200_000));
+    swarm.settle();
+    // The second life has the whole line, but for the chunk that was being taken.
+    close_above(swarm.peer(crashed).done_at(), 21.0, 1, 10_000);
+}
+
+#[test]
+fn too_many_messages_for_a_slow_downlink_end_the_connection() {
+    let mut swarm = Swarm::new(Config { waiting_max: 8, ..Config::default() });
+    let sender = swarm.add(Puppet::new(|seen, conn, cx| {
+        if seen == Seen::Accepted {
+            (0..20).for_each(|i| cx.send(conn.unwrap(), Word(i, 1_000)));
+        }
+    }));
+    let slow = swarm.add_behind(taker(&[0], 0), bytes_per_second(1_000, 1_000));
+    swarm.settle();
+    assert_eq!(swarm.sim.dropped().overflows, 1);
+    assert!(swarm.peer(sender).events().contains(&Seen::Closed(CloseReason::Overflow)));
+    // What was under way still comes, in order, and then the end.
+    let events = swarm.peer(slow).events();
+    let words = (0..20).map(Seen::Word);
+    let wanted = [Seen::Start, Seen::Dialled].into_iter().chain(words);
+    assert_eq!(events, wanted.chain([Seen::Closed(CloseReason::Reset)]).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_slow_receiver_does_not_waste_a_fast_sender() {
     let mut swarm = swarm_without_delay();
@@ -147,6 +251,48 @@ fn credit_comes_back_for_every_byte() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However many connections share a downlink, with short messages and bodies: at no moment has it taken more than its rate
+    /// allows since the first arrival, and it never rests while something waits.
+    #[test]
+    fn a_shared_downlink_takes_its_rate_and_no_more(
+        lens in prop::collection::vec((1u64..200_000, 1u32..5_000), 1..6),
+        rate in 1_000u64..1_000_000,
+    ) {
+        let mut swarm = swarm_without_delay();
+        let mut all = 0;
+        for (len, word) in lens.iter().copied() {
+            all += len + 2 * u64::from(word);
+            swarm.add(Puppet::new(move |seen, conn, cx| {
+                if seen == Seen::Accepted {
+                    cx.send(conn.unwrap(), Word(word as i32, word));
+                    cx.send(conn.unwrap(), Word(-(len as i32), word));
+                    cx.send_body(conn.unwrap(), span(len));
+                }
+            }));
+        }
+        let dials: Vec<_> = (0..lens.len() as u32).map(address).collect();
+        let taker = Puppet::new(move |seen, conn, cx| match seen {
+            Seen::Start => dial_all(&dials, cx),
+            Seen::Word(len @ ..0) => cx.receive(conn.unwrap(), u64::from(len.unsigned_abs()), None),
+            _ => {}
+        });
+        let taker = swarm.add_behind(taker, bytes_per_second(rate, rate));
+        swarm.run_for(Duration::from_secs(100_000));
+        prop_assert_eq!(swarm.sim.coming(), 0);
+        let mut taken = 0;
+        for (at, seen) in &swarm.peer(taker).log {
+            taken += match seen {
+                Seen::Word(word @ 1..) => *word as u64,
+                Seen::Body(len) | Seen::Done(len) => u64::from(*len),
+                _ => 0,
+            };
+            prop_assert!(taken as f64 / rate as f64 <= at.as_secs_f64() + 1e-9);
+        }
+        let last = swarm.peer(taker).log.last().unwrap().0.as_secs_f64();
+        // Each arrival's time is rounded up to a nanosecond.
+        prop_assert!((last - all as f64 / rate as f64).abs() < 1e-6);
+    }
 
     /// Whatever the lines and sizes: every byte sent arrives once, and nobody sends or receives more than his line carries.
     #[test]

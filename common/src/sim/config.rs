@@ -22,7 +22,7 @@ pub struct Config {
     /// busy over their latency, as congestion control would, so that a slow receiver's queue stays short.
     pub window_bytes: u32,
     /// Messages that may wait on one connection, on each side, before it ends with `Overflow`: at the sender for a busy
-    /// uplink, at the receiver while its peer has paused the connection. 4,096.
+    /// uplink, at the receiver for a busy downlink, and there while its peer has paused the connection. 4,096.
     pub waiting_max: usize,
     /// Connections one node can have. Dialling beyond it gives `Closed` with `Limit`; accepting is refused. 100,000: more than
     /// any server of the time kept, and still a bound.

@@ -134,14 +134,7 @@ impl<P: Peer> Sim<P> {
         self.push(at, end.far_node, cause, what);
     }
 
-    /// The far end's close has come; it stays behind what the downlink has not taken yet.
-    pub(super) fn close_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, reason: CloseReason) {
-        match self.downlink(node, 0) {
-            Some(taken) => self.push(taken, node, cause, What::CloseTaken { conn, reason }),
-            None => self.close_taken(node, cause, conn, reason),
-        }
-    }
-
+    /// The far end's close has come, and the downlink has taken everything before it.
     pub(super) fn close_taken(&mut self, node: u32, cause: Cause, conn: ConnId, reason: CloseReason) {
         let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
         if end.flow != NONE && end.flags & CLOSING == 0 {

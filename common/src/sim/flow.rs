@@ -55,7 +55,7 @@ impl<P: Peer> Sim<P> {
     }
 
     /// What only busy connections need, made when it is first needed.
-    fn flow(&mut self, node: u32, conn: ConnId) -> &mut Flow<P::Message> {
+    pub(super) fn flow(&mut self, node: u32, conn: ConnId) -> &mut Flow<P::Message> {
         let end = self.nodes[node as usize].end(conn).expect("callers ask for live connections");
         if end.flow == NONE {
             end.flow = self.flows_free.pop().unwrap_or_else(|| {
@@ -77,7 +77,7 @@ impl<P: Peer> Sim<P> {
     }
 
     /// Too much waits on this connection to leave: the peer that sends loses it.
-    fn overflow(&mut self, node: u32, cause: Cause, conn: ConnId) {
+    pub(super) fn overflow(&mut self, node: u32, cause: Cause, conn: ConnId) {
         let Some(end) = self.nodes[node as usize].end(conn).filter(|end| end.flags & BROKEN == 0) else {
             return;
         };
@@ -242,15 +242,6 @@ impl<P: Peer> Sim<P> {
         None
     }
 
-    /// When the downlink will have taken `bytes` that arrive now; `None` if at once.
-    pub(super) fn downlink(&mut self, node: u32, bytes: u32) -> Option<Time> {
-        let line = self.lines.get_mut(self.nodes[node as usize].line as usize)?;
-        let taking = line.down_bps.map_or(0, |bps| transmission_ns(bytes, bps));
-        let free = later(line.down_free.max(self.now), taking);
-        line.down_free = free;
-        (free > self.now).then_some(free)
-    }
-
     /// A message has arrived.
     #[inline(always)]
     pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
@@ -270,10 +261,7 @@ impl<P: Peer> Sim<P> {
     #[inline(never)]
     fn message_arrives_slowly(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
         let Event::Message { conn, message } = event else { unreachable!("only messages arrive so") };
-        match self.downlink(node, message.wire_len()) {
-            Some(taken) => self.push(taken, node, cause, What::Taken { conn, message }),
-            None => self.message_taken(node, cause, conn, message),
-        }
+        self.arrive(node, cause, conn, In::Message(message));
     }
 
     /// The downlink has taken a message.
@@ -307,13 +295,7 @@ impl<P: Peer> Sim<P> {
         }
     }
 
-    pub(super) fn chunk_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
-        match self.downlink(node, len) {
-            Some(taken) => self.push(taken, node, cause, What::ChunkTaken { conn, len, corrupt }),
-            None => self.chunk_taken(node, cause, conn, len, corrupt),
-        }
-    }
-
+    /// The downlink has taken a chunk.
     pub(super) fn chunk_taken(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
         let Some(end) = self.nodes[node as usize].end(conn).filter(|e| e.flags & CLOSING == 0) else {
             self.dropped.late_arrivals += 1;
@@ -443,7 +425,7 @@ impl<P: Peer> Sim<P> {
 
     /// Brings the end's flags in line with its flow, and gives the flow back when the connection is at rest: a network
     /// of idle connections needs none.
-    fn refresh(&mut self, node: u32, conn: ConnId) {
+    pub(super) fn refresh(&mut self, node: u32, conn: ConnId) {
         let Some(end) = self.nodes[node as usize].end(conn) else { return };
         let Some(flow) = self.flows.get(end.flow as usize) else { return };
         let holding = flow.reading != Reading::Messages || !flow.held.is_empty();

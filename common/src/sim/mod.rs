@@ -10,7 +10,9 @@
 //!   delays and of the core's ([`Config::core_delay`], and [`Config::core_spread`] by which pairs differ). A connection keeps
 //!   the latency it was dialled with.
 //! - A **busy uplink** serves the connections that have something to send in turn, a message or a chunk of a body at a
-//!   time. A **busy downlink** takes what arrives in the order of arrival. Ideal lines (no rates) skip both.
+//!   time. A **busy downlink** takes what has arrived in the same way: a short message waits for at most one message or chunk
+//!   of each other connection, not for all of somebody's bulk. What has arrived for a connection that ends meanwhile takes no
+//!   further time. Ideal lines (no rates) skip both.
 //! - **Bodies** move in chunks ([`Config::chunk_bytes`]), each O(1), under a window for each connection
 //!   ([`Config::window_bytes`]): what the receiver has not taken holds the sender up, so that a slow receiver does not waste a
 //!   fast sender's uplink, and a paused connection pushes back. Credit returns the moment the receiver takes a chunk.
@@ -40,6 +42,7 @@
 mod config;
 mod conn;
 mod count;
+mod downlink;
 mod faults;
 mod flow;
 mod node;

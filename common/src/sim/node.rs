@@ -7,7 +7,8 @@ use rand_pcg::Pcg32;
 use super::count::{Cause, scatter};
 use crate::metrics::NodeLoad;
 use crate::net::Line;
-use crate::peer::{CloseReason, ConnId, ConnIds, Place, Span, Time};
+use crate::peer::{CloseReason, ConnId, ConnIds, Place, Span};
+use crate::wire::Wire;
 
 /// "None" for indices into the tables of lines and flows.
 pub(super) const NONE: u32 = u32::MAX;
@@ -109,7 +110,10 @@ pub(super) const HOLDING: u8 = 32;
 pub(super) struct Flow<M> {
     /// Waits to leave.
     pub queue: VecDeque<(Cause, Out<M>)>,
-    /// Has arrived and waits for the peer to read on.
+    /// Waits for the downlink, what it is taking just now included. Not empty: the end is in its downlink's ring, or
+    /// being served.
+    pub arrivals: VecDeque<(Cause, In<M>)>,
+    /// Has been taken by the downlink and waits for the peer to read on.
     pub held: VecDeque<(Cause, In<M>)>,
     pub reading: Reading,
     /// Body bytes sent that the far peer has not taken.
@@ -126,6 +130,7 @@ impl<M> Flow<M> {
     pub fn new() -> Self {
         Flow {
             queue: VecDeque::new(),
+            arrivals: VecDeque::new(),
             held: VecDeque::new(),
             reading: Reading::Messages,
             under_way: 0,
@@ -135,15 +140,21 @@ impl<M> Flow<M> {
         }
     }
 
+    /// Messages and chunks that have come to the downlink and that it has not taken.
+    pub fn untaken(&self) -> u64 {
+        self.arrivals.iter().filter(|(_, item)| !matches!(item, In::Closed(_))).count() as u64
+    }
+
     /// Nothing waits, is held or is under way.
     pub fn is_at_rest(&self) -> bool {
-        let empty = self.queue.is_empty() && self.held.is_empty();
+        let empty = self.queue.is_empty() && self.arrivals.is_empty() && self.held.is_empty();
         empty && self.reading == Reading::Messages && self.under_way == 0 && !self.in_ring && !self.pumping
     }
 
     /// Makes it as new, but keeps the memory of the queues.
     pub fn reset(&mut self) {
         self.queue.clear();
+        self.arrivals.clear();
         self.held.clear();
         self.reading = Reading::Messages;
         (self.under_way, self.window) = (0, 0);
@@ -162,6 +173,17 @@ pub(super) enum In<M> {
     Message(M),
     Chunk { len: u32, corrupt: bool },
     Closed(CloseReason),
+}
+
+impl<M: Wire> In<M> {
+    /// What it costs on the line.
+    pub fn bytes(&self) -> u32 {
+        match self {
+            In::Message(message) => message.wire_len(),
+            In::Chunk { len, .. } => *len,
+            In::Closed(_) => 0,
+        }
+    }
 }
 
 /// What the next arrival on a connection is taken for.
@@ -184,8 +206,10 @@ pub(super) struct LineState {
     pub ring: VecDeque<ConnId>,
     /// What the uplink sends just now: the connection and how many bytes.
     pub busy: Option<(ConnId, u32)>,
-    /// When the downlink has taken everything that has arrived.
-    pub down_free: Time,
+    /// Connections with something that has arrived, in the order of their turns.
+    pub down_ring: VecDeque<ConnId>,
+    /// The connection whose first arrival the downlink takes just now.
+    pub down_busy: Option<ConnId>,
 }
 
 impl LineState {
@@ -195,7 +219,8 @@ impl LineState {
             down_bps: line.down_bps,
             ring: VecDeque::new(),
             busy: None,
-            down_free: Time::ZERO,
+            down_ring: VecDeque::new(),
+            down_busy: None,
         }
     }
 }

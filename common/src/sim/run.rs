@@ -3,7 +3,7 @@
 use super::Sim;
 use super::count::Cause;
 use super::faults::Change;
-use super::node::{CLOSING, FREE, NONE, Out, prefetch};
+use super::node::{CLOSING, FREE, In, NONE, Out, prefetch};
 use crate::net::{NodeId, Observer};
 use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Peer, Time};
 use crate::user::Command;
@@ -47,26 +47,12 @@ pub(super) enum What<M, T> {
     /// A message has come to this node's end of the core. It is kept as the event that the peer will get (always
     /// [`Event::Message`]), so that the most frequent way is the one with the fewest copies.
     Arrive(Event<M, T>),
-    /// The downlink has taken it.
-    Taken {
-        conn: ConnId,
-        message: M,
-    },
     ChunkArrive {
         conn: ConnId,
         len: u32,
         corrupt: bool,
     },
-    ChunkTaken {
-        conn: ConnId,
-        len: u32,
-        corrupt: bool,
-    },
     CloseArrive {
-        conn: ConnId,
-        reason: CloseReason,
-    },
-    CloseTaken {
         conn: ConnId,
         reason: CloseReason,
     },
@@ -81,6 +67,8 @@ pub(super) enum What<M, T> {
     },
     /// The uplink has sent what it was busy with.
     UplinkFree,
+    /// The downlink has taken what it was busy with.
+    DownlinkFree,
     Sent {
         conn: ConnId,
         len: u32,
@@ -146,7 +134,6 @@ impl<P: Peer> Sim<P> {
     fn happen(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
         match what {
             What::Arrive(event) => self.message_arrives(node, cause, event),
-            What::Taken { conn, message } => self.message_taken(node, cause, conn, message),
             other => self.happen_rarely(node, cause, other),
         }
     }
@@ -161,6 +148,7 @@ impl<P: Peer> Sim<P> {
             What::Knock { dialler, conn } => self.knock(node, cause, dialler, conn),
             What::Answer { conn, far_node, far_conn } => self.answer(node, cause, conn, far_node, far_conn),
             What::UplinkFree => self.uplink_free(node),
+            What::DownlinkFree => self.downlink_free(node),
             What::Command(_) if !up => self.dropped.commands += 1,
             // Whatever else was to come to a node that is down concerns connections and plans that died with it.
             _ if !up => {}
@@ -176,10 +164,10 @@ impl<P: Peer> Sim<P> {
                 self.deliver(node, cause, Event::Finished { file, fault: None });
             }
             What::Timer { .. } | What::Verified { .. } | What::Finished { .. } => {}
-            What::ChunkArrive { conn, len, corrupt } => self.chunk_arrives(node, cause, conn, len, corrupt),
-            What::ChunkTaken { conn, len, corrupt } => self.chunk_taken(node, cause, conn, len, corrupt),
-            What::CloseArrive { conn, reason } => self.close_arrives(node, cause, conn, reason),
-            What::CloseTaken { conn, reason } => self.close_taken(node, cause, conn, reason),
+            What::ChunkArrive { conn, len, corrupt } => {
+                self.arrive(node, cause, conn, In::Chunk { len, corrupt });
+            }
+            What::CloseArrive { conn, reason } => self.arrive(node, cause, conn, In::Closed(reason)),
             What::Fail { conn, reason } => self.ended(node, cause, conn, reason),
             What::Limit { conn } => {
                 self.deliver(node, cause, Event::Closed { conn, reason: CloseReason::Limit });
@@ -190,7 +178,7 @@ impl<P: Peer> Sim<P> {
                 }
             }
             What::Pump { conn } => self.pump(node, cause, conn),
-            What::Arrive(_) | What::Taken { .. } | What::Change(_) => unreachable!("handled before"),
+            What::Arrive(_) | What::Change(_) => unreachable!("handled before"),
         }
     }
 
@@ -277,11 +265,13 @@ impl<P: Peer> Sim<P> {
         let n = &mut self.nodes[node as usize];
         let Some(end) = n.end(conn) else { return };
         end.flags = FREE;
-        let flow = std::mem::replace(&mut end.flow, NONE);
+        let index = std::mem::replace(&mut end.flow, NONE);
         n.conns.close(conn);
-        if flow != NONE {
-            self.flows[flow as usize].reset();
-            self.flows_free.push(flow);
+        if index != NONE {
+            let flow = &mut self.flows[index as usize];
+            self.dropped.late_arrivals += flow.untaken();
+            flow.reset();
+            self.flows_free.push(index);
         }
     }
 }

@@ -1,0 +1,84 @@
+//! Arrivals at a busy downlink: it serves the connections that have something waiting in turn.
+
+use super::Sim;
+use super::conn::later;
+use super::count::Cause;
+use super::node::{In, NONE, transmission_ns};
+use super::run::What;
+use crate::peer::{ConnId, Peer};
+
+impl<P: Peer> Sim<P> {
+    /// Something has come to this node's end of the core: it waits for its turn on a limited downlink, or is taken at once.
+    pub(super) fn arrive(&mut self, node: u32, cause: Cause, conn: ConnId, item: In<P::Message>) {
+        let end = self.nodes[node as usize].end(conn).map(|end| *end);
+        let Some(end) = end.filter(|_| self.downlink_is_limited(node)) else {
+            return self.taken(node, cause, conn, item);
+        };
+        let waiting = if end.flow == NONE { 0 } else { self.flows[end.flow as usize].arrivals.len() };
+        match item {
+            // An end has no bytes: it waits for those before it, and for nobody else's.
+            In::Closed(_) if waiting == 0 => return self.taken(node, cause, conn, item),
+            // A socket would push back until the sender's own queue is full. What is under way already still comes.
+            // (Chunks need no bound here, they have their window.)
+            In::Message(_) if waiting >= self.config.waiting_max => {
+                self.overflow(end.far_node, cause, end.far_conn);
+            }
+            _ => {}
+        }
+        self.flow(node, conn).arrivals.push_back((cause, item));
+        if waiting == 0 {
+            self.lines[self.nodes[node as usize].line as usize].down_ring.push_back(conn);
+            self.serve_downlink(node);
+        }
+    }
+
+    /// True while the downlink takes one thing after the other. (One that has just become ideal first ends what it has
+    /// begun.)
+    fn downlink_is_limited(&self, node: u32) -> bool {
+        self.lines
+            .get(self.nodes[node as usize].line as usize)
+            .is_some_and(|line| line.down_bps.is_some() || line.down_busy.is_some())
+    }
+
+    /// The downlink begins with the next arrival, if it is idle and there is one.
+    fn serve_downlink(&mut self, node: u32) {
+        let line = self.nodes[node as usize].line as usize;
+        if self.lines[line].down_busy.is_some() {
+            return;
+        }
+        while let Some(conn) = self.lines[line].down_ring.pop_front() {
+            // A connection that has ended while it waited has lost its turn with its arrivals.
+            let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { continue };
+            let (_, item) =
+                self.flows[flow as usize].arrivals.front().expect("a turn is asked for with an arrival");
+            let taking = self.lines[line].down_bps.map_or(0, |bps| transmission_ns(item.bytes(), bps));
+            self.lines[line].down_busy = Some(conn);
+            return self.push(later(self.now, taking), node, Cause::BACKGROUND, What::DownlinkFree);
+        }
+    }
+
+    /// The downlink has taken what it was busy with.
+    pub(super) fn downlink_free(&mut self, node: u32) {
+        let line = self.nodes[node as usize].line as usize;
+        let Some(conn) = self.lines[line].down_busy.take() else { return };
+        if let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) {
+            let arrivals = &mut self.flows[flow as usize].arrivals;
+            let (cause, item) = arrivals.pop_front().expect("what is being taken stays at the front");
+            if !arrivals.is_empty() {
+                self.lines[line].down_ring.push_back(conn);
+            }
+            self.taken(node, cause, conn, item);
+            self.refresh(node, conn);
+        }
+        self.serve_downlink(node);
+    }
+
+    /// Nothing lies between an arrival and its node any more.
+    fn taken(&mut self, node: u32, cause: Cause, conn: ConnId, item: In<P::Message>) {
+        match item {
+            In::Message(message) => self.message_taken(node, cause, conn, message),
+            In::Chunk { len, corrupt } => self.chunk_taken(node, cause, conn, len, corrupt),
+            In::Closed(reason) => self.close_taken(node, cause, conn, reason),
+        }
+    }
+}
