@@ -5,7 +5,7 @@ use super::conn::later;
 use super::count::Cause;
 use super::node::transmission_ns;
 use super::node::{BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Reading, WAITING};
-use super::run::{EventOf, Print, What};
+use super::run::{Print, What};
 use crate::peer::{BodyState, CloseReason, ConnId, Event, Peer, Place, Time};
 use crate::wire::Wire;
 
@@ -227,7 +227,7 @@ impl<P: Peer> Sim<P> {
             return;
         }
         let arrives = later(leaves, end.latency);
-        self.push(arrives, end.far_node, cause, What::Arrive(Event::Message { conn: end.far_conn, message }));
+        self.push(arrives, end.far_node, cause, What::Arrive { conn: end.far_conn, message });
     }
 
     /// When what is sent now gets on its way; `None` if never, and then the connection is given up.
@@ -244,23 +244,20 @@ impl<P: Peer> Sim<P> {
 
     /// A message has arrived.
     #[inline(always)]
-    pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
-        let Event::Message { conn, message } = &event else { unreachable!("only messages arrive so") };
-        let conn = *conn;
+    pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let n = &mut self.nodes[node as usize];
         let ready = n.line == NONE && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING) == 0);
         if ready && !message.pauses() {
-            self.count_received(node, cause, message);
-            let print = Print::message(conn, message);
-            self.deliver_here(node, cause, print, event);
+            self.count_received(node, cause, &message);
+            let print = Print::message(conn, &message);
+            self.deliver_here(node, cause, print, Event::Message { conn, message });
         } else {
-            self.message_arrives_slowly(node, cause, event);
+            self.message_arrives_slowly(node, cause, conn, message);
         }
     }
 
     #[inline(never)]
-    fn message_arrives_slowly(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
-        let Event::Message { conn, message } = event else { unreachable!("only messages arrive so") };
+    fn message_arrives_slowly(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         self.arrive(node, cause, conn, In::Message(message));
     }
 

@@ -42,6 +42,9 @@ struct Key {
     entry: u32,
 }
 
+/// The place of an event that has been found to be the next, and can be taken once.
+pub(super) struct Entry(u32);
+
 struct Level {
     slots: Vec<Vec<Key>>,
     /// Which slots hold something.
@@ -107,9 +110,10 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The next event, if it is not later than `limit`.
+    /// The time and place of the next event, if it is not later than `limit`. The event is out of the order with that,
+    /// and must be taken with [`Queue::take`]: looking at it first spares the caller to move what it does not know yet.
     #[inline(always)]
-    pub fn pop_until(&mut self, limit: Time) -> Option<(Time, T)> {
+    pub fn next_until(&mut self, limit: Time) -> Option<(Time, Entry)> {
         if self.next == self.run.len() && self.near.is_empty() && !self.next_run(limit) {
             return None;
         }
@@ -128,10 +132,20 @@ impl<T> Queue<T> {
         } else {
             self.near.pop();
         }
-        self.vacant.push(key.entry);
-        let value =
-            self.entries[key.entry as usize].take().expect("a key's entry is there until it is popped");
-        Some((Time(key.at), value))
+        Some((Time(key.at), Entry(key.entry)))
+    }
+
+    /// An event that waits to be taken.
+    #[inline(always)]
+    pub fn look(&self, entry: &Entry) -> Option<&T> {
+        self.entries[entry.0 as usize].as_ref()
+    }
+
+    /// Takes an event out.
+    #[inline(always)]
+    pub fn take(&mut self, entry: Entry) -> T {
+        self.vacant.push(entry.0);
+        self.entries[entry.0 as usize].take().expect("an entry is there until it is taken")
     }
 
     /// Has the memory of an event fetched that is `distance` after the next one.
@@ -210,6 +224,14 @@ impl Level {
     fn first(&self) -> Option<usize> {
         let word = self.occupied.iter().position(|word| *word != 0)?;
         Some(word * 64 + self.occupied[word].trailing_zeros() as usize)
+    }
+}
+
+#[cfg(test)]
+impl<T> Queue<T> {
+    /// The next event, if it is not later than `limit`.
+    fn pop_until(&mut self, limit: Time) -> Option<(Time, T)> {
+        self.next_until(limit).map(|(at, entry)| (at, self.take(entry)))
     }
 }
 

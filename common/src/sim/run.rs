@@ -44,9 +44,11 @@ pub(super) enum What<M, T> {
         far_node: u32,
         far_conn: ConnId,
     },
-    /// A message has come to this node's end of the core. It is kept as the event that the peer will get (always
-    /// [`Event::Message`]), so that the most frequent way is the one with the fewest copies.
-    Arrive(Event<M, T>),
+    /// A message has come to this node's end of the core.
+    Arrive {
+        conn: ConnId,
+        message: M,
+    },
     ChunkArrive {
         conn: ConnId,
         len: u32,
@@ -100,12 +102,21 @@ impl<P: Peer> Sim<P> {
     /// Runs the next event unless it is later than `limit`; false if there is none.
     #[inline]
     pub(super) fn run_one(&mut self, limit: Time, observer: &mut impl Observer) -> bool {
-        let Some((at, Coming { node, cause, what })) = self.queue.pop_until(limit) else {
+        let Some((at, entry)) = self.queue.next_until(limit) else {
             return false;
         };
         self.now = at;
         self.look_ahead();
-        self.happen(node, cause, what);
+        // Most are messages. Each kind is told apart before it is moved, so that it is moved once, and as what it is.
+        if let Some(Coming { what: What::Arrive { .. }, .. }) = self.queue.look(&entry) {
+            let Coming { node, cause, what: What::Arrive { conn, message } } = self.queue.take(entry) else {
+                unreachable!("it was looked at");
+            };
+            self.message_arrives(node, cause, conn, message);
+        } else {
+            let Coming { node, cause, what } = self.queue.take(entry);
+            self.happen(node, cause, what);
+        }
         if !self.notes.is_empty() {
             for (node, note) in self.notes.drain(..) {
                 observer.note(at, node, note);
@@ -122,24 +133,15 @@ impl<P: Peer> Sim<P> {
         if let Some(coming) = self.queue.ahead(4) {
             prefetch(&self.nodes[coming.node as usize], NODE_LINES);
         }
-        if let Some(Coming { node, what: What::Arrive(Event::Message { conn, .. }), .. }) =
-            self.queue.ahead(1)
+        if let Some(Coming { node, what: What::Arrive { conn, .. }, .. }) = self.queue.ahead(1)
             && let Some(end) = self.nodes[*node as usize].ends.get(conn.slot())
         {
             prefetch(end, 1);
         }
     }
 
-    #[inline(always)]
-    fn happen(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
-        match what {
-            What::Arrive(event) => self.message_arrives(node, cause, event),
-            other => self.happen_rarely(node, cause, other),
-        }
-    }
-
     #[inline(never)]
-    fn happen_rarely(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
+    fn happen(&mut self, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
         if let What::Change(number) = what {
             return self.change(node, number);
         }
@@ -178,7 +180,7 @@ impl<P: Peer> Sim<P> {
                 }
             }
             What::Pump { conn } => self.pump(node, cause, conn),
-            What::Arrive(_) | What::Change(_) => unreachable!("handled before"),
+            What::Arrive { .. } | What::Change(_) => unreachable!("handled before"),
         }
     }
 
@@ -220,12 +222,19 @@ impl<P: Peer> Sim<P> {
     fn apply_all(&mut self, node: u32, cause: Cause) {
         // The outbox is taken out while it is drained, and put back with its memory.
         let mut outbox = std::mem::take(&mut self.outbox);
-        for effect in outbox.drain(..) {
-            match effect {
-                Effect::Send { conn, message } => self.send(node, cause, conn, message),
-                other => self.apply(node, cause, other),
+        let mut effects = outbox.drain(..);
+        // As in the loop: told apart before it is moved.
+        while let Some(next) = effects.as_slice().first() {
+            if let Effect::Send { .. } = next {
+                let Some(Effect::Send { conn, message }) = effects.next() else {
+                    unreachable!("it was looked at");
+                };
+                self.send(node, cause, conn, message);
+            } else if let Some(effect) = effects.next() {
+                self.apply(node, cause, effect);
             }
         }
+        drop(effects);
         self.outbox = outbox;
     }
 
