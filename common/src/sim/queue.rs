@@ -43,6 +43,7 @@ struct Key {
 }
 
 /// The place of an event that has been found to be the next, and can be taken once.
+#[derive(Clone, Copy)]
 pub(super) struct Entry(u32);
 
 struct Level {
@@ -137,7 +138,7 @@ impl<T> Queue<T> {
 
     /// An event that waits to be taken.
     #[inline(always)]
-    pub fn look(&self, entry: &Entry) -> Option<&T> {
+    pub fn look(&self, entry: Entry) -> Option<&T> {
         self.entries[entry.0 as usize].as_ref()
     }
 

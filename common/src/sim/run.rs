@@ -108,7 +108,7 @@ impl<P: Peer> Sim<P> {
         self.now = at;
         self.look_ahead();
         // Most are messages. Each kind is told apart before it is moved, so that it is moved once, and as what it is.
-        if let Some(Coming { what: What::Arrive { .. }, .. }) = self.queue.look(&entry) {
+        if let Some(Coming { what: What::Arrive { .. }, .. }) = self.queue.look(entry) {
             let Coming { node, cause, what: What::Arrive { conn, message } } = self.queue.take(entry) else {
                 unreachable!("it was looked at");
             };
