@@ -29,6 +29,11 @@ fn swarm_without_delay() -> Swarm<Puppet> {
     Swarm::new(Config { core_delay: Duration::ZERO, ..Config::default() })
 }
 
+/// Chunks of [`CHUNK`] bytes on every line, however slow.
+fn swarm_with_whole_chunks() -> Swarm<Puppet> {
+    Swarm::new(Config { core_delay: Duration::ZERO, chunk_time: Duration::ZERO, ..Config::default() })
+}
+
 #[test]
 fn one_message_takes_its_transmission_on_both_lines() {
     let mut swarm = Swarm::seeded(1);
@@ -134,7 +139,7 @@ fn a_short_message_overtakes_the_bulk_of_other_connections_on_a_downlink() {
 
 #[test]
 fn two_bodies_share_a_downlink_fairly() {
-    let mut swarm = swarm_without_delay();
+    let mut swarm = swarm_with_whole_chunks();
     let (rate, len) = (100_000, 1_000_000);
     // One fills its window at once, the other comes by a line hardly faster than its share.
     swarm.add(sender(len));
@@ -238,8 +243,27 @@ fn a_line_that_changes_changes_what_is_sent_from_then_on() {
 }
 
 #[test]
+fn a_chunk_is_what_the_line_carries_in_its_time() {
+    let chunks = |from: Line, to: Line| {
+        let mut swarm = swarm_without_delay();
+        let server = swarm.add_behind(sender(100_000), from);
+        swarm.add_behind(taker(&[0], 100_000), to);
+        swarm.settle();
+        swarm.peer(server).events().iter().filter(|seen| matches!(seen, Seen::Sent(1..))).count() as u64
+    };
+    let line = |rate| bytes_per_second(rate, rate);
+    // 20 ms of 200,000 bytes a second, whatever the receiver has; of 500,000 if only the receiver has a limit.
+    assert_eq!(chunks(line(200_000), line(100_000)), 100_000 / 4_000);
+    assert_eq!(chunks(Line::default(), line(500_000)), 100_000 / 10_000);
+    // A packet at least, and a whole chunk at most.
+    assert_eq!(chunks(line(1_000), Line::default()), 100_000u64.div_ceil(1_460));
+    assert_eq!(chunks(line(1_000_000_000), line(1_000_000_000)), 100_000u64.div_ceil(CHUNK));
+    assert_eq!(chunks(Line::default(), Line::default()), 100_000u64.div_ceil(CHUNK));
+}
+
+#[test]
 fn credit_comes_back_for_every_byte() {
-    let mut swarm = swarm_without_delay();
+    let mut swarm = swarm_with_whole_chunks();
     let server = swarm.add_behind(sender(100_000), bytes_per_second(10_000, 10_000));
     swarm.add(taker(&[0], 100_000));
     swarm.settle();

@@ -105,7 +105,7 @@ fn another_seed_is_another_run() {
 #[test]
 fn the_digest_is_the_same_on_every_machine() {
     // Fixed when this was written; changes only with the order or kind of events of this run.
-    assert_eq!(everything(&Config::seeded(1)).0.to_string(), "dfff498b9818f323ef1fd64262e05194");
+    assert_eq!(everything(&Config::seeded(1)).0.to_string(), "f933ad9fa7f0bceae319056014c00856");
 }
 
 #[test]

@@ -17,6 +17,11 @@ pub struct Config {
     /// Bodies move in chunks of so many bytes: what one turn of a busy uplink takes, and what one event moves.
     /// 16 KiB, the block that BitTorrent asks for. Larger chunks make large runs cheaper and coarser.
     pub chunk_bytes: u32,
+    /// A chunk is no larger than what the sender's uplink (or if that is unlimited, the receiver's downlink) carries in
+    /// this time, but a packet of 1,460 bytes at least: on a modem's line a short message then waits milliseconds for
+    /// somebody's bulk, not seconds. 20 ms, as the real driver has it, which cuts anew for each line, while a chunk here
+    /// keeps its size. Zero: chunks of [`Config::chunk_bytes`] on every line.
+    pub chunk_time: Duration,
     /// The most body bytes that one connection has under way: sent and not yet taken by the receiving peer's store.
     /// 1 MiB, what TCP grows its windows to. A connection between known lines takes only what keeps the slower of the two
     /// busy over their latency, as congestion control would, so that a slow receiver's queue stays short.
@@ -48,6 +53,7 @@ impl Default for Config {
             core_delay: Duration::from_millis(20),
             core_spread: Duration::ZERO,
             chunk_bytes: 16 * 1024,
+            chunk_time: Duration::from_millis(20),
             window_bytes: 1024 * 1024,
             waiting_max: 4096,
             connections_max: 100_000,

@@ -4,10 +4,13 @@ use super::Sim;
 use super::conn::later;
 use super::count::Cause;
 use super::node::transmission_ns;
-use super::node::{BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Reading, WAITING};
+use super::node::{BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, WAITING};
 use super::run::{Print, What};
 use crate::peer::{BodyState, CloseReason, ConnId, Event, Peer, Place, Time};
 use crate::wire::Wire;
+
+/// The smallest chunk that a slow line is given at a time: a packet's worth.
+const CHUNK_BYTES_MIN: u128 = 1_460;
 
 impl<P: Peer> Sim<P> {
     /// The peer sends a message.
@@ -39,13 +42,13 @@ impl<P: Peer> Sim<P> {
             self.dropped.lost += 1;
             return;
         }
-        let window = match out {
-            Out::Body(_) => Some(self.window(node, &end)),
+        let pace = match out {
+            Out::Body(_) => Some(self.pace(node, &end)),
             Out::Message(_) => None,
         };
         let flow = self.flow(node, conn);
-        if let Some(window) = window {
-            flow.window = window;
+        if let Some(pace) = pace {
+            flow.pace = pace;
         }
         flow.queue.push_back((cause, out));
         if flow.queue.len() > self.config.waiting_max {
@@ -66,14 +69,21 @@ impl<P: Peer> Sim<P> {
         &mut self.flows[end.flow as usize]
     }
 
-    /// What keeps the slower of two lines busy: the bytes on the way, and two chunks in the hands of each line.
-    fn window(&self, node: u32, end: &End) -> u64 {
+    /// How bodies move between two lines. The window is what keeps the slower one busy: the bytes on the way, and two
+    /// chunks in the hands of each line.
+    fn pace(&self, node: u32, end: &End) -> Pace {
         let line = |node: u32| self.nodes.get(node as usize).and_then(|n| self.lines.get(n.line as usize));
-        let up = line(node).and_then(|line| line.up_bps).unwrap_or(u64::MAX);
-        let down = line(end.far_node).and_then(|line| line.down_bps).unwrap_or(u64::MAX);
-        let under_way = u128::from(up.min(down)) * u128::from(end.latency) / 8_000_000_000;
-        let wanted = under_way + 4 * u128::from(self.config.chunk_bytes);
-        wanted.min(u128::from(self.config.window_bytes)) as u64
+        let up = line(node).and_then(|line| line.up_bps);
+        let down = line(end.far_node).and_then(|line| line.down_bps);
+        let carried = |bps: Option<u64>, ns: u128| u128::from(bps.unwrap_or(u64::MAX)) * ns / 8_000_000_000;
+        let chunk_max = u128::from(self.config.chunk_bytes);
+        let chunk = match self.config.chunk_time.as_nanos() {
+            0 => chunk_max,
+            ns => carried(up.or(down), ns).clamp(CHUNK_BYTES_MIN.min(chunk_max), chunk_max),
+        };
+        let slower = up.into_iter().chain(down).min();
+        let wanted = carried(slower, u128::from(end.latency)) + 4 * chunk;
+        Pace { chunk: chunk as u32, window: wanted.min(u128::from(self.config.window_bytes)) as u64 }
     }
 
     /// Too much waits on this connection to leave: the peer that sends loses it.
@@ -126,8 +136,8 @@ impl<P: Peer> Sim<P> {
             None => false,
             Some((_, Out::Message(_))) => true,
             Some((_, Out::Body(span))) => {
-                let len = span.len.min(u64::from(self.config.chunk_bytes));
-                flow.under_way == 0 || flow.under_way + len <= flow.window
+                let len = span.len.min(u64::from(flow.pace.chunk));
+                flow.under_way == 0 || flow.under_way + len <= flow.pace.window
             }
         }
     }
@@ -142,7 +152,7 @@ impl<P: Peer> Sim<P> {
         Some(match &flow.queue.front()?.1 {
             Out::Message(message) => message.wire_len(),
             Out::Body(span) => {
-                let len = span.len.min(u64::from(self.config.chunk_bytes)) as u32;
+                let len = span.len.min(u64::from(flow.pace.chunk)) as u32;
                 flow.under_way += u64::from(len);
                 len
             }

@@ -13,7 +13,7 @@
 //!   time. A **busy downlink** takes what has arrived in the same way: a short message waits for at most one message or chunk
 //!   of each other connection, not for all of somebody's bulk. What has arrived for a connection that ends meanwhile takes no
 //!   further time. Ideal lines (no rates) skip both.
-//! - **Bodies** move in chunks ([`Config::chunk_bytes`]), each O(1), under a window for each connection
+//! - **Bodies** move in chunks ([`Config::chunk_bytes`], smaller on slow lines: [`Config::chunk_time`]), each O(1), under a window for each connection
 //!   ([`Config::window_bytes`]): what the receiver has not taken holds the sender up, so that a slow receiver does not waste a
 //!   fast sender's uplink, and a paused connection pushes back. Credit returns the moment the receiver takes a chunk.
 //! - Order on one connection is kept across messages, bodies and the close.

@@ -118,8 +118,7 @@ pub(super) struct Flow<M> {
     pub reading: Reading,
     /// Body bytes sent that the far peer has not taken.
     pub under_way: u64,
-    /// The most of those.
-    pub window: u64,
+    pub pace: Pace,
     /// The end is in its uplink's ring, or being served.
     pub in_ring: bool,
     /// An event that goes on with what is held is in the queue.
@@ -134,7 +133,7 @@ impl<M> Flow<M> {
             held: VecDeque::new(),
             reading: Reading::Messages,
             under_way: 0,
-            window: 0,
+            pace: Pace::default(),
             in_ring: false,
             pumping: false,
         }
@@ -157,9 +156,18 @@ impl<M> Flow<M> {
         self.arrivals.clear();
         self.held.clear();
         self.reading = Reading::Messages;
-        (self.under_way, self.window) = (0, 0);
+        (self.under_way, self.pace) = (0, Pace::default());
         (self.in_ring, self.pumping) = (false, false);
     }
+}
+
+/// How bodies move on a connection; set when one is to leave.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Pace {
+    /// Bytes that have the line at a time.
+    pub chunk: u32,
+    /// The most body bytes sent that the far peer has not taken.
+    pub window: u64,
 }
 
 /// Something that leaves.
