@@ -28,7 +28,8 @@
 //! message for which [`Wire::pauses`] is true stops the reading of that
 //! connection until the peer says how to go on, by exactly one of [`Cx::receive`] (a body of so many bytes,
 //! into a file or to be discarded), [`Cx::resume`] (the next message) or [`Cx::close`]. It may say so in a
-//! later event; until then nothing more is read, and TCP pushes back on the sender.
+//! later event; until then nothing more is read, and TCP pushes back on the sender. To say so on a connection
+//! that is not paused is a bug of the peer, and drivers panic at it.
 //!
 //! While a body arrives the peer gets [`Event::Body`] with the bytes since the last such event, the last one
 //! marked [`BodyState::Done`]; then messages flow again. While a body leaves, [`Event::Sent`] returns upload
@@ -206,7 +207,8 @@ pub enum Event<M, T> {
     Opened {
         /// The connection; for a dialled one, what [`Cx::dial`] returned.
         conn: ConnId,
-        /// The far side's address, with its listening port if we dialled, else with whatever port it dialled from.
+        /// The far side's address; if it dialled us, with whatever port it dialled from, which is not where it
+        /// listens (in the simulator it is: rely on neither).
         remote: SocketAddrV4,
         /// True if this node dialled.
         dialled: bool,
