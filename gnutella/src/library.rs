@@ -20,6 +20,13 @@ pub fn word_hash(word: &str) -> u64 {
     BuildHasherDefault::<rustc_hash::FxHasher>::default().hash_one(word)
 }
 
+/// The hashes of the different words of a query. They are cut by the rules of names; nothing excludes a word, since most
+/// servents take a `-` for a blank.
+pub fn query_words(text: &str) -> Vec<u64> {
+    const QUERY_RULES: WordRules = WordRules { path_depth: usize::MAX, ..RULES };
+    QUERY_RULES.of_name(text).iter().map(|word| word_hash(word)).collect()
+}
+
 /// The last component of a path: the name a file has on the wire.
 pub fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
@@ -118,11 +125,8 @@ impl Library {
 
     fn matching_words(&self, query: &Query, max: usize) -> Vec<&SharedFile> {
         let words = query.words();
-        // The rules count no more words of a name, so no file could have them all.
-        if words.is_empty()
-            || words.len() > RULES.words_max
-            || !words.iter().all(|word| self.filter.may_have(*word))
-        {
+        let words = &words[..words.len().min(RULES.words_max)];
+        if words.is_empty() || !words.iter().all(|word| self.filter.may_have(*word)) {
             return Vec::new();
         }
         let mut lists = [[].as_slice(); RULES.words_max];
