@@ -18,9 +18,12 @@
 //! | [`metrics`] | what drivers count |
 //! | [`tcp`] | the real driver |
 //! | [`sim`] | the simulator |
+//! | `cli` | what the command lines share (a feature) |
 //! | [`testing`] | the `Swarm` kit, a peer alone with scripted connections, a raw-bytes fake peer |
 
 pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod conn;
 pub mod digest;
 pub mod http;
