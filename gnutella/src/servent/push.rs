@@ -12,10 +12,12 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::peer::{ConnId, Time};
+use common::peer::{ConnId, FileId, Time};
 
 use super::{Hands, Servent};
 use crate::guid::Guid;
+use crate::library::file_name;
+use crate::node::Timer;
 use crate::wire::{Giv, Header, Message, Push, Setup};
 
 /// Pushes towards one address that are answered in [`WINDOW`]: gtk-gnutella's limit. Whoever sends pushes in a stranger's
@@ -59,18 +61,19 @@ impl Servent {
     /// A push is for us: bring the file.
     pub(super) fn pushed(&mut self, push: &Push, cx: Hands) {
         let to = push.address;
-        if self.left || self.library.is_empty() || !can_be_dialled(to, cx.address()) {
+        if !self.can_serve() || self.library.files().is_empty() || !can_be_dialled(to, cx.address()) {
             return;
         }
         if !self.pushes.admit(*to.ip(), cx.now()) {
             return;
         }
         // The name is that of the file, as 0.4 has it, or the word that gtk-gnutella says instead.
-        let name = self.library.by_index(push.index).map_or("file", |shared| base_name(&shared.info.name));
+        let name = self.library.get(FileId(push.index)).map_or("file", |shared| file_name(&shared.info.name));
         let giv = Giv { index: push.index, servent: self.guid, name: name.into() };
         let conn = cx.dial(to, Setup::Server);
         cx.send(conn, Message::Giv(Box::new(giv)));
-        self.serve(conn, *to.ip(), cx);
+        self.serve(conn, to, cx);
+        cx.wake(self.knobs.step_timeout, Timer::LinkDue(conn));
     }
 
     /// Asks a servent to dial us. False if that cannot come to anything: we cannot be dialled, or no hit of it has come by.
@@ -84,18 +87,13 @@ impl Servent {
     }
 
     /// Somebody brings a file: taken if we wait for something of that servent.
-    pub(super) fn given(&mut self, conn: ConnId, giv: &Giv, cx: Hands) {
+    pub(super) fn given(&mut self, conn: ConnId, remote: SocketAddrV4, giv: &Giv, cx: Hands) {
         match self.awaited_of(&giv.servent) {
-            Some((fetch, source)) => {
+            Some(awaited) => {
                 cx.resume_as(conn, Setup::Client);
-                self.source_connected(fetch, source, conn, cx);
+                self.source_given(awaited, conn, remote, cx);
             }
             None => self.hang_up(conn, cx),
         }
     }
-}
-
-/// What a file is called on the wire: the last component of its path.
-pub(super) fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
