@@ -117,9 +117,10 @@ impl Hosts {
         self.find(address).is_ok_and(|at| self.entries[at].due_s <= seconds(now))
     }
 
-    /// When the first of those put off may be dialled again.
-    pub fn next_due(&self) -> Option<Time> {
-        let due_s = self.entries.iter().map(|host| host.due_s).min()?;
+    /// When the first of those that are put off may be dialled again.
+    pub fn next_due(&self, now: Time) -> Option<Time> {
+        let put_off = self.entries.iter().map(|host| host.due_s).filter(|due_s| *due_s > seconds(now));
+        let due_s = put_off.min()?;
         Some(Time::ZERO + Duration::from_secs(u64::from(due_s)))
     }
 
@@ -168,7 +169,7 @@ impl Hosts {
         self.learn(address);
         if let Ok(at) = self.find(address) {
             let host = &mut self.entries[at];
-            host.failures = 0;
+            (host.failures, host.due_s) = (0, 0);
             host.standing = host.standing.max(Standing::Proven);
         }
     }
@@ -285,7 +286,7 @@ mod tests {
         hosts.learn(host(1));
         hosts.failed(host(1), at(100), retry);
         assert!(!hosts.is_due(host(1), at(104)) && hosts.is_due(host(1), at(105)));
-        assert_eq!(hosts.next_due(), Some(at(105)));
+        assert_eq!((hosts.next_due(at(104)), hosts.next_due(at(105))), (Some(at(105)), None));
         hosts.failed(host(1), at(200), retry);
         assert!(!hosts.is_due(host(1), at(209)) && hosts.is_due(host(1), at(210)));
         hosts.failed(host(1), at(300), retry);

@@ -76,7 +76,7 @@ pub struct Servent {
 
 /// What a connection is for.
 enum Link {
-    /// Somebody on our port who has not said what they want, and where from.
+    /// Somebody on our port, at this address, who has not said what they want.
     Caller(SocketAddrV4),
     /// Becoming neighbours.
     Handshake(Box<Handshake>),
@@ -98,10 +98,9 @@ impl Servent {
         Servent {
             uploads: Uploads::new(&config.knobs.uploads),
             knobs: config.knobs.clone(),
-            me: config,
             guid: Guid::default(),
             links: Slots::default(),
-            upkeep: Upkeep::default(),
+            upkeep: Upkeep::new(&config.knobs),
             pings: Pings::default(),
             router: Router::default(),
             library: Library::default(),
@@ -109,6 +108,7 @@ impl Servent {
             downloads: Downloads::default(),
             pushes: Pushes::default(),
             left: false,
+            me: config,
         }
     }
 
@@ -162,9 +162,12 @@ impl Servent {
     }
 
     fn message(&mut self, conn: ConnId, message: Message, cx: Hands) {
-        match self.links.get(conn) {
-            Some(Link::Neighbour(_)) => self.of_neighbour(conn, message, cx),
-            Some(Link::Caller(remote)) => self.of_caller(conn, *remote, message, cx),
+        match self.links.get_mut(conn) {
+            Some(Link::Neighbour(neighbour)) => {
+                neighbour.heard();
+                self.of_neighbour(conn, message, cx);
+            }
+            Some(&mut Link::Caller(remote)) => self.of_caller(conn, remote, message, cx),
             Some(Link::Handshake(_)) => self.of_handshake(conn, message, cx),
             Some(Link::Cache) => self.of_cache(conn, &message, cx),
             Some(Link::Source(_)) => self.of_source(conn, &message, cx),
@@ -177,7 +180,7 @@ impl Servent {
     /// The first message on our port says what the caller wants.
     fn of_caller(&mut self, conn: ConnId, remote: SocketAddrV4, message: Message, cx: Hands) {
         match message {
-            Message::Connect(greeting) => self.greeted(conn, &greeting, cx),
+            Message::Connect(greeting) => self.greeted(conn, remote, &greeting, cx),
             Message::Request(request) => match walk::checked_search(&request) {
                 Some(walk) => self.answer_check(conn, walk, cx),
                 None => self.requested(conn, remote, &request, cx),
@@ -214,7 +217,7 @@ impl Servent {
 
     fn closed(&mut self, conn: ConnId, reason: CloseReason, cx: Hands) {
         match self.links.remove(conn) {
-            Some(Link::Handshake(handshake)) => self.handshake_closed(&handshake, reason, cx),
+            Some(Link::Handshake(handshake)) => self.handshake_closed(conn, &handshake, reason, cx),
             Some(Link::Neighbour(neighbour)) => self.neighbour_closed(conn, &neighbour, reason, cx),
             Some(Link::Cache) => self.cache_closed(cx),
             Some(Link::Source(source)) => self.source_closed(&source, reason, cx),

@@ -4,14 +4,14 @@
 //! |---|---|
 //! | that says nothing for [`Knobs::unanswered_max`](super::Knobs::unanswered_max) turns of pings | cut off, Bye 406 |
 //! | that repeats its own messages, more than 5 and 1.5 % of all it said (gtk-gnutella) | cut off, Bye 401 |
-//! | that sends broken or out-of-range descriptors as often | cut off, Bye 403 |
+//! | whose descriptors go beyond all limits of TTL and hops as often | cut off, Bye 403 |
 //! | that pings far more often than is honoured | cut off, Bye 400 |
 //! | that answers what nobody asked, a thousand times and more often than not | cut off, Bye 400 |
 //! | that leaves, or is lost | replaced |
 //!
 //! A Bye is sent to those who announced that they understand it; then the link is closed.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use common::peer::{CloseReason, ConnId, Time};
@@ -20,17 +20,17 @@ use super::{Hands, Link, Servent};
 use crate::guid::Guid;
 use crate::wire::{Bye, Header, Message, Pong, Version};
 
-/// Why a neighbour is left: the code and the words of its Bye (draft 0.6, 2.2.7).
+/// Why a neighbour is left: the code and the words of its Bye.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Farewell(pub u16, pub &'static str);
+pub(super) struct Farewell(u16, &'static str);
 
 impl Farewell {
-    pub(super) const LEAVING: Farewell = Farewell(200, "Good-bye");
-    const FLOOD: Farewell = Farewell(400, "Too many messages that nobody asked for");
-    const DUPLICATES: Farewell = Farewell(401, "Too many duplicates");
-    const BAD: Farewell = Farewell(403, "Bad descriptors");
-    pub(super) const SILENT: Farewell = Farewell(406, "No answer to ping");
-    const LOST_SYNC: Farewell = Farewell(501, "Out of sync");
+    pub(super) const LEAVING: Farewell = Farewell(Bye::EXIT, "Good-bye");
+    const FLOOD: Farewell = Farewell(Bye::TOO_BIG, "Too many messages that nobody asked for");
+    const DUPLICATES: Farewell = Farewell(Bye::DUPLICATES, "Too many duplicates");
+    const TOO_FAR: Farewell = Farewell(Bye::TOO_FAR, "Too many descriptors that go too far");
+    pub(super) const SILENT: Farewell = Farewell(Bye::UNANSWERED, "No answer to ping");
+    const LOST_SYNC: Farewell = Farewell(Bye::OUT_OF_SYNC, "Out of sync");
 }
 
 /// What a neighbour can do wrong.
@@ -38,8 +38,8 @@ impl Farewell {
 pub(super) enum Fault {
     /// It repeated a message that came from itself.
     Duplicate,
-    /// TTL and hops are beyond all limits, or the payload makes no sense.
-    Bad,
+    /// TTL and hops are beyond all limits.
+    TooFar,
     /// It answered what was never asked, or no longer is.
     Unasked,
     /// It pings more often than is honoured.
@@ -66,7 +66,7 @@ pub(super) struct Neighbour {
     /// Turns of pings since its last sign of life.
     pub(super) unanswered: u8,
     duplicates: u16,
-    bad: u16,
+    too_far: u16,
     unasked: u16,
     pings_too_soon: u16,
     /// When its last ping was honoured.
@@ -92,6 +92,8 @@ const _: () = assert!(size_of::<Neighbour>() <= 88);
 pub(super) struct Far {
     /// Where it can be dialled, as far as we know.
     pub(super) listens: Option<SocketAddrV4>,
+    /// Where the link comes from or goes to.
+    pub(super) from: Ipv4Addr,
     pub(super) version: Version,
     /// It follows the pong rules of 0.6.
     pub(super) pong_caching: bool,
@@ -109,7 +111,7 @@ impl Neighbour {
             received_then: 0,
             unanswered: 0,
             duplicates: 0,
-            bad: 0,
+            too_far: 0,
             unasked: 0,
             pings_too_soon: 0,
             pinged: None,
@@ -143,7 +145,7 @@ impl Neighbour {
     fn count(&mut self, fault: Fault) -> Option<Farewell> {
         let (counter, farewell) = match fault {
             Fault::Duplicate => (&mut self.duplicates, Farewell::DUPLICATES),
-            Fault::Bad => (&mut self.bad, Farewell::BAD),
+            Fault::TooFar => (&mut self.too_far, Farewell::TOO_FAR),
             Fault::Unasked => (&mut self.unasked, Farewell::FLOOD),
             Fault::PingTooSoon => (&mut self.pings_too_soon, Farewell::FLOOD),
         };
@@ -151,7 +153,7 @@ impl Neighbour {
         let count = *counter;
         let share_of = |thousandth: u64| u64::from(count) * 1000 > u64::from(self.received) * thousandth;
         let too_many = match fault {
-            Fault::Duplicate | Fault::Bad => count > FAULTS_BORNE && share_of(FAULTS_PER_THOUSAND),
+            Fault::Duplicate | Fault::TooFar => count > FAULTS_BORNE && share_of(FAULTS_PER_THOUSAND),
             Fault::Unasked => count > UNASKED_BORNE && share_of(500),
             Fault::PingTooSoon => count > PINGS_BORNE,
         };
@@ -173,6 +175,11 @@ impl Servent {
             Some(Link::Neighbour(neighbour)) => Some(neighbour),
             _ => None,
         }
+    }
+
+    /// All neighbours, in the order in which they came.
+    pub(super) fn neighbours(&self) -> impl Iterator<Item = &Neighbour> {
+        self.upkeep.neighbours.iter().filter_map(|conn| self.neighbour(*conn))
     }
 
     /// A neighbour did something wrong. True if its link ended for it.
