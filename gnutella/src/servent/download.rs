@@ -225,7 +225,7 @@ impl Servent {
     }
 
     /// The user leaves.
-    pub(super) fn cancel_all(&mut self, cx: Hands) {
+    pub(super) fn end_downloads(&mut self, cx: Hands) {
         while let Some((&fetch, _)) = self.downloads.running.first_key_value() {
             self.cancel(fetch, cx);
         }

@@ -101,18 +101,18 @@ impl Servent {
             return self.hang_up(conn, cx);
         }
         self.serve(conn, remote, cx);
-        self.answer(conn, request, cx);
+        self.answer_request(conn, request, cx);
     }
 
     /// Somebody we serve asks for more.
     pub(super) fn of_downloader(&mut self, conn: ConnId, message: &Message, cx: Hands) {
         match message {
-            Message::Request(request) => self.answer(conn, request, cx),
+            Message::Request(request) => self.answer_request(conn, request, cx),
             _ => self.end_upload(conn, cx),
         }
     }
 
-    fn answer(&mut self, conn: ConnId, request: &Request, cx: Hands) {
+    fn answer_request(&mut self, conn: ConnId, request: &Request, cx: Hands) {
         let found = Resource::parse(&request.target).and_then(|resource| self.find(&resource));
         let Some(shared) = found.cloned() else {
             return self.decline(conn, self.head(http::NOT_FOUND, false).with("Content-Length", 0), cx);
