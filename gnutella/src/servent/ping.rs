@@ -188,9 +188,10 @@ impl Servent {
             let neighbour = self.neighbour(*conn)?;
             match neighbour.pongs.iter().find(|kept| kept.hops == 0) {
                 Some(kept) => Some(Arc::clone(&kept.pong)),
-                None => neighbour.far.listens.map(|address| {
-                    Arc::new(Pong { address, files: 0, kilobytes: 0, extension: None })
-                }),
+                None => neighbour
+                    .far
+                    .listens
+                    .map(|address| Arc::new(Pong { address, files: 0, kilobytes: 0, extension: None })),
             }
         };
         others.filter_map(pong).collect()

@@ -225,7 +225,8 @@ impl Servent {
             return self.tell_offline("no neighbour is left, and no address of another servent is known", cx);
         }
         let doubled = self.knobs.retry * (1 << self.upkeep.rounds.min(DOUBLINGS_MAX));
-        let until_due = self.upkeep.hosts.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
+        let until_due =
+            self.upkeep.hosts.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
         let wait = doubled.max(until_due) + jitter(self.knobs.retry, cx);
         self.upkeep.rounds += 1;
         let text = format!(
