@@ -214,7 +214,7 @@ impl Servent {
             return cx.note(Note::Failed(id, Failure::NoHolder));
         };
         running.insert(id, Box::new(download));
-        self.go_on(id, cx);
+        self.fetch_on(id, cx);
     }
 
     /// The user no longer does.
@@ -243,7 +243,7 @@ impl Servent {
     }
 
     /// Does all that a download wants done now.
-    fn go_on(&mut self, fetch: FetchId, cx: Hands) {
+    fn fetch_on(&mut self, fetch: FetchId, cx: Hands) {
         while let Some(action) = self.running(fetch).and_then(|running| running.sources.poll(cx.now())) {
             self.act(fetch, action, cx);
         }
@@ -359,17 +359,7 @@ impl Servent {
             running.let_go(source);
             self.hang_up(conn, cx);
         }
-        self.go_on(fetch, cx);
-    }
-
-    /// No download can go on.
-    pub(super) fn end_downloads(&mut self, cx: Hands) {
-        let _ = cx;
-    }
-
-    /// No download can go on.
-    pub(super) fn end_downloads(&mut self, cx: Hands) {
-        let _ = cx;
+        self.fetch_on(fetch, cx);
     }
 
     /// A holder answers.
@@ -402,7 +392,7 @@ impl Servent {
                 self.hang_up(conn, cx);
             }
         }
-        self.go_on(fetch, cx);
+        self.fetch_on(fetch, cx);
     }
 
     /// Bytes of the file.
@@ -421,7 +411,7 @@ impl Servent {
             running.proven.push(address);
         }
         running.sources.received(source, len, state, cx.now());
-        self.go_on(fetch, cx);
+        self.fetch_on(fetch, cx);
     }
 
     /// A holder is gone.
@@ -441,7 +431,7 @@ impl Servent {
             // It may be firewalled without saying so.
             self.reach_by_push(fetch, source, why, cx);
         }
-        self.go_on(fetch, cx);
+        self.fetch_on(fetch, cx);
     }
 
     /// The digest has been compared.
@@ -450,7 +440,7 @@ impl Servent {
         let Some((&fetch, running)) = found else { return };
         running.check = None;
         running.sources.verified(ok, cx.now());
-        self.go_on(fetch, cx);
+        self.fetch_on(fetch, cx);
     }
 
     /// The file stands under its final name, or cannot.
@@ -458,13 +448,13 @@ impl Servent {
         let found = self.downloads.running.iter_mut().find(|(_, running)| running.into == file);
         let Some((&fetch, running)) = found else { return };
         running.sources.finished(fault, cx.now());
-        self.go_on(fetch, cx);
+        self.fetch_on(fetch, cx);
     }
 
     /// The timer of a download.
     pub(super) fn fetch_due(&mut self, fetch: FetchId, step: u32, cx: Hands) {
         if self.running(fetch).is_some_and(|running| running.step == step) {
-            self.go_on(fetch, cx);
+            self.fetch_on(fetch, cx);
         }
     }
 }

@@ -81,13 +81,6 @@ impl Uploads {
     }
 }
 
-impl Uploads {
-    /// True if all slots are taken: hits say so.
-    pub(super) fn is_busy(&self) -> bool {
-        false
-    }
-}
-
 impl Servent {
     /// A connection on which requests are expected from now on, and whose timer runs.
     pub(super) fn serve(&mut self, conn: ConnId, remote: SocketAddrV4, cx: Hands) {
