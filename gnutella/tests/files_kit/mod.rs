@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::{Algorithm, Digest, Hasher};
-use common::net::NodeId;
+use common::net::{Line, NodeId};
 use common::peer::{CloseReason, ConnId, FileId};
 use common::sim::Config;
 use common::store::{Memory, Ranges, Storage};
@@ -127,6 +127,12 @@ impl Net {
 
     pub fn body_received(&self, node: NodeId) -> u64 {
         self.swarm.sim.load(node).body_received
+    }
+
+    /// Puts a node behind a line of a megabit per second, so that its part of a download takes a while.
+    pub fn slow(&mut self, node: NodeId) {
+        let now = self.swarm.sim.now();
+        self.swarm.sim.set_line_at(now, node, Line::kbps(1_000, 1_000, Duration::from_millis(10)));
     }
 
     pub fn crash(&mut self, node: NodeId) {
