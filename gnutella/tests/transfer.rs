@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::net::NodeId;
 use common::peer::FileId;
 use common::sim::Config;
-use common::transfer::QueueKnobs;
+use common::transfer::{DownloadKnobs, QueueKnobs};
 use common::user::{Command, Failure, FileInfo, Note};
 use files_kit::{MB, Net, file, quiet, with};
 use gnutella::servent::ServentConfig;
@@ -177,7 +177,8 @@ fn a_busy_holder_is_left_alone_while_others_send() {
     let info = file("Deep/Blue.mp3", 5 * MB);
     let full = net.holder_as(slots(0), std::slice::from_ref(&info));
     let free = holders(&mut net, 1, &info)[0];
-    let asker = net.add(quiet());
+    let impatient = DownloadKnobs { queue_retries_max: 3, ..DownloadKnobs::default() };
+    let asker = net.add(with(|all| all.downloads = Arc::new(impatient)));
     let hits = net.hits(&[full, free], &info);
     assert_eq!(net.fetch(asker, hits.clone()), Ok(()));
     assert_eq!(net.body_sent(free), 5 * MB);
@@ -247,10 +248,12 @@ fn who_leaves_takes_its_downloads_and_uploads_along() {
     let fetch = net.start(asker, hits.clone());
     net.wait_for_bytes(asker, fetch, MB);
     net.swarm.command(holders[0], Command::Leave);
-    net.run_s(1);
+    // What its line has already taken still arrives.
+    net.run_s(10);
     let sent = net.body_sent(holders[0]);
     net.run_s(5);
     assert_eq!(net.body_sent(holders[0]), sent);
+    assert!(net.uploaded(holders[0]) > 0);
     net.swarm.command(asker, Command::Leave);
     assert_eq!(net.end(asker, fetch), Err(Failure::Cancelled));
     assert_eq!(net.fetch(asker, hits), Err(Failure::Refused));
