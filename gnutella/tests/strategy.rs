@@ -131,7 +131,8 @@ fn a_searcher_that_is_gone_lets_its_walkers_end() {
     let now = graph.swarm.sim.now();
     graph.swarm.sim.crash_at(now + Duration::from_millis(50), NodeId(0));
     graph.swarm.run_for(Duration::from_secs(120));
-    assert!(graph.swarm.sent("query") <= 8 * 4, "{} steps", graph.swarm.sent("query"));
+    let steps = graph.swarm.sent("query");
+    assert!((9..=8 * 4).contains(&steps), "{steps} steps");
 }
 
 #[test]

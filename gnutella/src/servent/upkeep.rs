@@ -23,6 +23,7 @@ use rand::RngExt as _;
 use super::handshake::Attempt;
 use super::neighbour::Farewell;
 use super::{Hands, Knobs, Link, Servent};
+use crate::guid::Guid;
 use crate::hosts::Hosts;
 use crate::node::Timer;
 use crate::wire::{Message, Page, Setup, Version};
@@ -102,6 +103,21 @@ impl Upkeep {
 }
 
 impl Servent {
+    /// Neighbours now.
+    pub fn degree(&self) -> usize {
+        self.upkeep.neighbours.len()
+    }
+
+    /// Our name in hits and pushes.
+    pub fn guid(&self) -> Guid {
+        self.guid
+    }
+
+    /// Where the neighbours listen, those of which it is known, in the order in which they came.
+    pub fn neighbour_addresses(&self) -> impl Iterator<Item = SocketAddrV4> {
+        self.neighbours().filter_map(|neighbour| neighbour.far.listens)
+    }
+
     /// The first dials.
     pub(super) fn start_upkeep(&mut self, cx: Hands) {
         let own = cx.address();
