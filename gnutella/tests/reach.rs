@@ -80,12 +80,12 @@ fn measured(nodes: u32, degree: f64, sources: u32) -> Vec<f64> {
 }
 
 /// From so many sources for each TTL: a flood from a well-linked one gets much further than the mean.
-fn compare(nodes: u32, degree: f64, sources: u32, tolerance: f64) {
+fn compare(nodes: u32, degree: f64, sources: u32, ttl_max: usize) {
     let (measured, predicted) = (measured(nodes, degree, sources), predicted(nodes, degree));
-    for (ttl, (measured, predicted)) in (1..).zip(measured.iter().zip(&predicted)) {
+    for (ttl, (measured, predicted)) in (1..=ttl_max).zip(measured.iter().zip(&predicted)) {
         let apart = (measured - predicted).abs();
         assert!(
-            apart <= tolerance,
+            apart <= 0.02,
             "degree {degree}, TTL {ttl}: {measured:.3} measured, {predicted:.3} predicted"
         );
     }
@@ -93,11 +93,11 @@ fn compare(nodes: u32, degree: f64, sources: u32, tolerance: f64) {
 
 #[test]
 fn the_reach_of_a_flood_is_that_of_the_recursion_at_the_degree_of_2001() {
-    compare(2_000, 6.8, 100, 0.02);
+    compare(2_000, 6.8, 100, 7);
 }
 
-/// In a thin and small graph, floods that begin in a thin corner are a hop behind; the recursion knows only the mean.
+/// Only while it is small: floods that begin in a thin corner are a hop behind, and the recursion knows only the mean.
 #[test]
-fn and_nearly_so_at_half_of_it() {
-    compare(2_000, 3.4, 280, 0.09);
+fn and_at_half_of_it_while_it_is_small() {
+    compare(2_000, 3.4, 280, 4);
 }
