@@ -382,6 +382,7 @@ impl Servent {
                 self.hang_up(conn, cx);
                 self.cache_closed(cx);
             }
+            Some(Link::Check(_)) => self.check_due(conn, cx),
             _ => {}
         }
     }
