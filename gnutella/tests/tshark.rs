@@ -124,8 +124,11 @@ fn header() -> Header {
     Header { guid: Guid([0x5a; 16]), ttl: 5, hops: 2 }
 }
 
-/// A descriptor of every kind, and what fields it must be seen to have.
-fn descriptors() -> Vec<(Message, u8, Vec<(&'static str, String)>)> {
+/// A field's name and value.
+type Field = (&'static str, String);
+
+/// A descriptor of every kind, its type, and what fields it must be seen to have.
+fn descriptors() -> Vec<(Message, u8, Vec<Field>)> {
     let address = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 7), 6347);
     let block = Raw(GgepBuilder::new(false).with(b"SCP", &[1]).build().into());
     let pong = Pong { address, files: 21, kilobytes: 4096, extension: Some(block.clone()) };
@@ -165,7 +168,7 @@ fn descriptors() -> Vec<(Message, u8, Vec<(&'static str, String)>)> {
     let hit = hit.build().expect("it has results");
     vec![
         (Message::Ping(header(), None), 0x00, vec![]),
-        (Message::Ping(header(), Some(Arc::new(block.clone()))), 0x00, vec![]),
+        (Message::Ping(header(), Some(Arc::new(block))), 0x00, vec![]),
         (Message::Pong(header(), Arc::new(pong)), 0x01, pong_fields),
         (Message::Bye(header(), Arc::new(Bye { code: 200, text: "done".into() })), 0x02, vec![]),
         (Message::Qrp(header(), Arc::new(Raw(Box::new([0, 0, 0x40, 0, 0, 2])))), 0x30, vec![]),
