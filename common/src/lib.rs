@@ -10,6 +10,7 @@
 //! | [`user`] | what a user asks of a peer and is told |
 //! | [`wire`] | messages, codecs, their errors |
 //! | [`http`] | HTTP/1.1 heads without I/O |
+//! | [`transfer`] | downloads from many sources at once, upload slots and queues, without I/O |
 //! | [`index`] | the keyword index of servers, supernodes and the torrent site |
 //! | [`catalog`] | synthetic and real content, popularity, who has what, ground truth |
 //! | [`store`] | memory, disk, synthetic and faulty files behind one positional interface |
@@ -18,9 +19,12 @@
 //! | [`metrics`] | what drivers count |
 //! | [`tcp`] | the real driver |
 //! | [`sim`] | the simulator |
+//! | `cli` | what the command lines share (a feature) |
 //! | [`testing`] | the `Swarm` kit, a peer alone with scripted connections, a raw-bytes fake peer |
 
 pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod conn;
 pub mod digest;
 pub mod http;
@@ -32,5 +36,6 @@ pub mod sim;
 pub mod store;
 pub mod tcp;
 pub mod testing;
+pub mod transfer;
 pub mod user;
 pub mod wire;
