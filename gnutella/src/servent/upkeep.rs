@@ -383,6 +383,7 @@ impl Servent {
                 self.hang_up(conn, cx);
                 self.cache_closed(cx);
             }
+            Some(Link::Check(_)) => self.check_due(conn, cx),
             _ => {}
         }
     }
@@ -395,6 +396,7 @@ impl Servent {
         }
         self.end_searches(SearchEnd::Offline, cx);
         self.end_downloads(cx);
+        self.end_uploads(cx);
         let rest: Vec<ConnId> = self.links.iter().map(|(conn, _)| conn).collect();
         for conn in rest {
             self.hang_up(conn, cx);
