@@ -248,6 +248,16 @@ impl Servent {
         }
     }
 
+    /// The user leaves.
+    pub(super) fn end_uploads(&mut self, cx: Hands) {
+        let is_ours = |link: &Link| matches!(link, Link::Upload(_));
+        let all: Vec<ConnId> =
+            self.links.iter().filter(|(_, link)| is_ours(link)).map(|(conn, _)| conn).collect();
+        for conn in all {
+            self.end_upload(conn, cx);
+        }
+    }
+
     /// Somebody we served is gone.
     pub(super) fn upload_closed(&mut self, upload: &Upload, cx: Hands) {
         self.uploads.connections -= 1;
