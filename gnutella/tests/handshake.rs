@@ -214,6 +214,11 @@ fn one_address_does_not_get_all_slots() {
     assert!(answer.starts_with("GNUTELLA/0.6 429 Too many links from your address\r\n"), "{answer}");
     let conn = raw.dial(2);
     assert!(raw.say(conn, GREETING).starts_with("GNUTELLA/0.6 200 OK"));
+    for port in 1..=6 {
+        let conn = raw.lone.accept("127.0.0.1:4000".parse().unwrap());
+        let greeting = format!("GNUTELLA CONNECT/0.6\r\nListen-IP: 127.0.0.1:{port}\r\n\r\n");
+        assert!(raw.say(conn, &greeting).starts_with("GNUTELLA/0.6 200 OK"), "this machine is no stranger");
+    }
 }
 
 #[test]
