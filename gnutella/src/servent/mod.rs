@@ -8,24 +8,28 @@
 //! | pings and pongs | `ping.rs` |
 //! | queries, hits and pushes that pass through | `route.rs`, with [`crate::routing`] and [`crate::library`] |
 //! | the user's own searches | `search.rs`, with [`crate::strategy`]; a walker's questions, `walk.rs` |
-//! | downloads | `download.rs` |
-//! | uploads | `upload.rs` |
+//! | downloads | `download.rs`, with [`common::transfer`] |
+//! | uploads | `upload.rs`, with the same |
+//! | what a request for a file names; who else has it | `resource.rs`, `alternates.rs` |
 //! | `GIV`, and pushes that are for us or from us | `push.rs` |
 //!
 //! One port serves neighbours, downloaders and those who bring a file; the first message tells which it is.
 
+mod alternates;
 mod config;
 mod download;
 mod handshake;
 mod neighbour;
 mod ping;
 mod push;
+mod resource;
 mod route;
 mod search;
 mod upkeep;
 mod upload;
 mod walk;
 
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots};
@@ -42,6 +46,7 @@ use handshake::Handshake;
 use neighbour::Neighbour;
 use ping::Pings;
 use push::Pushes;
+pub use route::Dropped;
 use route::Router;
 use search::Searches;
 use upkeep::Upkeep;
@@ -72,8 +77,8 @@ pub struct Servent {
 
 /// What a connection is for.
 enum Link {
-    /// Somebody on our port who has not said what they want.
-    Caller,
+    /// Somebody on our port, at this address, who has not said what they want.
+    Caller(SocketAddrV4),
     /// Becoming neighbours.
     Handshake(Box<Handshake>),
     /// A link of the overlay.
@@ -92,19 +97,19 @@ impl Servent {
     /// A servent that has not started.
     pub fn new(config: ServentConfig) -> Self {
         Servent {
+            uploads: Uploads::new(&config.knobs.uploads),
             knobs: config.knobs.clone(),
-            me: config,
             guid: Guid::default(),
             links: Slots::default(),
-            upkeep: Upkeep::default(),
+            upkeep: Upkeep::new(&config.knobs),
             pings: Pings::default(),
             router: Router::default(),
             library: Library::default(),
             searches: Searches::default(),
             downloads: Downloads::default(),
-            uploads: Uploads::default(),
             pushes: Pushes::default(),
             left: false,
+            me: config,
         }
     }
 
@@ -115,10 +120,14 @@ impl Servent {
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Start => {
                 self.guid = Guid::random(cx.rng());
+                self.router = Router::new(&self.knobs, cx.rng());
                 self.start_upkeep(cx);
             }
             Event::Command(command) => self.command(command, cx),
-            Event::Opened { conn, dialled, remote } => self.opened(conn, remote, dialled, cx),
+            Event::Opened { conn, dialled, remote } => match self.links.get(conn) {
+                Some(Link::Source(_)) => self.source_opened(conn, cx),
+                _ => self.opened(conn, remote, dialled, cx),
+            },
             Event::Body { conn, len, state } => self.body(conn, len, state, cx),
             Event::Sent { conn, len } => self.upload_sent(conn, len, cx),
             Event::Verified { check, ok } => self.download_verified(check, ok, cx),
@@ -145,16 +154,22 @@ impl Servent {
         match timer {
             Timer::Upkeep => self.upkeep_due(cx),
             Timer::Ping => self.ping_due(cx),
-            Timer::LinkDue(conn) => self.link_due(conn, cx),
+            Timer::LinkDue(conn) => match self.links.get(conn) {
+                Some(Link::Upload(_)) => self.upload_due(conn, cx),
+                _ => self.link_due(conn, cx),
+            },
             Timer::SearchDue(search) => self.search_due(search, cx),
             Timer::FetchDue(fetch, step) => self.fetch_due(fetch, step, cx),
         }
     }
 
     fn message(&mut self, conn: ConnId, message: Message, cx: Hands) {
-        match self.links.get(conn) {
-            Some(Link::Neighbour(_)) => self.of_neighbour(conn, message, cx),
-            Some(Link::Caller) => self.of_caller(conn, message, cx),
+        match self.links.get_mut(conn) {
+            Some(Link::Neighbour(neighbour)) => {
+                neighbour.heard();
+                self.of_neighbour(conn, message, cx);
+            }
+            Some(&mut Link::Caller(remote)) => self.of_caller(conn, remote, message, cx),
             Some(Link::Handshake(_)) => self.of_handshake(conn, message, cx),
             Some(Link::Cache) => self.of_cache(conn, &message, cx),
             Some(Link::Source(_)) => self.of_source(conn, &message, cx),
@@ -165,14 +180,14 @@ impl Servent {
     }
 
     /// The first message on our port says what the caller wants.
-    fn of_caller(&mut self, conn: ConnId, message: Message, cx: Hands) {
+    fn of_caller(&mut self, conn: ConnId, remote: SocketAddrV4, message: Message, cx: Hands) {
         match message {
-            Message::Connect(greeting) => self.greeted(conn, &greeting, cx),
+            Message::Connect(greeting) => self.greeted(conn, remote, &greeting, cx),
             Message::Request(request) => match walk::checked_search(&request) {
                 Some(walk) => self.answer_check(conn, walk, cx),
-                None => self.requested(conn, &request, cx),
+                None => self.requested(conn, remote, &request, cx),
             },
-            Message::Giv(giv) => self.given(conn, &giv, cx),
+            Message::Giv(giv) => self.given(conn, remote, &giv, cx),
             _ => self.hang_up(conn, cx),
         }
     }
@@ -204,13 +219,13 @@ impl Servent {
 
     fn closed(&mut self, conn: ConnId, reason: CloseReason, cx: Hands) {
         match self.links.remove(conn) {
-            Some(Link::Handshake(handshake)) => self.handshake_closed(&handshake, reason, cx),
+            Some(Link::Handshake(handshake)) => self.handshake_closed(conn, &handshake, reason, cx),
             Some(Link::Neighbour(neighbour)) => self.neighbour_closed(conn, &neighbour, reason, cx),
             Some(Link::Cache) => self.cache_closed(cx),
-            Some(Link::Source(source)) => self.source_closed(conn, *source, reason, cx),
+            Some(Link::Source(source)) => self.source_closed(&source, reason, cx),
             Some(Link::Upload(upload)) => self.upload_closed(&upload, cx),
             Some(Link::Check(check)) => self.check_closed(*check, cx),
-            Some(Link::Caller) | None => {}
+            Some(Link::Caller(_)) | None => {}
         }
     }
 
