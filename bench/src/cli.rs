@@ -90,7 +90,10 @@ struct CompareArgs {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match common::cli::arguments() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -102,10 +105,7 @@ pub fn main() -> ExitCode {
             processes::work(control).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new)
         }
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("bench: {error:#}");
-        ExitCode::FAILURE
-    })
+    done.unwrap_or_else(|error| common::cli::failed("bench", error.as_ref()))
 }
 
 fn scenarios(name: Option<&str>) -> Result<()> {

@@ -16,11 +16,13 @@
 //! | [`digest`] | content hashes |
 //! | [`net`] | nodes, addresses, access lines |
 //! | [`metrics`] | what drivers count |
+//! | [`cli`] | what all command lines do with mistakes |
 //! | [`tcp`] | the real driver |
 //! | [`sim`] | the simulator |
 //! | [`testing`] | the `Swarm` kit, a peer alone with scripted connections, a raw-bytes fake peer |
 
 pub mod catalog;
+pub mod cli;
 mod conn;
 pub mod digest;
 pub mod http;
