@@ -97,6 +97,8 @@ pub struct SearchRow {
     pub first_s: Option<f64>,
     /// Seconds to the last result.
     pub last_s: Option<f64>,
+    /// Hops between the user and whoever gave the first result, where the overlay's wire says it.
+    pub first_hops: Option<u8>,
     /// Results.
     pub results: u32,
     /// Different items among them.

@@ -23,7 +23,7 @@ fn fault(path: &Path, why: &impl ToString) -> FolderFault {
 pub struct Folder(PathBuf);
 
 /// Columns of `searches.csv` after overlay, backend and seed, as [`SearchRow`](crate::measure::SearchRow) has them.
-const SEARCH_COLUMNS: [&str; 17] = [
+const SEARCH_COLUMNS: [&str; 18] = [
     "search",
     "person",
     "words",
@@ -32,6 +32,7 @@ const SEARCH_COLUMNS: [&str; 17] = [
     "took_s",
     "first_s",
     "last_s",
+    "first_hops",
     "results",
     "items_found",
     "items_there",
