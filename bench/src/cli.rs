@@ -110,7 +110,12 @@ pub fn main() -> ExitCode {
 
 fn scenarios(name: Option<&str>) -> Result<()> {
     let text = match name {
-        Some(name) => find(name)?.to_owned(),
+        Some(name) => {
+            let text = find(name)?;
+            let knobs =
+                Scenario::parse(text).with_context(|| format!("scenario {name}"))?.knobs_as_comments();
+            format!("{text}\n# What can be set of single overlays, with the values it has here:\n{knobs}")
+        }
         None => {
             let line = |listed: &crate::scenario::Listed| {
                 Scenario::parse(listed.text)
