@@ -16,12 +16,13 @@
 //! | [`digest`] | content hashes |
 //! | [`net`] | nodes, addresses, access lines |
 //! | [`metrics`] | what drivers count |
-//! | [`cli`] | what all command lines do with mistakes |
 //! | [`tcp`] | the real driver |
 //! | [`sim`] | the simulator |
+//! | `cli` | what the command lines share (a feature) |
 //! | [`testing`] | the `Swarm` kit, a peer alone with scripted connections, a raw-bytes fake peer |
 
 pub mod catalog;
+#[cfg(feature = "cli")]
 pub mod cli;
 mod conn;
 pub mod digest;

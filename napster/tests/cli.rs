@@ -1,15 +1,15 @@
 //! The command line as a user has it: real processes, exit codes, and one clear line for each mistake.
 
-mod kit;
-
 use std::path::Path;
 
-use kit::process::{Running, mistake, run};
+use common::testing::process::Program;
+
+const NAPSTER: Program = Program(env!("CARGO_BIN_EXE_napster"));
 
 fn search_until_found(words: &str, server: &str, limits: &[&str]) -> String {
     // Nothing acknowledges a list, so the user would try again too.
     for _ in 0..200 {
-        let output = run(&[&["search", words, "--server", server], limits].concat());
+        let output = NAPSTER.run(&[&["search", words, "--server", server], limits].concat());
         if output.status.success() {
             return String::from_utf8(output.stdout).unwrap();
         }
@@ -29,33 +29,41 @@ fn files_are_shared_found_listed_and_fetched_by_processes() {
     std::fs::create_dir(&out).unwrap();
     let song = songs.join("Deep Blue/Some Thing.mp3");
     std::fs::write(&song, (0..700_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>()).unwrap();
-    let mut server = Running::start(&["server", "--listen", "127.0.0.1:0"]);
+    let mut server = NAPSTER.start(&["server", "--listen", "127.0.0.1:0"]);
     let at = server.address();
     let (songs_arg, out_arg) = (songs.to_str().unwrap(), out.to_str().unwrap());
-    let mut alice = Running::start(&["share", songs_arg, "--server", &at, "--nick", "alice"]);
+    let mut alice = NAPSTER.start(&["share", songs_arg, "--server", &at, "--nick", "alice"]);
     assert!(alice.line().starts_with("sharing 1 file on "));
 
     let found = search_until_found("some thing", &at, &[]);
     assert!(found.contains("songs/Deep Blue/Some Thing.mp3") && found.contains("2800000"), "{found}");
-    let listed = run(&["browse", "alice", "--server", &at]);
+    let listed = NAPSTER.run(&["browse", "alice", "--server", &at]);
     assert!(String::from_utf8(listed.stdout).unwrap().contains("Some Thing.mp3"));
-    let got = run(&["get", "some thing", "--server", &at, "--out", out_arg]);
+    let got = NAPSTER.run(&["get", "some thing", "--server", &at, "--out", out_arg]);
     assert!(got.status.success(), "{got:?}");
     assert!(is_equal(&song, &out.join("Some Thing.mp3")));
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1, "no part is left");
 
     // Through a redirector, from a firewalled sharer, with a bound that rules it out and one that does not.
-    let mut redirector = Running::start(&["redirector", "--listen", "127.0.0.1:0", "--servers", &at]);
+    let mut redirector = NAPSTER.start(&["redirector", "--listen", "127.0.0.1:0", "--servers", &at]);
     let via = redirector.address();
-    let found = run(&["search", "some", "--server", &via, "--redirector", "--max-size", "2800000"]);
+    let found = NAPSTER.run(&["search", "some", "--server", &via, "--redirector", "--max-size", "2800000"]);
     assert!(found.status.success(), "{found:?}");
-    assert!(mistake(&["search", "some", "--server", &at, "--min-size", "2800001"]).contains("nothing found"));
-    assert!(mistake(&["search", "some", "--server", &at, "--nick", "alice"]).contains("`alice` is in use"));
+    assert!(
+        NAPSTER
+            .mistake(&["search", "some", "--server", &at, "--min-size", "2800001"])
+            .contains("nothing found")
+    );
+    assert!(
+        NAPSTER
+            .mistake(&["search", "some", "--server", &at, "--nick", "alice"])
+            .contains("`alice` is in use")
+    );
 
     assert!(alice.interrupt(), "the sharer leaves in good order");
-    assert!(mistake(&["get", "some", "--server", &at, "--out", out_arg]).contains("nothing found"));
-    assert!(mistake(&["browse", "alice", "--server", &at]).contains("`alice` is not online"));
-    assert!(mistake(&["server", "--listen", &at]).contains("is in use"));
+    assert!(NAPSTER.mistake(&["get", "some", "--server", &at, "--out", out_arg]).contains("nothing found"));
+    assert!(NAPSTER.mistake(&["browse", "alice", "--server", &at]).contains("`alice` is not online"));
+    assert!(NAPSTER.mistake(&["server", "--listen", &at]).contains("is in use"));
     assert!(server.interrupt(), "the server ends in good order");
     assert!(redirector.interrupt());
 }
@@ -68,15 +76,19 @@ fn what_an_mp3_says_of_itself_can_be_searched_for() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("Low Tide.mp3"), frame.repeat(240)).unwrap();
     std::fs::write(dir.path().join("Tide Tables.txt"), "no music at all").unwrap();
-    let mut server = Running::start(&["server", "--listen", "127.0.0.1:0"]);
+    let mut server = NAPSTER.start(&["server", "--listen", "127.0.0.1:0"]);
     let at = server.address();
-    let mut sharer = Running::start(&["share", dir.path().to_str().unwrap(), "--server", &at]);
+    let mut sharer = NAPSTER.start(&["share", dir.path().to_str().unwrap(), "--server", &at]);
     assert!(sharer.line().starts_with("sharing 2 files on "));
     let found = search_until_found("tide", &at, &["--min-bitrate", "128"]);
     let row: Vec<&str> = found.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row[row.len() - 5..row.len() - 2], ["100080", "128", "6"], "{found}");
     assert!(found.ends_with("\n1 found\n"), "{found}");
-    assert!(mistake(&["search", "tide", "--server", &at, "--min-bitrate", "129"]).contains("nothing found"));
+    assert!(
+        NAPSTER
+            .mistake(&["search", "tide", "--server", &at, "--min-bitrate", "129"])
+            .contains("nothing found")
+    );
 }
 
 #[test]
@@ -103,7 +115,7 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["search", "x", "--server", "127.0.0.1:1", "--min-size", "9", "--max-size", "8"], "--min-size 9"),
         (&["server", "--listen", "127.0.0.1:0", "--motd", "no/such/file"], "no/such/file"),
     ] {
-        let said = mistake(args);
+        let said = NAPSTER.mistake(args);
         assert!(said.contains(what), "{args:?} said: {said}");
     }
 }

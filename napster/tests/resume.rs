@@ -9,12 +9,14 @@ use std::time::Instant;
 
 use common::digest::Fingerprint;
 use common::store::{Memory, Storage, StoreFault};
+use common::testing::process::{Program, signal};
 use common::user::{Command, FileInfo, Note, SharedFile};
 use kit::live::{Live, PATIENCE, find, peer, start};
-use kit::process::{napster, run, signal};
+
 use napster::node::Node;
 use napster::server::ServerConfig;
 
+const NAPSTER: Program = Program(env!("CARGO_BIN_EXE_napster"));
 const SIZE: usize = 8_000_000;
 /// Where the holder stops sending. More than the 4 MiB after which a download is first made durable.
 const GATE: u64 = 6_000_000;
@@ -100,7 +102,7 @@ impl Scene {
 
     /// Starts the program and waits until the holder has stopped sending.
     fn begin(&self) -> Child {
-        let child = napster(&strs(&self.arguments())).spawn().unwrap();
+        let child = NAPSTER.command(&strs(&self.arguments())).spawn().unwrap();
         let (part, begun) = (self.part(), Instant::now());
         while len(&part) < DURABLE {
             assert!(begun.elapsed() < PATIENCE, "{} bytes of the part are there", len(&part));
@@ -116,7 +118,7 @@ impl Scene {
     /// Runs the program again and says how many bytes each of the two runs has cost the holder.
     async fn resume(mut self) -> [u64; 2] {
         self.gate.open();
-        let output = run(&strs(&self.arguments()));
+        let output = NAPSTER.run(&strs(&self.arguments()));
         assert!(output.status.success(), "{output:?}");
         assert!(std::fs::read(self.out.path().join("Deep Blue.mp3")).unwrap() == self.content);
         assert_eq!(std::fs::read_dir(self.out.path()).unwrap().count(), 1, "no part is left");

@@ -5,9 +5,11 @@
 //! | [`Lone`] | one peer, alone, with connections whose bytes the test writes and reads: wire fixtures, hostile input |
 //! | [`Swarm`] | many peers on a simulated network: whole protocols in ten lines |
 //! | [`fake`] | a peer that speaks raw bytes over a real socket |
+//! | [`process`] | a program as a user starts it |
 
 pub mod fake;
 mod lone;
+pub mod process;
 mod swarm;
 
 pub use lone::Lone;

@@ -1,10 +1,11 @@
 //! `napster browse`.
 
 use anyhow::bail;
+use common::cli::counted;
 use common::user::{Command, SearchId};
 
-use super::client::{Client, JoinArgs, check_nick};
-use super::table::{self, counted};
+use super::join::{JoinArgs, check_nick};
+use super::table;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -16,7 +17,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     check_nick(&args.user)?;
-    let mut client = Client::join(&args.join).await?;
+    let mut client = args.join.join().await?;
     let search = SearchId(1);
     client.command(Command::Browse(search, args.user.as_str().into())).await?;
     let hits = client.hits(search).await?;

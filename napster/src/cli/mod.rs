@@ -1,24 +1,15 @@
 //! The subcommands, one file each, over the real driver.
 
-mod address;
 mod browse;
-mod client;
 mod get;
+mod join;
 mod redirector;
 mod search;
 mod serve;
 mod share;
 mod table;
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
-use std::net::SocketAddrV4;
-
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use common::net::{Attachment, NodeId};
-use common::tcp::{Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore};
-use napster::node::Node;
 
 /// A first session, in the order in which a user types it.
 const EXAMPLES: &str = "\
@@ -64,39 +55,4 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Browse(args) => browse::run(args).await,
         Command::Redirector(args) => redirector::run(args).await,
     }
-}
-
-/// A number that differs from run to run: the standard library seeds its hash tables from the system.
-fn entropy() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// Starts a node that listens on `listen`.
-async fn start(
-    node: Node,
-    listen: SocketAddrV4,
-    firewalled: bool,
-    store: SharedStore,
-    notes: NoteSink,
-) -> anyhow::Result<Handle> {
-    let config = NodeConfig {
-        node: NodeId(0),
-        listen: Some(listen),
-        attachment: Attachment { firewalled, ..Attachment::default() },
-        limits: Limits::default(),
-        seed: entropy(),
-        clock: Clock::start(),
-    };
-    Ok(common::tcp::spawn(node, config, store, notes).await?)
-}
-
-/// Runs a node that only serves until Ctrl-C.
-async fn serve_until_interrupted(handle: Handle, what: &str) -> anyhow::Result<()> {
-    println!("{what} listens on {}; Ctrl-C ends it", handle.address());
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
-        () = handle.ended() => {}
-    }
-    handle.shutdown().await?;
-    Ok(())
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use common::cli::{resolve, serve, start};
 use common::tcp::SharedStore;
 use napster::node::Node;
-
-use super::address::resolve;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -21,6 +20,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let servers = args.servers.iter().map(|server| resolve(server)).collect::<anyhow::Result<Vec<_>>>()?;
     let sink = Arc::new(|_, _, _| {});
     let node = Node::redirector(servers);
-    let handle = super::start(node, resolve(&args.listen)?, false, SharedStore::default(), sink).await?;
-    super::serve_until_interrupted(handle, "the redirector").await
+    let handle = start(node, resolve(&args.listen)?, false, SharedStore::default(), sink).await?;
+    serve(handle, "the redirector").await
 }

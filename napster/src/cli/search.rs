@@ -3,7 +3,7 @@
 use anyhow::bail;
 use common::user::{Query, Range};
 
-use super::client::{Client, JoinArgs};
+use super::join::JoinArgs;
 use super::table;
 
 /// More words than any name has, and far from what a message holds.
@@ -81,7 +81,7 @@ fn range(what: &str, min: Option<u32>, max: Option<u32>) -> anyhow::Result<Range
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let query = args.query.query()?;
-    let mut client = Client::join(&args.join).await?;
+    let mut client = args.join.join().await?;
     let hits = client.search(query).await?;
     client.leave().await?;
     if hits.is_empty() {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use common::cli::{resolve, serve, start};
 use common::tcp::SharedStore;
 use common::user::Note;
 use napster::node::Node;
 use napster::server::ServerConfig;
-
-use super::address::resolve;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,7 +43,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     });
     let handle =
-        super::start(Node::server(config), resolve(&args.listen)?, false, SharedStore::default(), sink)
-            .await?;
-    super::serve_until_interrupted(handle, "the server").await
+        start(Node::server(config), resolve(&args.listen)?, false, SharedStore::default(), sink).await?;
+    serve(handle, "the server").await
 }

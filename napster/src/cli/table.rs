@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use common::cli::{known, printable};
 use common::user::Hit;
 
 /// The names of the protocol's link classes.
@@ -32,18 +33,4 @@ pub fn of_hits(hits: &[Arc<Hit>]) -> String {
         }
     }
     table.to_string()
-}
-
-fn known(number: u32) -> String {
-    if number == 0 { "-".to_owned() } else { number.to_string() }
-}
-
-/// A number of things: `1 file`, `2 files`.
-pub fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Remote text without what could steer a terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

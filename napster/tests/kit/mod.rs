@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each test program uses a part of the kit")]
 
 pub mod live;
-pub mod process;
 
 use std::sync::Arc;
 

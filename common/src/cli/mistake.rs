@@ -1,5 +1,4 @@
-//! What the command lines of all programs have in common: a mistake, in the arguments or in what they ask for, gets one
-//! line on standard error and exit code 1.
+//! A mistake, in the arguments or in what they ask for, gets one line on standard error and exit code 1.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,0 +1,76 @@
+//! What the command lines share: a mistake gets one line; one node over the tcp driver under the hand of a user.
+//!
+//! | part | file |
+//! |---|---|
+//! | arguments, and what is said of what went wrong | `mistake.rs` |
+//! | a node that is started, heard and ended | `client.rs` |
+//! | the folder that is shared, and what happens to it | `share.rs` |
+//! | a file fetched with a progress bar, kept and resumed | `get.rs` |
+//! | addresses as users write them, remote text for a terminal | `address.rs`, `text.rs` |
+//!
+//! Only binaries want this: it is behind the feature `cli`.
+
+mod address;
+mod client;
+mod get;
+mod mistake;
+mod share;
+mod text;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::net::SocketAddrV4;
+
+use anyhow::Context as _;
+
+pub use address::resolve;
+pub use client::{Client, Interrupted};
+pub use get::{fetch_into, make_folder, most_common};
+pub use mistake::{arguments, failed};
+pub use share::{offer, read_folder, serve_until_interrupted};
+pub use text::{counted, known, printable};
+
+use crate::net::{Attachment, NodeId};
+use crate::peer::Peer;
+use crate::tcp::{Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore};
+
+/// A number that differs from run to run: the standard library seeds its hash tables from the system.
+pub fn entropy() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Starts a node that listens on `listen`.
+///
+/// # Errors
+/// If it cannot listen there; the text says why.
+pub async fn start<P: Peer + Send + 'static>(
+    node: P,
+    listen: SocketAddrV4,
+    firewalled: bool,
+    store: SharedStore,
+    notes: NoteSink,
+) -> anyhow::Result<Handle> {
+    let config = NodeConfig {
+        node: NodeId(0),
+        listen: Some(listen),
+        attachment: Attachment { firewalled, ..Attachment::default() },
+        limits: Limits::default(),
+        seed: entropy(),
+        clock: Clock::start(),
+    };
+    Ok(crate::tcp::spawn(node, config, store, notes).await?)
+}
+
+/// Runs a node that only serves until Ctrl-C.
+///
+/// # Errors
+/// If it cannot wait for Ctrl-C, or the node has crashed.
+pub async fn serve(handle: Handle, what: &str) -> anyhow::Result<()> {
+    println!("{what} listens on {}; Ctrl-C ends it", handle.address());
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
+        () = handle.ended() => {}
+    }
+    handle.shutdown().await?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! A folder that is shared.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Client, printable};
+use crate::catalog::Catalog;
+use crate::digest::Fingerprint;
+use crate::store::ScanLimits;
+use crate::user::{Command, FileInfo, Note, SharedFile};
+
+/// How skewed the popularity of the files is; sharing has no use for it.
+const NO_SKEW: f64 = 0.0;
+/// Names of left-out files that are told; a folder may have thousands.
+const SKIPPED_TOLD_MAX: usize = 10;
+
+/// Offers all files of a catalog; returns what they are, by number.
+///
+/// # Errors
+/// If the peer has ended.
+pub async fn offer(client: &Client, catalog: &Catalog) -> anyhow::Result<Vec<Arc<FileInfo>>> {
+    let titles = catalog.ids().map(|title| SharedFile {
+        file: client.store.add(catalog.storage(title)),
+        info: catalog.info(title).clone(),
+    });
+    let files: Vec<SharedFile> = titles.collect();
+    // File numbers of a fresh store count from zero, in the order of the catalog.
+    let infos = files.iter().map(|file| file.info.clone()).collect();
+    client.command(Command::Share(files.into())).await?;
+    Ok(infos)
+}
+
+/// Tells what happens to the files offered until Ctrl-C, then ends the client.
+///
+/// # Errors
+/// If the node has crashed.
+pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]) -> anyhow::Result<()> {
+    while let Ok(note) = client.note().await {
+        match note {
+            Note::Uploaded(file, bytes) => {
+                let name = infos.get(file.0 as usize).map_or("?", |info| &info.name);
+                println!("sent {bytes} bytes of {name}");
+            }
+            Note::Offline(why) => println!("offline: {}", printable(&why)),
+            Note::Online => println!("online again"),
+            Note::Text(text) => println!("{}", printable(&text)),
+            _ => {}
+        }
+    }
+    client.leave().await
+}
+
+/// What there is to share in a folder, read with a progress bar; what is left out is told.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn read_folder(dir: &Path, fingerprint: Fingerprint) -> anyhow::Result<Catalog> {
+    // On a terminal only: elsewhere indicatif draws nothing.
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} files read, {eta} left")?);
+    let watch = |at, count| {
+        bar.set_length(count as u64);
+        bar.set_position(at as u64);
+    };
+    let read = Catalog::from_dir_watched(dir, ScanLimits::default(), NO_SKEW, fingerprint, watch);
+    bar.finish_and_clear();
+    let (catalog, skipped) = read.context("cannot share this folder")?;
+    for skipped in skipped.iter().take(SKIPPED_TOLD_MAX) {
+        eprintln!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);
+    }
+    if let Some(more) = skipped.len().checked_sub(SKIPPED_TOLD_MAX).filter(|more| *more > 0) {
+        eprintln!("left out: {more} more");
+    }
+    Ok(catalog)
+}

@@ -1,0 +1,102 @@
+//! A program as a user starts it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// A program that was built with a test: `Program(env!("CARGO_BIN_EXE_name"))`.
+#[derive(Clone, Copy, Debug)]
+pub struct Program(pub &'static str);
+
+impl Program {
+    /// Ready to be started: no input, output to be read.
+    pub fn command(self, args: &[&str]) -> Command {
+        let mut command = Command::new(self.0);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// If it cannot be run.
+    pub fn run(self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the program was built with this test")
+    }
+
+    /// Runs what must fail as a user's mistake: exit code 1, and one line, which is returned.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn mistake(self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+        let said = String::from_utf8(output.stderr).expect("what users read is text");
+        assert_eq!(said.lines().count(), 1, "{args:?} said: {said}");
+        said
+    }
+
+    /// Starts it and goes on.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(self, args: &[&str]) -> Running {
+        let mut child = self.command(args).spawn().expect("the program was built with this test");
+        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
+        Running { child, lines }
+    }
+}
+
+/// A process that is ended with the test.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already; either way it is gone afterwards.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    /// The next line it prints.
+    ///
+    /// # Panics
+    /// If that is no text.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("its output is text");
+        line
+    }
+
+    /// The address in `… on ADDRESS; Ctrl-C ends it`, which it prints next.
+    ///
+    /// # Panics
+    /// If it prints something else.
+    pub fn address(&mut self) -> String {
+        let line = self.line();
+        let address = line.split(" on ").nth(1).and_then(|rest| rest.split(';').next());
+        address.unwrap_or_else(|| panic!("no address in `{line}`")).to_owned()
+    }
+
+    /// Ctrl-C; true if it then ends in good order.
+    ///
+    /// # Panics
+    /// If it cannot be signalled.
+    pub fn interrupt(mut self) -> bool {
+        signal(&self.child, "INT");
+        self.child.wait().expect("it was started").success()
+    }
+}
+
+/// Sends a signal, by its short name (`INT`, `KILL`).
+///
+/// # Panics
+/// If the process is gone.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.expect("kill can be run").success());
+}

@@ -1,0 +1,107 @@
+//! The servent's knobs.
+
+use std::net::SocketAddrV4;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use crate::strategy::StrategyKind;
+
+/// How one servent is set up: what its user decides.
+#[derive(Clone, Debug)]
+pub struct ServentConfig {
+    /// Servents to link with first, whatever else is known, and again when such a link is lost.
+    pub connect: Box<[SocketAddrV4]>,
+    /// Web caches: where they listen, and the path of the script.
+    pub host_caches: Box<[(SocketAddrV4, Box<str>)]>,
+    /// Cannot be dialled: hits say so, and files are brought to those who push.
+    pub firewalled: bool,
+    /// The line as it is claimed in hits, in kilobits per second.
+    pub speed_kbps: u32,
+    /// How this servent's own searches go.
+    pub strategy: StrategyKind,
+    /// Time-outs and limits, shared by all servents that have the same; [`Arc::make_mut`] changes those of one.
+    pub knobs: Arc<Knobs>,
+}
+
+/// Time-outs, limits and manners. Each knob says where its default comes from.
+#[derive(Clone, Debug)]
+pub struct Knobs {
+    /// Name and version in handshakes and HTTP.
+    pub client: String,
+    /// Neighbours a servent tries to have; it dials until it has them. 7: the lecture's number; about 6.8 were measured
+    /// in 2001.
+    pub degree: usize,
+    /// Neighbours it accepts at most; callers beyond are refused with `X-Try`. 14: twice the target, since who dials
+    /// seven is dialled by as many.
+    pub degree_max: usize,
+    /// False: the overlay is a fixed graph, as experiments want it; only `connect` is dialled and everybody is accepted.
+    pub keeps_degree: bool,
+    /// TTL of this servent's own descriptors. 7: the default of 0.4.
+    pub ttl: u8,
+    /// TTL and hops of what is passed on are trimmed to this sum. 10: the lecture's and draft 0.6's limit.
+    pub ttl_max: u8,
+    /// A broadcast whose TTL and hops exceed this is dropped. 15: draft 0.6.
+    pub ttl_hard_max: u8,
+    /// Pings are answered out of a cache; false: each ping is passed on to everybody, as 0.4 did.
+    pub pong_caching: bool,
+    /// How often each neighbour is pinged. `None`: never, for experiments.
+    pub ping_every: Option<Duration>,
+    /// False: an odd client that passes on what it has seen before.
+    pub drops_duplicates: bool,
+    /// Ids remembered, of each kind.
+    pub routes_max: usize,
+    /// How long an id is remembered at least, unless the table is full. 10 min: gtk-gnutella keeps an hour, with room for
+    /// a million.
+    pub route_life: Duration,
+    /// How long each step of a handshake or a transfer may take before its first byte.
+    pub step_timeout: Duration,
+    /// How long a running transfer may go without progress.
+    pub data_timeout: Duration,
+    /// Uploads at a time. 4: gtk-gnutella.
+    pub upload_slots: usize,
+    /// Callers that have not said what they want; more are hung up on.
+    pub callers_max: usize,
+    /// Results in one answer to one query.
+    pub results_max: usize,
+    /// How long a search collects results once its strategy has nothing more to send.
+    pub search_wait: Duration,
+}
+
+impl Default for ServentConfig {
+    fn default() -> Self {
+        static KNOBS: LazyLock<Arc<Knobs>> = LazyLock::new(Arc::default);
+        ServentConfig {
+            connect: Box::default(),
+            host_caches: Box::default(),
+            firewalled: false,
+            speed_kbps: 1000,
+            strategy: StrategyKind::default(),
+            knobs: Arc::clone(&KNOBS),
+        }
+    }
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Knobs {
+            client: concat!("p2p-testbed/", env!("CARGO_PKG_VERSION")).to_owned(),
+            degree: 7,
+            degree_max: 14,
+            keeps_degree: true,
+            ttl: 7,
+            ttl_max: 10,
+            ttl_hard_max: 15,
+            pong_caching: true,
+            ping_every: Some(Duration::from_secs(20)),
+            drops_duplicates: true,
+            routes_max: 65_536,
+            route_life: Duration::from_secs(600),
+            step_timeout: Duration::from_secs(20),
+            data_timeout: Duration::from_secs(60),
+            upload_slots: 4,
+            callers_max: 64,
+            results_max: 64,
+            search_wait: Duration::from_secs(10),
+        }
+    }
+}

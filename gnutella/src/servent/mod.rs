@@ -1,0 +1,222 @@
+//! The servent: a neighbour among neighbours, a searcher, a holder of files.
+//!
+//! | part | file |
+//! |---|---|
+//! | the handshake of a link | `handshake.rs` |
+//! | how many neighbours, and which | `upkeep.rs`, with [`crate::hosts`] |
+//! | one neighbour | `neighbour.rs` |
+//! | pings and pongs | `ping.rs` |
+//! | queries, hits and pushes that pass through | `route.rs`, with [`crate::routing`] and [`crate::library`] |
+//! | the user's own searches | `search.rs`, with [`crate::strategy`]; a walker's questions, `walk.rs` |
+//! | downloads | `download.rs` |
+//! | uploads | `upload.rs` |
+//! | `GIV`, and pushes that are for us or from us | `push.rs` |
+//!
+//! One port serves neighbours, downloaders and those who bring a file; the first message tells which it is.
+
+mod config;
+mod download;
+mod handshake;
+mod neighbour;
+mod ping;
+mod push;
+mod route;
+mod search;
+mod upkeep;
+mod upload;
+mod walk;
+
+use std::sync::Arc;
+
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots};
+use common::store::StoreFault;
+use common::user::{Command, Note, SearchEnd};
+
+use crate::guid::Guid;
+use crate::library::Library;
+use crate::node::{Node, Timer};
+use crate::wire::Message;
+pub use config::{Knobs, ServentConfig};
+use download::{Downloads, Source};
+use handshake::Handshake;
+use neighbour::Neighbour;
+use ping::Pings;
+use push::Pushes;
+use route::Router;
+use search::Searches;
+use upkeep::Upkeep;
+use upload::{Upload, Uploads};
+use walk::Check;
+
+type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
+
+/// The state of a servent. Each part belongs to the file of its name.
+pub struct Servent {
+    me: ServentConfig,
+    /// Those of `me`, at hand.
+    knobs: Arc<Knobs>,
+    /// Our name in hits and pushes; drawn at the start.
+    guid: Guid,
+    /// Every connection, and what it is for.
+    links: Slots<Link>,
+    upkeep: Upkeep,
+    pings: Pings,
+    router: Router,
+    library: Library,
+    searches: Searches,
+    downloads: Downloads,
+    uploads: Uploads,
+    pushes: Pushes,
+    left: bool,
+}
+
+/// What a connection is for.
+enum Link {
+    /// Somebody on our port who has not said what they want.
+    Caller,
+    /// Becoming neighbours.
+    Handshake(Box<Handshake>),
+    /// A link of the overlay.
+    Neighbour(Box<Neighbour>),
+    /// Asking a web cache.
+    Cache,
+    /// Fetching a file.
+    Source(Box<Source>),
+    /// Serving files.
+    Upload(Box<Upload>),
+    /// A walker's question, asked or answered.
+    Check(Box<Check>),
+}
+
+impl Servent {
+    /// A servent that has not started.
+    pub fn new(config: ServentConfig) -> Self {
+        Servent {
+            knobs: config.knobs.clone(),
+            me: config,
+            guid: Guid::default(),
+            links: Slots::default(),
+            upkeep: Upkeep::default(),
+            pings: Pings::default(),
+            router: Router::default(),
+            library: Library::default(),
+            searches: Searches::default(),
+            downloads: Downloads::default(),
+            uploads: Uploads::default(),
+            pushes: Pushes::default(),
+            left: false,
+        }
+    }
+
+    /// The servent's only entry.
+    pub fn handle(&mut self, event: Event<Message, Timer>, cx: Hands) {
+        match event {
+            // A query is what comes most often by far.
+            Event::Message { conn, message } => self.message(conn, message, cx),
+            Event::Start => {
+                self.guid = Guid::random(cx.rng());
+                self.start_upkeep(cx);
+            }
+            Event::Command(command) => self.command(command, cx),
+            Event::Opened { conn, dialled, remote } => self.opened(conn, remote, dialled, cx),
+            Event::Body { conn, len, state } => self.body(conn, len, state, cx),
+            Event::Sent { conn, len } => self.upload_sent(conn, len, cx),
+            Event::Verified { check, ok } => self.download_verified(check, ok, cx),
+            Event::Finished { file, fault } => self.finished(file, fault, cx),
+            Event::Closed { conn, reason } => self.closed(conn, reason, cx),
+            Event::Timer(timer) => self.timer(timer, cx),
+        }
+    }
+
+    fn command(&mut self, command: Command, cx: Hands) {
+        match command {
+            Command::Share(files) => self.library.add(&files),
+            Command::Unshare(file) => self.library.remove(file),
+            Command::Search(search, query) => self.search(search, &query, cx),
+            // Who shares what is asked of the holder by HTTP in later servents; here nobody has names.
+            Command::Browse(search, _) => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
+            Command::Fetch(fetch) => self.fetch(&fetch, cx),
+            Command::Cancel(fetch) => self.cancel(fetch, cx),
+            Command::Leave => self.leave(cx),
+        }
+    }
+
+    fn timer(&mut self, timer: Timer, cx: Hands) {
+        match timer {
+            Timer::Upkeep => self.upkeep_due(cx),
+            Timer::Ping => self.ping_due(cx),
+            Timer::LinkDue(conn) => self.link_due(conn, cx),
+            Timer::SearchDue(search) => self.search_due(search, cx),
+            Timer::FetchDue(fetch, step) => self.fetch_due(fetch, step, cx),
+        }
+    }
+
+    fn message(&mut self, conn: ConnId, message: Message, cx: Hands) {
+        match self.links.get(conn) {
+            Some(Link::Neighbour(_)) => self.of_neighbour(conn, message, cx),
+            Some(Link::Caller) => self.of_caller(conn, message, cx),
+            Some(Link::Handshake(_)) => self.of_handshake(conn, message, cx),
+            Some(Link::Cache) => self.of_cache(conn, &message, cx),
+            Some(Link::Source(_)) => self.of_source(conn, &message, cx),
+            Some(Link::Upload(_)) => self.of_downloader(conn, &message, cx),
+            Some(Link::Check(_)) => self.of_check(conn, &message, cx),
+            None => {}
+        }
+    }
+
+    /// The first message on our port says what the caller wants.
+    fn of_caller(&mut self, conn: ConnId, message: Message, cx: Hands) {
+        match message {
+            Message::Connect(greeting) => self.greeted(conn, &greeting, cx),
+            Message::Request(request) => match walk::checked_search(&request) {
+                Some(walk) => self.answer_check(conn, walk, cx),
+                None => self.requested(conn, &request, cx),
+            },
+            Message::Giv(giv) => self.given(conn, &giv, cx),
+            _ => self.hang_up(conn, cx),
+        }
+    }
+
+    /// A descriptor of a neighbour.
+    fn of_neighbour(&mut self, conn: ConnId, message: Message, cx: Hands) {
+        match message {
+            Message::Query(header, query) => self.query_came(conn, header, query, cx),
+            Message::Hit(header, hit) => self.hit_came(conn, header, hit, cx),
+            Message::Ping(header, extension) => self.ping_came(conn, header, extension, cx),
+            Message::Pong(header, pong) => self.pong_came(conn, header, &pong, cx),
+            Message::Push(header, push) => self.push_came(conn, header, push, cx),
+            Message::Bye(_, bye) => self.bye_came(conn, &bye, cx),
+            // Read over: see the wire module.
+            Message::Qrp(..) | Message::Vendor(..) | Message::Unknown(..) => {}
+            _ => self.lose_neighbour(conn, cx),
+        }
+    }
+
+    fn body(&mut self, conn: ConnId, len: u32, state: BodyState, cx: Hands) {
+        if let Some(Link::Source(_)) = self.links.get(conn) {
+            self.source_body(conn, len, state, cx);
+        }
+    }
+
+    fn finished(&mut self, file: FileId, fault: Option<StoreFault>, cx: Hands) {
+        self.download_finished(file, fault, cx);
+    }
+
+    fn closed(&mut self, conn: ConnId, reason: CloseReason, cx: Hands) {
+        match self.links.remove(conn) {
+            Some(Link::Handshake(handshake)) => self.handshake_closed(&handshake, reason, cx),
+            Some(Link::Neighbour(neighbour)) => self.neighbour_closed(conn, &neighbour, reason, cx),
+            Some(Link::Cache) => self.cache_closed(cx),
+            Some(Link::Source(source)) => self.source_closed(conn, *source, reason, cx),
+            Some(Link::Upload(upload)) => self.upload_closed(&upload, cx),
+            Some(Link::Check(check)) => self.check_closed(*check, cx),
+            Some(Link::Caller) | None => {}
+        }
+    }
+
+    /// Drops a connection without waiting for its `Closed`.
+    fn hang_up(&mut self, conn: ConnId, cx: Hands) {
+        self.links.remove(conn);
+        cx.close(conn);
+    }
+}
