@@ -107,7 +107,7 @@ fn truth(cast: &Cast<'_>, source: Source, lives: &Lives, search: usize, at: comm
 }
 
 /// The measures over all searches.
-pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow]) {
+pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow], names_holders: bool) {
     let count = rows.len() as f64;
     let complete: Vec<&SearchRow> = rows.iter().filter(|row| row.end == Some(SearchEnd::Complete)).collect();
     let traffic = of_purpose(outcome, Purpose::Search);
@@ -135,6 +135,15 @@ pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow]) {
     put("recall_items", "recall: files found of all", Unit::Share, recall);
     put("recall_copies", "recall: copies found of all", Unit::Share, copies);
     put("stale", "stale results", Unit::Share, (results > 0).then(|| stale as f64 / results as f64));
+    if results > 0 {
+        sheet.because("search_hops", "the overlay's messages do not say how far an answer came");
+    }
+    if outcome.search_costs.is_empty() {
+        sheet.because("search_reach", "on real sockets nobody sees to which search a message belongs");
+    }
+    if !names_holders {
+        sheet.because("recall_copies", "results do not say who has a copy");
+    }
 }
 
 /// What the messages of one purpose add up to.

@@ -47,6 +47,10 @@ const SEARCH_COLUMNS: [&str; 18] = [
 const DOWNLOAD_COLUMNS: [&str; 10] =
     ["fetch", "person", "item", "size", "started_s", "candidates", "end", "took_s", "kbps", "bound_s"];
 
+/// Columns of `throughput.csv` after overlay, backend and seed, as [`FlowRow`](crate::measure::FlowRow) has them.
+const FLOW_COLUMNS: [&str; 6] =
+    ["second", "seconds", "bytes_per_s", "bytes_per_s_each", "downloads", "downloaders"];
+
 impl Folder {
     /// Makes the folder if need be and puts the scenario into it, before the first run: a folder that takes no files is
     /// better found out before a minute's work than after.
@@ -74,6 +78,12 @@ impl Folder {
                     .searches
                     .iter()
                     .try_for_each(|row| csv.serialize((overlay, backend, run.seed, row)))
+            })
+        })?;
+        self.csv("throughput.csv", |csv| {
+            csv.write_record(["overlay", "backend", "seed"].into_iter().chain(FLOW_COLUMNS))?;
+            each(comparison, |overlay, backend, run| {
+                run.measured.flow.iter().try_for_each(|row| csv.serialize((overlay, backend, run.seed, row)))
             })
         })?;
         self.csv("downloads.csv", |csv| {
