@@ -92,7 +92,7 @@ fn a_search_with_two_ends_or_a_late_result_is_found() {
             let What::SearchEnded(search, how) = outcome.records[end].what else { unreachable!() };
             let what = match twice {
                 true => What::SearchEnded(search, how),
-                false => What::Found { search, item: None, holder: None },
+                false => What::Found { search, item: None, holder: None, hops: None },
             };
             let again = Record { at: outcome.ended, node: outcome.records[end].node, what };
             outcome.records.push(again);

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bench::compare::{Backend, Column, Comparison, Options, compare};
@@ -91,6 +92,31 @@ fn content_comes_from_the_server_in_one_world_and_never_in_the_other() {
     let comparison = simulated(common::small(30, 4), 1);
     let shares: Vec<f64> = comparison.columns.iter().map(|column| value(column, "server_share")).collect();
     assert_eq!(shares, [1.0, 0.0], "the mirror's and Napster's");
+}
+
+#[test]
+fn a_knob_of_one_overlay_changes_its_runs_and_nobody_elses() {
+    let plain = simulated(common::small(20, 1), 1);
+    let changed = |knobs: &str| {
+        let text = common::small(20, 1).to_text() + knobs;
+        simulated(Scenario::parse(&text).unwrap(), 1)
+    };
+    let digests = |comparison: &Comparison| {
+        let digest = |column: &Column| (column.overlay, column.runs[0].digest.clone());
+        comparison.columns.iter().map(digest).collect::<BTreeMap<_, _>>()
+    };
+    for (knobs, overlay) in [
+        ("[overlay.napster]\nselection = \"random\"", "napster"),
+        ("[overlay.napster]\nprobes = 1", "napster"),
+        ("[overlay.mirror]\nmirrors = 3", "mirror"),
+    ] {
+        let (before, after) = (digests(&plain), digests(&changed(knobs)));
+        for name in before.keys() {
+            assert_eq!(before[name] != after[name], *name == overlay, "{knobs}: {name}");
+        }
+    }
+    let default = changed("[overlay.napster]\nselection = \"ping\"\nprobes = 5\nupload_slots = 3");
+    assert_eq!(digests(&plain), digests(&default), "what is set to its default changes nothing");
 }
 
 #[test]
