@@ -11,9 +11,11 @@
 //! translates what they want into dials, requests, `cx.receive`, `cx.verify` and timers.
 
 mod answer;
+mod assign;
 mod download;
 mod feed;
 mod knobs;
+mod origin;
 mod queue;
 mod source;
 

@@ -50,6 +50,7 @@ pub(super) struct Downloads {
 /// One download.
 struct Running {
     into: FileId,
+    content: Option<Sha1Urn>,
     sources: Download<Holding>,
     /// The way to each source, by its number.
     ways: Vec<Way>,
@@ -134,6 +135,7 @@ impl Running {
         }
         let mut running = Running {
             into: fetch.into,
+            content: digest,
             sources: Download::new(size, digest.map(Digest::from), fetch.have.clone(), limits),
             ways: Vec::new(),
             check: None,
@@ -166,16 +168,9 @@ impl Running {
         }
     }
 
-    fn urn(&self) -> Option<Sha1Urn> {
-        match self.sources.digest() {
-            Some(Digest::Sha1(sha1)) => Some(Sha1Urn(sha1)),
-            Some(Digest::Md5(_)) | None => None,
-        }
-    }
-
     /// A source has named other holders of the same content.
     fn learn(&mut self, response: &Response, own: SocketAddrV4) {
-        let Some(urn) = self.urn() else { return };
+        let Some(urn) = self.content else { return };
         for address in alternates::named(&response.headers) {
             let is_known = self.sources.sources().any(|(_, known)| known.address == Some(address));
             if self.learned < LEARNED_MAX && !is_known && can_be_dialled(address, own) {
@@ -196,7 +191,7 @@ impl Running {
             .with("X-Queue", "1.0");
         let others = self.proven.iter().filter(|proven| Some(**proven) != holding.address);
         match alternates::line(others) {
-            Some(line) if self.urn().is_some() => request.with(alternates::HEADER, line),
+            Some(line) if self.content.is_some() => request.with(alternates::HEADER, line),
             _ => request,
         }
     }
@@ -219,8 +214,9 @@ impl Servent {
 
     /// The user no longer does.
     pub(super) fn cancel(&mut self, fetch: FetchId, cx: Hands) {
-        if self.end_download(fetch, cx) {
-            cx.note(Note::Failed(fetch, Failure::Cancelled));
+        if let Some(running) = self.running(fetch) {
+            running.sources.fail(Failure::Cancelled);
+            self.fetch_on(fetch, cx);
         }
     }
 
@@ -229,17 +225,6 @@ impl Servent {
         while let Some((&fetch, _)) = self.downloads.running.first_key_value() {
             self.cancel(fetch, cx);
         }
-    }
-
-    /// Drops a download and its connections; false if there is none.
-    fn end_download(&mut self, fetch: FetchId, cx: Hands) -> bool {
-        let Some(mut running) = self.downloads.running.remove(&fetch) else { return false };
-        for way in running.ways.drain(..) {
-            if let Way::Conn(conn) = way {
-                self.hang_up(conn, cx);
-            }
-        }
-        true
     }
 
     /// Does all that a download wants done now.
@@ -276,11 +261,11 @@ impl Servent {
                 cx.wake(at.since(cx.now()), Timer::FetchDue(fetch, running.step));
             }
             Action::Done => {
-                self.end_download(fetch, cx);
+                self.downloads.running.remove(&fetch);
                 cx.note(Note::Fetched(fetch));
             }
             Action::Failed(why) => {
-                self.end_download(fetch, cx);
+                self.downloads.running.remove(&fetch);
                 cx.note(Note::Failed(fetch, why));
             }
         }
@@ -355,7 +340,7 @@ impl Servent {
 
     fn connected(&mut self, fetch: FetchId, source: SourceId, conn: ConnId, cx: Hands) {
         let Some(running) = self.running(fetch) else { return self.hang_up(conn, cx) };
-        if !running.sources.connected(source, cx.now()) {
+        if !running.sources.connected(source) {
             running.let_go(source);
             self.hang_up(conn, cx);
         }
@@ -370,7 +355,7 @@ impl Servent {
         let taken = match message {
             Message::Response(response) if is_asked => {
                 running.learn(response, cx.address());
-                running.sources.answered(source, Answer::of(response), cx.now())
+                running.sources.answered(source, &Answer::of(response), cx.now())
             }
             // An answer to nothing: what follows would be taken for something that it is not.
             _ => {
@@ -439,7 +424,7 @@ impl Servent {
         let found = self.downloads.running.iter_mut().find(|(_, running)| running.check == Some(check));
         let Some((&fetch, running)) = found else { return };
         running.check = None;
-        running.sources.verified(ok, cx.now());
+        running.sources.verified(ok);
         self.fetch_on(fetch, cx);
     }
 
@@ -447,7 +432,7 @@ impl Servent {
     pub(super) fn download_finished(&mut self, file: FileId, fault: Option<StoreFault>, cx: Hands) {
         let found = self.downloads.running.iter_mut().find(|(_, running)| running.into == file);
         let Some((&fetch, running)) = found else { return };
-        running.sources.finished(fault, cx.now());
+        running.sources.finished(fault);
         self.fetch_on(fetch, cx);
     }
 

@@ -248,6 +248,16 @@ impl Servent {
         }
     }
 
+    /// The user leaves.
+    pub(super) fn end_uploads(&mut self, cx: Hands) {
+        let is_ours = |link: &Link| matches!(link, Link::Upload(_));
+        let all: Vec<ConnId> =
+            self.links.iter().filter(|(_, link)| is_ours(link)).map(|(conn, _)| conn).collect();
+        for conn in all {
+            self.end_upload(conn, cx);
+        }
+    }
+
     /// Somebody we served is gone.
     pub(super) fn upload_closed(&mut self, upload: &Upload, cx: Hands) {
         self.uploads.connections -= 1;
@@ -285,8 +295,10 @@ impl Servent {
 
     /// Says what file it is that is sent.
     fn describe(&self, response: Response, shared: &SharedFile, keeps_alive: bool) -> Response {
-        let response =
-            self.signed(response, keeps_alive).with("Content-Type", CONTENT_TYPE).with("Accept-Ranges", "bytes");
+        let response = self
+            .signed(response, keeps_alive)
+            .with("Content-Type", CONTENT_TYPE)
+            .with("Accept-Ranges", "bytes");
         match urn_of(shared) {
             Some(urn) => response.with(CONTENT_URN, urn),
             None => response,

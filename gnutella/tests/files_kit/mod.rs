@@ -1,12 +1,14 @@
 //! Servents that hold files and fetch them, on the simulator; and one alone against raw bytes.
 #![allow(dead_code, reason = "each test program uses a part of the kit")]
 
+pub mod live;
+
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::{Algorithm, Digest, Hasher};
-use common::net::NodeId;
+use common::net::{Line, NodeId};
 use common::peer::{CloseReason, ConnId, FileId};
 use common::sim::Config;
 use common::store::{Memory, Ranges, Storage};
@@ -35,7 +37,9 @@ impl Net {
     /// A servent that links with `to` and nobody else.
     pub fn join(&mut self, to: &[NodeId], firewalled: bool) -> NodeId {
         let connect = to.iter().map(|node| self.swarm.address(*node)).collect();
-        self.add(ServentConfig { connect, firewalled, ..quiet() })
+        let node = self.add(ServentConfig { connect, firewalled, ..quiet() });
+        self.run_s(1);
+        node
     }
 
     pub fn add(&mut self, config: ServentConfig) -> NodeId {
@@ -129,6 +133,12 @@ impl Net {
         self.swarm.sim.load(node).body_received
     }
 
+    /// Puts a node behind a line of a megabit per second, so that its part of a download takes a while.
+    pub fn slow(&mut self, node: NodeId) {
+        let now = self.swarm.sim.now();
+        self.swarm.sim.set_line_at(now, node, Line::kbps(1_000, 1_000, Duration::from_millis(10)));
+    }
+
     pub fn crash(&mut self, node: NodeId) {
         let now = self.swarm.sim.now();
         self.swarm.sim.crash_at(now, node);
@@ -165,12 +175,7 @@ pub fn shared(files: &[Arc<FileInfo>]) -> Arc<[SharedFile]> {
 pub fn file(name: &str, size: u64) -> Arc<FileInfo> {
     let mut sha1 = [7; 20];
     sha1[..8].copy_from_slice(&size.to_be_bytes());
-    Arc::new(FileInfo {
-        name: name.into(),
-        size,
-        digest: Some(Digest::Sha1(sha1)),
-        media: Media::default(),
-    })
+    Arc::new(FileInfo { name: name.into(), size, digest: Some(Digest::Sha1(sha1)), media: Media::default() })
 }
 
 /// What a search says of the first file of whoever listens there.
@@ -212,15 +217,13 @@ impl Alone {
         Alone { lone, file: memory }
     }
 
-    /// One that fetches from these hosts, in this order, a file of this size and digest, into `store`.
+    /// One that fetches from these into `store`.
     pub fn fetching(
         config: ServentConfig,
-        (size, digest): (usize, Option<Digest>),
         candidates: Vec<Arc<Hit>>,
         store: (Arc<dyn Storage>, Arc<Memory>),
         have: Ranges,
     ) -> Alone {
-        let _ = (size, digest);
         let mut lone = Lone::new(Node::servent(config));
         let into = lone.store.add(store.0);
         lone.command(Command::Fetch(Box::new(Fetch { fetch: FetchId(1), candidates, into, have })));
