@@ -149,7 +149,8 @@ fn flows(comparison: &Comparison, columns: usize) -> Option<(u64, Table)> {
         flows.iter().map(|rows| kbps(rows.iter().map(|row| row.bytes_per_s).fold(0.0, f64::max))).collect();
     let scale = Scale::of(Unit::Kbps, peaks.iter().copied().fold(0.0, f64::max));
     let head = |what: &str| format!("{what}\n({})", scale.name);
-    let mut table = new(vec![String::new(), "over time".to_owned(), head("best second"), head("mean")]);
+    let mut table =
+        new(vec![String::new(), "over time".to_owned(), head("best second"), head("mean while\nbusy")]);
     for ((column, rows), (parts, peak)) in comparison.columns.iter().zip(&flows).zip(parts.iter().zip(&peaks))
     {
         let (running, bytes) = rows
