@@ -30,7 +30,7 @@ pub fn render(comparison: &Comparison, look: Look) -> String {
     let Comparison { scenario, peers, seed, .. } = comparison;
     section(&format!("{scenario}: {peers} peers, first seed {seed}"), &measures(comparison, columns));
     if let Some((end_s, table)) = flows(comparison, columns) {
-        let title = format!("Content that arrives, from the start to {end_s} s, on one scale: first runs");
+        let title = format!("Content that arrives, 0 to {end_s} s, all on one scale (the first run of each)");
         section(&title, &table);
     }
     if let Some(table) = strikes(comparison) {
