@@ -25,7 +25,7 @@ pub trait Overlay: Sized + 'static {
     /// What drivers run.
     type Peer: Peer + Send + 'static;
     /// What a scenario's table `[overlay.NAME]` may set: a type whose every knob has a default and which refuses what it
-    /// does not know.
+    /// does not know (`#[serde(default, deny_unknown_fields)]`; a test holds it for every overlay of the table).
     type Knobs: Serialize + DeserializeOwned;
 
     /// The name in tables, files and on the command line.

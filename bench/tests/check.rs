@@ -167,3 +167,12 @@ fn a_fault_is_known_by_whom_it_hit_even_where_a_clock_is_behind() {
         assert_eq!(strikes[0].victims, ["server 0"]);
     }
 }
+
+#[test]
+fn progress_without_the_bytes_is_found() {
+    let verdict = tampered(Source::Participants, "bytes told of <= bytes received", |outcome, _| {
+        let at = first(outcome, |what| matches!(what, What::Progress(_, have) if *have > 0));
+        outcome.loads[outcome.records[at].node.index()].body_received = 7;
+    });
+    fails_with(&verdict, &["peer ", "was told of", "saw 7"]);
+}

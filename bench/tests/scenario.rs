@@ -2,6 +2,7 @@
 
 mod common;
 
+use bench::overlays::overlays;
 use bench::scenario::{Fault, LIBRARY, Scenario, ScenarioError, Victim};
 use bench::world::World;
 use proptest::prelude::*;
@@ -100,6 +101,25 @@ fn a_mistaken_knob_is_named_with_its_line_and_what_was_meant() {
         assert_eq!(*found, lines + line, "{text}: {error}");
         let said = error.to_string();
         assert!(words.iter().all(|word| said.contains(word)) && !said.contains('\n'), "{text}: {said}");
+    }
+}
+
+#[test]
+fn every_overlay_has_a_default_for_each_of_its_knobs_and_refuses_what_is_none() {
+    let default = Scenario::default();
+    for overlay in overlays() {
+        let knobs = overlay.knobs(&default).unwrap();
+        for (knob, value) in knobs.clone() {
+            let mut alone = default.clone();
+            set(&mut alone, overlay.name(), &knob, value);
+            assert_eq!(overlay.knobs(&alone).as_ref(), Ok(&knobs), "{} {knob}", overlay.name());
+            set(&mut alone, overlay.name(), &knob, toml::Table::new());
+            let words = alone.check().unwrap_err().to_string();
+            assert!(words.starts_with(&format!("overlay.{}.{knob}: ", overlay.name())), "{words}");
+        }
+        let mut unknown = default.clone();
+        set(&mut unknown, overlay.name(), "no_such_knob", 1);
+        assert!(unknown.check().unwrap_err().to_string().contains("unknown field"), "{}", overlay.name());
     }
 }
 

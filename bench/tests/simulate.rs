@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bench::compare::{Backend, Column, Comparison, Options, compare};
+use bench::measure::FlowRow;
 use bench::report::{Folder, Look, render, to_json};
 use bench::scenario::Scenario;
 use bench::watch::Watch;
@@ -36,7 +37,7 @@ fn two_comparisons_of_one_seed_are_the_same_to_the_byte_in_every_file() {
     }
     let names: Vec<_> =
         std::fs::read_dir(dirs[0].path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 5, "{names:?}");
+    assert_eq!(names.len(), 6, "{names:?}");
     for name in names {
         let read = |dir: &tempfile::TempDir| std::fs::read(dir.path().join(&name)).unwrap();
         assert!(!read(&dirs[0]).is_empty());
@@ -69,10 +70,21 @@ fn everything_that_must_be_true_is_exercised_and_is_true() {
         assert_eq!(value(column, "fetched"), 30.0, "{}", column.overlay);
         assert!(value(column, "over_bound") >= 1.0);
         assert!(value(column, "recall_items") > 0.9);
+        assert_eq!(value(column, "search_hops"), 1.0, "{}", column.overlay);
+        let used = value(column, "uplink_use");
+        assert!(used > 0.0 && used <= 1.0, "{}: {used}", column.overlay);
+        let measured = &column.runs[0].measured;
+        let sum = |of: fn(&FlowRow) -> f64| measured.flow.iter().map(of).sum::<f64>();
+        let size: u64 = measured.downloads.iter().map(|row| row.size).sum();
+        let took: f64 = measured.downloads.iter().filter_map(|row| row.took_s).sum();
+        assert!((sum(|row| row.bytes_per_s) - size as f64).abs() < 1e-3, "all that was fetched arrived");
+        assert!((sum(|row| row.downloads) - took).abs() < 1e-6, "all its time is there");
     }
     let table = render(&comparison, NARROW);
     assert!(!table.contains('\u{1b}'), "no colours were asked for");
     assert!(comparison.columns.iter().all(|column| table.contains(column.overlay)));
+    assert!(table.contains("- [1]") && table.contains("\n[1] "), "what is missing has a reason");
+    assert!(table.contains('█'), "the best second reaches the top");
 }
 
 #[test]

@@ -2,18 +2,29 @@
 
 /// Stretches that do not touch each other, rising.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(super) struct Spans(Vec<(f64, f64)>);
+pub(super) struct Spans(Vec<Span>);
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Span {
+    from: f64,
+    to: f64,
+    /// What all stretches before it add up to.
+    before: f64,
+}
 
 impl Spans {
     /// The times that lie in at least one of these stretches.
     pub(super) fn union(stretches: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let mut all: Vec<(f64, f64)> = stretches.into_iter().filter(|(from, to)| from < to).collect();
         all.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut spans: Vec<(f64, f64)> = Vec::new();
+        let mut spans: Vec<Span> = Vec::new();
         for (from, to) in all {
             match spans.last_mut() {
-                Some((_, end)) if from <= *end => *end = end.max(to),
-                _ => spans.push((from, to)),
+                Some(last) if from <= last.to => last.to = last.to.max(to),
+                last => {
+                    let before = last.map_or(0.0, |last| last.before + last.to - last.from);
+                    spans.push(Span { from, to, before });
+                }
             }
         }
         Spans(spans)
@@ -21,12 +32,18 @@ impl Spans {
 
     /// Each stretch.
     pub(super) fn iter(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.0.iter().copied()
+        self.0.iter().map(|span| (span.from, span.to))
     }
 
-    /// How much of them lies between two times.
+    /// How much of them lies between two times, the first of which is not after the second.
     pub(super) fn within(&self, from: f64, to: f64) -> f64 {
-        self.iter().map(|(start, end)| (end.min(to) - start.max(from)).max(0.0)).sum()
+        self.until(to) - self.until(from)
+    }
+
+    fn until(&self, time: f64) -> f64 {
+        let begun = self.0.partition_point(|span| span.from < time);
+        let last = begun.checked_sub(1).map(|last| self.0[last]);
+        last.map_or(0.0, |last| last.before + last.to.min(time) - last.from)
     }
 }
 

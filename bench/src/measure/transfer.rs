@@ -83,7 +83,7 @@ pub fn summarise(
     put("download_p95_s", "completion time, p95", Unit::Seconds, quantile(&took, 0.95));
     put("download_last_s", "completion time, longest", Unit::Seconds, quantile(&took, 1.0));
     put("peer_kbps", "throughput, median download", Unit::Kbps, quantile(&kbps, 0.5));
-    put("total_kbps", "throughput of all, first to last", Unit::Kbps, rate);
+    put("total_kbps", "throughput of all, mean", Unit::Kbps, rate);
     put(
         "server_share",
         "servers' share of content bytes",

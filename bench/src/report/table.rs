@@ -30,7 +30,7 @@ pub fn render(comparison: &Comparison, look: Look) -> String {
     let Comparison { scenario, peers, seed, .. } = comparison;
     section(&format!("{scenario}: {peers} peers, first seed {seed}"), &measures(comparison, columns));
     if let Some((end_s, table)) = flows(comparison, columns) {
-        let title = format!("Content that arrives, from the start to {end_s} s, on one scale: first runs");
+        let title = format!("Content that arrives, 0 to {end_s} s, all on one scale (the first run of each)");
         section(&title, &table);
     }
     if let Some(table) = strikes(comparison) {
@@ -149,7 +149,8 @@ fn flows(comparison: &Comparison, columns: usize) -> Option<(u64, Table)> {
         flows.iter().map(|rows| kbps(rows.iter().map(|row| row.bytes_per_s).fold(0.0, f64::max))).collect();
     let scale = Scale::of(Unit::Kbps, peaks.iter().copied().fold(0.0, f64::max));
     let head = |what: &str| format!("{what}\n({})", scale.name);
-    let mut table = new(vec![String::new(), "over time".to_owned(), head("best second"), head("mean")]);
+    let mut table =
+        new(vec![String::new(), "over time".to_owned(), head("best second"), head("mean while\nbusy")]);
     for ((column, rows), (parts, peak)) in comparison.columns.iter().zip(&flows).zip(parts.iter().zip(&peaks))
     {
         let (running, bytes) = rows

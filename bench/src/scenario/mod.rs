@@ -73,7 +73,7 @@ pub struct Scenario {
     /// What goes wrong: `busiest@10s`, `server@10s`, `random 10%@20s`.
     #[serde(default)]
     pub faults: Vec<Fault>,
-    /// Settings of single overlays, by their names.
+    /// Settings of single overlays, by their names: the tables `[overlay.NAME]`, which only the overlay's entry understands.
     #[serde(default, skip_serializing_if = "Knobs::is_empty")]
     pub overlay: Knobs,
 }
