@@ -2,7 +2,6 @@
 
 mod cli;
 
-
 use std::process::ExitCode;
 
 #[tokio::main]

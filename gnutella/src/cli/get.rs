@@ -11,6 +11,7 @@ use super::search::query;
 #[derive(clap::Args)]
 pub struct Args {
     /// Words that must all be in the name, in one argument ("some words"), or urn:sha1: and the content's hash.
+    #[arg(allow_hyphen_values = true)]
     words: String,
     /// The folder it goes to, made if only it is missing.
     #[arg(long, value_name = "DIR")]

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use common::user::Query;
+use gnutella::wire::Sha1Urn;
 
 use super::join::{JoinArgs, SearchArgs};
 use super::table;
@@ -12,6 +13,7 @@ const WORDS_BYTES_MAX: usize = 200;
 #[derive(clap::Args)]
 pub struct Args {
     /// Words that must all be in the name, in one argument ("some words"), or urn:sha1: and the content's hash.
+    #[arg(allow_hyphen_values = true)]
     words: String,
     #[command(flatten)]
     search: SearchArgs,
@@ -23,6 +25,9 @@ pub struct Args {
 pub fn query(words: &str, max_results: Option<u32>) -> anyhow::Result<Query> {
     if !words.split_whitespace().any(|word| !word.starts_with('-')) {
         bail!("`{words}` has no word to look for; give at least one without a minus");
+    }
+    if words.starts_with("urn:") && words.parse::<Sha1Urn>().is_err() {
+        bail!("`{words}` names no content; write urn:sha1: and 32 letters and digits");
     }
     if words.len() > WORDS_BYTES_MAX {
         bail!("{} bytes of words are too many for a search; give at most {WORDS_BYTES_MAX}", words.len());
