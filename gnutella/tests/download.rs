@@ -38,7 +38,12 @@ impl World {
         store: Option<Arc<dyn Storage>>,
         have: Ranges,
     ) -> World {
-        let info = FileInfo { name: "Songs/a b%.ogg".into(), size: content.len() as u64, digest, ..FileInfo::default() };
+        let info = FileInfo {
+            name: "Songs/a b%.ogg".into(),
+            size: content.len() as u64,
+            digest,
+            ..FileInfo::default()
+        };
         let hit = |host: &u8| {
             let holder = Holder { address: Some(remote(*host)), index: 7, ..Holder::default() };
             Arc::new(Hit { info: info.clone(), holder, speed: 0 })
@@ -213,11 +218,15 @@ fn misbehaviours() -> Vec<(&'static str, Box<dyn Fn(&Request, &[u8]) -> Vec<u8>>
             answer(200, &format!("Content-Length: {}\r\n", bytes.len() - 1), bytes)
         }),
         way("a negative length", |_, bytes| ranged(bytes, "-5", "0-4/700000")),
-        way("a length beyond all numbers", |_, bytes| answer(200, "Content-Length: 99999999999999999999\r\n", bytes)),
+        way("a length beyond all numbers", |_, bytes| {
+            answer(200, "Content-Length: 99999999999999999999\r\n", bytes)
+        }),
         way("two lengths", |_, bytes| answer(200, "Content-Length: 700000\r\nContent-Length: 3\r\n", bytes)),
         way("no length", |_, bytes| answer(200, "", bytes)),
         way("chunks", |_, bytes| answer(200, "Transfer-Encoding: chunked\r\n", bytes)),
-        way("an empty body", |_, _| answer(206, "Content-Length: 0\r\nContent-Range: bytes 0-0/700000\r\n", &[])),
+        way("an empty body", |_, _| {
+            answer(206, "Content-Length: 0\r\nContent-Range: bytes 0-0/700000\r\n", &[])
+        }),
         way("an endless head", |_, _| answer(206, &"X-Padding: yes\r\n".repeat(2000), &[])),
         way("too many lines", |_, _| answer(206, &"A: b\r\n".repeat(70), &[])),
         way("no HTTP", |_, _| b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()),
@@ -234,7 +243,9 @@ fn misbehaviours() -> Vec<(&'static str, Box<dyn Fn(&Request, &[u8]) -> Vec<u8>>
             lies[bytes.len() / 2] ^= 1;
             honest(request, &lies)
         }),
-        way("busy for ever", |_, _| answer(503, "Content-Length: 4\r\nRetry-After: 99999999999\r\n", b"busy")),
+        way("busy for ever", |_, _| {
+            answer(503, "Content-Length: 4\r\nRetry-After: 99999999999\r\n", b"busy")
+        }),
         way("a queue that makes no sense", |_, _| {
             answer(503, "X-Queue: position=0,pollMin=9,pollMax=1\r\nContent-Length: 0\r\n", &[])
         }),
@@ -382,7 +393,8 @@ fn holders_that_are_named_are_asked_too_but_not_without_end() {
     let mut world = World::new(&content, &[1]);
     let many: Vec<String> = (2..10).map(|host| format!("10.0.1.{host}:6346")).collect();
     let manners = |host: u8, request: &Request, bytes: &[u8]| {
-        let line = format!("X-Alt: {},0.0.0.0:1,10.0.0.1:7000,10.0.1.1:6346\r\nRetry-After: 1\r\n", many.join(","));
+        let line =
+            format!("X-Alt: {},0.0.0.0:1,10.0.0.1:7000,10.0.1.1:6346\r\nRetry-After: 1\r\n", many.join(","));
         match host {
             1 => answer(503, &format!("{line}Content-Length: 0\r\n"), &[]),
             _ => honest(request, bytes),

@@ -24,7 +24,12 @@ fn holders(net: &mut Net, count: usize, file: &Arc<FileInfo>) -> Vec<NodeId> {
 }
 
 fn slots(slots: usize) -> ServentConfig {
-    let knobs = QueueKnobs { slots, slots_per_address: slots, poll_min: Duration::from_secs(5), ..QueueKnobs::default() };
+    let knobs = QueueKnobs {
+        slots,
+        slots_per_address: slots,
+        poll_min: Duration::from_secs(5),
+        ..QueueKnobs::default()
+    };
     with(|all| all.uploads = Arc::new(knobs))
 }
 
@@ -159,9 +164,11 @@ fn who_has_to_wait_polls_its_place_and_gets_its_turn() {
         assert_eq!(net.end(asker, fetch), Ok(()));
     }
     let done = |asker: &NodeId| {
-        let fetched = net.swarm.all_notes().iter().find(|(_, node, note)| {
-            node == asker && matches!(note, Note::Fetched(_))
-        });
+        let fetched = net
+            .swarm
+            .all_notes()
+            .iter()
+            .find(|(_, node, note)| node == asker && matches!(note, Note::Fetched(_)));
         fetched.map(|(at, ..)| *at)
     };
     let ends: Vec<_> = askers.iter().map(done).collect();
