@@ -49,9 +49,9 @@ impl Net {
         }
     }
 
-    /// A servent without links that holds these files.
-    pub fn holder(&mut self, files: &[Arc<FileInfo>]) -> NodeId {
-        self.holder_as(quiet(), files)
+    /// A servent without links that holds a file.
+    pub fn holder(&mut self, file: &Arc<FileInfo>) -> NodeId {
+        self.holder_as(quiet(), std::slice::from_ref(file))
     }
 
     pub fn holder_as(&mut self, config: ServentConfig, files: &[Arc<FileInfo>]) -> NodeId {
