@@ -316,7 +316,7 @@ fn a_line_that_is_full_carries_what_matters_most() {
     let config = ServentConfig { knobs: Arc::new(knobs), speed_kbps: 16, ..ServentConfig::default() };
     let mut mesh = Mesh::of(4, config);
     mesh.share(&["zebra"]);
-    let mut ask = |mesh: &mut Mesh, n: u8, hops: u8| {
+    let ask = |mesh: &mut Mesh, n: u8, hops: u8| {
         let sent = mesh.say(0, Message::Query(header(n, 5, hops), query("zebra")));
         assert_eq!(hits(&sent).len(), 1, "whatever else, it is answered");
         queries(&sent).len() == 3
