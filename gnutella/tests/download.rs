@@ -13,6 +13,7 @@ use common::store::{Faulty, Memory, Ranges, Storage};
 use common::user::{Failure, FileInfo, Hit, Holder};
 use files_kit::{Alone, content, quiet, remote, sha1};
 use gnutella::wire::Sha1Urn;
+use proptest::prelude::*;
 
 /// What a holder does with a request for these bytes of the content.
 type Manners<'a> = &'a dyn Fn(u8, &Request, &[u8]) -> Vec<u8>;
@@ -436,4 +437,27 @@ fn what_is_refused_or_lost_is_tried_again_a_few_times() {
     world.alone.lone.hang_up(conn, CloseReason::Reset);
     world.alone.lone.advance(Duration::from_secs(10));
     assert_eq!(world.run(&|_, request, bytes| honest(request, bytes)), Ok(()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_answer_of_a_holder_is_too_odd(
+        start in "(HTTP/1.[01] (200|206|404|416|503)[^\r\n]*\r\n)?",
+        headers in "((Content-Length|Content-Range|Retry-After|X-Queue|X-Alt|Connection): [a-z0-9=,/ -]{0,30}\r\n){0,5}",
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let content = content(100_000);
+        let mut world = World::new(&content, &[1, 2]);
+        let odd = |host: u8, request: &Request, bytes: &[u8]| match host {
+            1 => [start.as_bytes(), headers.as_bytes(), b"\r\n", &body].concat(),
+            _ => {
+                let (first, last) = first_and_last(request);
+                let line = format!("Content-Range: bytes {first}-{last}/100000\r\n");
+                answer(206, &format!("Content-Length: {}\r\n{line}", bytes.len()), bytes)
+            }
+        };
+        prop_assert_eq!(world.run(&odd), Ok(()));
+        prop_assert!(world.is_right());
+    }
 }
