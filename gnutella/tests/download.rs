@@ -190,14 +190,16 @@ fn answers_in_old_and_odd_words_are_understood() {
 
 type Way = Box<dyn Fn(&Request, &[u8]) -> Vec<u8>>;
 
-/// Ways to misbehave, by name.
-fn misbehaviours() -> Vec<(&'static str, Way)> {
-    fn way(name: &'static str, f: impl Fn(&Request, &[u8]) -> Vec<u8> + 'static) -> (&'static str, Way) {
-        (name, Box::new(f))
-    }
-    fn ranged(bytes: &[u8], len: impl std::fmt::Display, range: &str) -> Vec<u8> {
-        answer(206, &format!("Content-Length: {len}\r\nContent-Range: bytes {range}\r\n"), bytes)
-    }
+fn way(name: &'static str, f: impl Fn(&Request, &[u8]) -> Vec<u8> + 'static) -> (&'static str, Way) {
+    (name, Box::new(f))
+}
+
+fn ranged(bytes: &[u8], len: impl std::fmt::Display, range: &str) -> Vec<u8> {
+    answer(206, &format!("Content-Length: {len}\r\nContent-Range: bytes {range}\r\n"), bytes)
+}
+
+/// Ranges that were not asked for, or that are none.
+fn odd_ranges() -> Vec<(&'static str, Way)> {
     vec![
         way("another range", |request, bytes| {
             let (first, last) = first_and_last(request);
@@ -219,6 +221,12 @@ fn misbehaviours() -> Vec<(&'static str, Way)> {
         way("another whole file", |_, bytes| {
             answer(200, &format!("Content-Length: {}\r\n", bytes.len() - 1), bytes)
         }),
+    ]
+}
+
+/// Heads without sense, or with one that is no use.
+fn odd_heads() -> Vec<(&'static str, Way)> {
+    vec![
         way("a negative length", |_, bytes| ranged(bytes, "-5", "0-4/700000")),
         way("a length beyond all numbers", |_, bytes| {
             answer(200, "Content-Length: 99999999999999999999\r\n", bytes)
@@ -240,6 +248,12 @@ fn misbehaviours() -> Vec<(&'static str, Way)> {
         way("an answer too many", |request, bytes| {
             [honest(request, bytes), answer(404, "Content-Length: 0\r\n", &[])].concat()
         }),
+    ]
+}
+
+/// Bodies that are not what their heads say, queues without end, and silence.
+fn odd_bodies() -> Vec<(&'static str, Way)> {
+    vec![
         way("lies", |request, bytes| {
             let mut lies = bytes.to_vec();
             lies[bytes.len() / 2] ^= 1;
@@ -261,6 +275,11 @@ fn misbehaviours() -> Vec<(&'static str, Way)> {
             all[..all.len() - bytes.len() / 2].to_vec()
         }),
     ]
+}
+
+/// All ways to misbehave, by name.
+fn misbehaviours() -> impl Iterator<Item = (&'static str, Way)> {
+    odd_ranges().into_iter().chain(odd_heads()).chain(odd_bodies())
 }
 
 #[test]

@@ -151,8 +151,11 @@ impl Running {
 
     /// One more source. Who has one content under several numbers is one source of it.
     fn add(&mut self, holding: Holding) {
-        let is_known = |known: &Holding| holding.address.is_some() && known.address == holding.address;
-        if self.content.is_some() && self.sources.sources().any(|(_, known)| is_known(known)) {
+        let is_same = |known: &Holding| {
+            holding.address.is_some() && known.address == holding.address
+                || holding.servent != Guid::default() && known.servent == holding.servent
+        };
+        if self.content.is_some() && self.sources.sources().any(|(_, known)| is_same(known)) {
             return;
         }
         if let Some(source) = self.sources.add_source(holding) {
