@@ -27,13 +27,14 @@ fn a_firewalled_holder_brings_the_file() {
     let hub = net.join(&[], false);
     let holder = net.join(&[hub], true);
     let asker = net.join(&[hub], false);
-    net.share(holder, &[file("Deep/Blue.mp3", 4 * MB)]);
+    net.share(holder, &[file("Deep/Blue.mp3", 4 * MB), file("Copy/Blue.mp3", 4 * MB)]);
     let hits = net.find(asker, "blue");
+    assert_eq!(hits.len(), 2);
     assert_eq!(hits[0].holder.address, None, "the hit says that it cannot be dialled");
     assert_eq!(net.fetch(asker, hits), Ok(()));
     net.run_s(1);
     for (kind, count) in [("push", 2), ("giv", 1)] {
-        assert_eq!(net.swarm.sent(kind), count, "{kind}");
+        assert_eq!(net.swarm.sent(kind), count, "{kind}: one source, though it has the content twice");
     }
     assert_eq!((net.uploaded(holder), net.body_received(asker), net.body_sent(hub)), (4 * MB, 4 * MB, 0));
 }

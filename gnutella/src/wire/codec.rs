@@ -103,7 +103,7 @@ impl Codec {
         let message = match head[..2] {
             [b'G', b'N'] => Message::Connect(Box::new(Greeting::parse(&head)?)),
             [b'G', b'I'] => Message::Giv(Box::new(Giv::parse(&head)?)),
-            _ => Message::Request(Box::new(Request::parse(&head)?)),
+            _ => Message::Request(Box::new(Request::parse_lenient(&head)?)),
         };
         Ok(Some(message))
     }
@@ -112,7 +112,7 @@ impl Codec {
     fn page(&mut self, src: &mut BytesMut, at_end: bool) -> Result<Option<Message>, WireError> {
         if self.page.is_none() {
             let Some(head) = self.head(src)? else { return Ok(None) };
-            let head = Response::parse(&head)?;
+            let head = Response::parse_lenient(&head)?;
             let announced = head.headers.content_length()?;
             if announced > PAGE_BYTES_MAX as u64 {
                 return Err(page_too_long(announced));
@@ -141,11 +141,11 @@ impl Codec {
                 head.map(|answer| Message::Answer(Box::new(answer)))
             }
             Mode::Requests => {
-                let head = self.head(src)?.map(|head| Request::parse(&head)).transpose()?;
+                let head = self.head(src)?.map(|head| Request::parse_lenient(&head)).transpose()?;
                 head.map(|request| Message::Request(Box::new(request)))
             }
             Mode::Responses => {
-                let head = self.head(src)?.map(|head| Response::parse(&head)).transpose()?;
+                let head = self.head(src)?.map(|head| Response::parse_lenient(&head)).transpose()?;
                 head.map(|response| Message::Response(Box::new(response)))
             }
             Mode::Pages => self.page(src, at_end)?,
