@@ -187,9 +187,7 @@ impl Servent {
     pub(super) fn unlinked(&mut self, conn: ConnId, cx: Hands) {
         self.upkeep.neighbours.retain(|neighbour| *neighbour != conn);
         if self.upkeep.neighbours.is_empty() {
-            let (hosts, caches) = (self.upkeep.hosts.len(), self.me.host_caches.len());
-            let why =
-                format!("the last neighbour is gone; trying {hosts} known addresses and {caches} web caches");
+            let why = format!("the last neighbour is gone; looking for others ({})", self.known());
             self.tell_offline(&why, cx);
         }
         self.seek(cx);
@@ -257,9 +255,7 @@ impl Servent {
 
     /// Nobody is there, and nobody is left to dial or to ask.
     fn nobody(&mut self, cx: Hands) {
-        let hosts = self.upkeep.hosts.len();
-        let caches = self.me.host_caches.len();
-        if hosts == 0 && caches == 0 {
+        if self.upkeep.hosts.is_empty() && self.me.host_caches.is_empty() {
             // Only somebody who dials us can change that.
             return self.tell_offline("no neighbour is left, and no address of another servent is known", cx);
         }
@@ -269,11 +265,18 @@ impl Servent {
         let wait = doubled.max(until_due) + jitter(self.knobs.retry, cx);
         self.upkeep.rounds += 1;
         let text = format!(
-            "no other servent can be reached; trying {hosts} known addresses and {caches} web caches again in {} s",
-            wait.as_secs().max(1)
+            "no other servent can be reached; trying again in {} s ({})",
+            wait.as_secs().max(1),
+            self.known()
         );
         self.tell_offline(&text, cx);
         self.wake_upkeep(wait, cx);
+    }
+
+    /// Who is left to turn to, in words.
+    fn known(&self) -> String {
+        let (hosts, caches) = (self.upkeep.hosts.len(), self.me.host_caches.len());
+        format!("known addresses: {hosts}, web caches: {caches}")
     }
 
     fn tell_offline(&mut self, why: &str, cx: Hands) {
