@@ -202,8 +202,7 @@ fn who_says_nothing_for_six_turns_is_cut_off_and_who_says_anything_is_not() {
 
 /// Pings and pongs sent when a sixth servent comes to five who are all linked, and is the only one to ping.
 fn cost(pong_caching: bool, pings_at_once: usize) -> (u64, u64) {
-    let mut overlay =
-        Overlay::with(9, |knobs| (knobs.ping_every, knobs.pong_caching) = (None, pong_caching));
+    let mut overlay = Overlay::with(9, |knobs| (knobs.ping_every, knobs.pong_caching) = (None, pong_caching));
     let edges: Vec<(usize, usize)> = (0..5).flat_map(|a| (0..a).map(move |b| (a, b))).collect();
     overlay.graph(5, &edges);
     let knobs = std::sync::Arc::make_mut(&mut overlay.config.knobs);
