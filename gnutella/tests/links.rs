@@ -37,15 +37,24 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
         "GET / HTTP/1.1\r\n\r\n",
         "\r\n\r\n",
     ]);
-    let descriptor = (any::<u8>(), 0..4u8, any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(id, what, ttl, hops, n)| {
-        match what {
-            0 => Descriptor::ping(id, ttl, hops),
-            1 => Descriptor::pong(guid(id), ttl, hops, n),
-            2 => Descriptor { kind: kit::BYE, payload: vec![n, 1, b'x', 0], ..Descriptor::ping(id, ttl, hops) },
-            _ => Descriptor { kind: n, payload: vec![n; usize::from(n)], ..Descriptor::ping(id, ttl, hops) },
-        }
-        .bytes()
-    });
+    let descriptor =
+        (any::<u8>(), 0..4u8, any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(id, what, ttl, hops, n)| {
+            match what {
+                0 => Descriptor::ping(id, ttl, hops),
+                1 => Descriptor::pong(guid(id), ttl, hops, n),
+                2 => Descriptor {
+                    kind: kit::BYE,
+                    payload: vec![n, 1, b'x', 0],
+                    ..Descriptor::ping(id, ttl, hops)
+                },
+                _ => Descriptor {
+                    kind: n,
+                    payload: vec![n; usize::from(n)],
+                    ..Descriptor::ping(id, ttl, hops)
+                },
+            }
+            .bytes()
+        });
     prop_oneof![
         6 => lines.prop_map(|text| text.as_bytes().to_vec()),
         3 => descriptor,

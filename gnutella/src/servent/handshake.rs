@@ -285,7 +285,7 @@ impl Servent {
         let same = |ip: &Ipv4Addr| *ip == far.from;
         let crowd = accepted.clone().filter(|attempt| same(attempt.address.ip())).count()
             + self.neighbours().filter(|neighbour| same(&neighbour.far.from)).count();
-        if !dialled && crowd >= self.knobs.links_per_address_max {
+        if !dialled && !far.from.is_loopback() && crowd >= self.knobs.links_per_address_max {
             return Some(Refusal::Crowd);
         }
         // Those that were accepted have a promise.

@@ -187,9 +187,7 @@ impl Servent {
     pub(super) fn unlinked(&mut self, conn: ConnId, cx: Hands) {
         self.upkeep.neighbours.retain(|neighbour| *neighbour != conn);
         if self.upkeep.neighbours.is_empty() {
-            let (hosts, caches) = (self.upkeep.hosts.len(), self.me.host_caches.len());
-            let why =
-                format!("the last neighbour is gone; trying {hosts} known addresses and {caches} web caches");
+            let why = format!("the last neighbour is gone; looking for others ({})", self.known());
             self.tell_offline(&why, cx);
         }
         self.seek(cx);
@@ -232,31 +230,32 @@ impl Servent {
 
     fn next_to_dial(&self, cx: Hands) -> Option<SocketAddrV4> {
         let fixed = !self.knobs.keeps_degree;
-        if !fixed && self.missing() == 0 {
+        let all_there = if fixed { self.me.connect.is_empty() } else { self.missing() == 0 };
+        if all_there {
             return None;
         }
         let own = self.own_address(cx);
-        let taken: Vec<SocketAddrV4> = self
-            .neighbours()
-            .filter_map(|neighbour| neighbour.far.listens)
+        // Sorted, since the hub of a fixed graph has thousands.
+        let mut taken: Vec<SocketAddrV4> = self
+            .neighbour_addresses()
             .chain(self.upkeep.attempts.iter().map(|attempt| attempt.address))
             .chain([own])
             .collect();
+        taken.sort_unstable();
+        let is_free = |address: SocketAddrV4| taken.binary_search(&address).is_err();
         let now = cx.now();
         let hosts = &self.upkeep.hosts;
-        let named = self.me.connect.iter().find(|a| !taken.contains(a) && hosts.is_due(**a, now));
+        let named = self.me.connect.iter().find(|address| hosts.is_due(**address, now) && is_free(**address));
         match named {
             Some(address) => Some(*address),
             None if fixed => None,
-            None => hosts.pick(now, cx.rng(), |address| !taken.contains(&address)),
+            None => hosts.pick(now, cx.rng(), is_free),
         }
     }
 
     /// Nobody is there, and nobody is left to dial or to ask.
     fn nobody(&mut self, cx: Hands) {
-        let hosts = self.upkeep.hosts.len();
-        let caches = self.me.host_caches.len();
-        if hosts == 0 && caches == 0 {
+        if self.upkeep.hosts.is_empty() && self.me.host_caches.is_empty() {
             // Only somebody who dials us can change that.
             return self.tell_offline("no neighbour is left, and no address of another servent is known", cx);
         }
@@ -266,11 +265,18 @@ impl Servent {
         let wait = doubled.max(until_due) + jitter(self.knobs.retry, cx);
         self.upkeep.rounds += 1;
         let text = format!(
-            "no other servent can be reached; trying {hosts} known addresses and {caches} web caches again in {} s",
-            wait.as_secs().max(1)
+            "no other servent can be reached; trying again in {} s ({})",
+            wait.as_secs().max(1),
+            self.known()
         );
         self.tell_offline(&text, cx);
         self.wake_upkeep(wait, cx);
+    }
+
+    /// Who is left to turn to, in words.
+    fn known(&self) -> String {
+        let (hosts, caches) = (self.upkeep.hosts.len(), self.me.host_caches.len());
+        format!("known addresses: {hosts}, web caches: {caches}")
     }
 
     fn tell_offline(&mut self, why: &str, cx: Hands) {
