@@ -187,9 +187,10 @@ fn answers_in_old_and_odd_words_are_understood() {
     }
 }
 
+type Way = Box<dyn Fn(&Request, &[u8]) -> Vec<u8>>;
+
 /// Ways to misbehave, by name.
-fn misbehaviours() -> Vec<(&'static str, Box<dyn Fn(&Request, &[u8]) -> Vec<u8>>)> {
-    type Way = Box<dyn Fn(&Request, &[u8]) -> Vec<u8>>;
+fn misbehaviours() -> Vec<(&'static str, Way)> {
     fn way(name: &'static str, f: impl Fn(&Request, &[u8]) -> Vec<u8> + 'static) -> (&'static str, Way) {
         (name, Box::new(f))
     }

@@ -16,7 +16,7 @@ use gnutella::servent::ServentConfig;
 fn holders(net: &mut Net, count: usize, file: &Arc<FileInfo>) -> Vec<NodeId> {
     (0..count)
         .map(|_| {
-            let node = net.holder(std::slice::from_ref(file));
+            let node = net.holder(file);
             net.slow(node);
             node
         })
@@ -40,7 +40,7 @@ fn a_file_comes_from_its_only_holder_and_no_byte_twice() {
         let mut info = (*file("Deep/Blue.mp3", 10 * MB)).clone();
         info.digest = info.digest.filter(|_| digest);
         let info = Arc::new(info);
-        let holder = net.holder(std::slice::from_ref(&info));
+        let holder = net.holder(&info);
         let asker = net.add(quiet());
         let hits = net.hits(&[holder], &info);
         assert_eq!(net.fetch(asker, hits), Ok(()));
@@ -81,7 +81,7 @@ fn without_a_digest_one_source_at_a_time_is_used_and_only_of_the_same_name_and_s
     let (info, other, longer) =
         (named("a/Blue.mp3", 4 * MB), named("a/Green.mp3", 4 * MB), named("a/Blue.mp3", 4 * MB + 1));
     let good = holders(&mut net, 2, &info);
-    let (other_holder, longer_holder) = (net.holder(&[other.clone()]), net.holder(&[longer.clone()]));
+    let (other_holder, longer_holder) = (net.holder(&other), net.holder(&longer));
     let asker = net.add(quiet());
     let mut hits = net.hits(&good, &info);
     hits.extend(net.hits(&[other_holder], &other));
@@ -99,8 +99,8 @@ fn candidates_of_another_digest_are_not_asked() {
     other.size = MB;
     let other = Arc::new(other);
     let nameless = Arc::new(FileInfo { digest: None, ..(*info).clone() });
-    let (holder, stranger) = (net.holder(&[info.clone()]), net.holder(&[other.clone()]));
-    let unsure = net.holder(&[nameless.clone()]);
+    let (holder, stranger) = (net.holder(&info), net.holder(&other));
+    let unsure = net.holder(&nameless);
     let asker = net.add(quiet());
     let hits = [(&nameless, unsure), (&info, holder), (&other, stranger)];
     let hits = hits.into_iter().flat_map(|(info, node)| net.hits(&[node], info)).collect();
@@ -197,7 +197,7 @@ fn a_busy_holder_is_left_alone_while_others_send() {
 fn what_is_no_longer_shared_is_refused() {
     let mut net = Net::default();
     let info = file("Deep/Blue.mp3", MB);
-    let holder = net.holder(std::slice::from_ref(&info));
+    let holder = net.holder(&info);
     let asker = net.add(quiet());
     net.swarm.command(holder, Command::Unshare(FileId(0)));
     let hits = net.hits(&[holder], &info);
@@ -208,7 +208,7 @@ fn what_is_no_longer_shared_is_refused() {
 fn an_empty_file_needs_no_transfer() {
     let mut net = Net::default();
     let info = file("Empty.mp3", 0);
-    let holder = net.holder(std::slice::from_ref(&info));
+    let holder = net.holder(&info);
     let asker = net.add(quiet());
     let hits = net.hits(&[holder], &info);
     assert_eq!(net.fetch(asker, hits), Ok(()));
@@ -219,7 +219,7 @@ fn an_empty_file_needs_no_transfer() {
 fn corrupt_content_is_never_called_complete() {
     let mut net = Net::on(Config { corruption: 1.0, ..Config::default() });
     let info = file("Deep/Blue.mp3", MB);
-    let holders: Vec<NodeId> = (0..3).map(|_| net.holder(std::slice::from_ref(&info))).collect();
+    let holders: Vec<NodeId> = (0..3).map(|_| net.holder(&info)).collect();
     let asker = net.add(quiet());
     let hits = net.hits(&holders, &info);
     assert_eq!(net.fetch(asker, hits.clone()), Err(Failure::Corrupt));

@@ -38,7 +38,8 @@ pub struct Knobs {
     pub degree_max: usize,
     /// False: the overlay is a fixed graph, as experiments want it; only `connect` is dialled and everybody is accepted.
     pub keeps_degree: bool,
-    /// Neighbours that are dialled at a time, at most. 10: our choice.
+    /// Neighbours that are dialled at a time, at most. 4: our choice; with more, those who join at the same time end with far
+    /// more neighbours than they need.
     pub dials_max: usize,
     /// Handshakes and links that callers from one address may have at a time; more are refused. 8: our choice, so that
     /// a few servents on one machine can meet (gtk-gnutella bans for two links a minute).
@@ -75,6 +76,9 @@ pub struct Knobs {
     pub pong_life: Duration,
     /// False: an odd client that passes on what it has seen before.
     pub drops_duplicates: bool,
+    /// The share of the claimed line, 0 to 1, that descriptors passed on for others may take; what is beyond it is dropped,
+    /// pings first. `None`: no limit, for experiments that count what a flood would cost.
+    pub broadcast_share: Option<f64>,
     /// Ids remembered, of each kind. 57,344: two generations that fill a hash table of 32,768 places each; an hour of 16
     /// queries a second.
     pub routes_max: usize,
@@ -142,7 +146,7 @@ impl Default for Knobs {
             degree: 7,
             degree_max: 14,
             keeps_degree: true,
-            dials_max: 10,
+            dials_max: 4,
             links_per_address_max: 8,
             dials_old: false,
             retry: Duration::from_secs(5),
@@ -159,6 +163,7 @@ impl Default for Knobs {
             pongs_kept: 10,
             pong_life: Duration::from_secs(60),
             drops_duplicates: true,
+            broadcast_share: None,
             routes_max: 57_344,
             route_life: Duration::from_secs(600),
             step_timeout: Duration::from_secs(20),

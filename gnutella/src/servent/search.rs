@@ -154,7 +154,9 @@ impl Servent {
                 digest: entry.urn.map(Into::into),
                 ..FileInfo::default()
             };
-            cx.note(Note::Found(search.name, Arc::new(Hit { info, holder, speed })));
+            // The first link does not count as a hop on the wire.
+            let hops = Some(header.hops.saturating_add(1));
+            cx.note(Note::Found(search.name, Arc::new(Hit { info, holder, speed, hops })));
         }
         if search.found.len() >= search.results_max {
             self.end_search(at, SearchEnd::Complete, cx);

@@ -90,7 +90,11 @@ impl Live {
         info
     }
 
-    /// Searches until something is found: links come about in their own time.
+    pub async fn online(&mut self) {
+        self.wait_for(|note| matches!(note, Note::Online).then_some(())).await;
+    }
+
+    /// Searches until something is found: what is shared is known in its own time.
     pub async fn find(&mut self, words: &str) -> Vec<Arc<Hit>> {
         for search in 1..1000 {
             let search = SearchId(search);

@@ -49,9 +49,9 @@ impl Net {
         }
     }
 
-    /// A servent without links that holds these files.
-    pub fn holder(&mut self, files: &[Arc<FileInfo>]) -> NodeId {
-        self.holder_as(quiet(), files)
+    /// A servent without links that holds a file.
+    pub fn holder(&mut self, file: &Arc<FileInfo>) -> NodeId {
+        self.holder_as(quiet(), std::slice::from_ref(file))
     }
 
     pub fn holder_as(&mut self, config: ServentConfig, files: &[Arc<FileInfo>]) -> NodeId {
@@ -181,7 +181,7 @@ pub fn file(name: &str, size: u64) -> Arc<FileInfo> {
 /// What a search says of the first file of whoever listens there.
 pub fn hit(info: &FileInfo, address: SocketAddrV4) -> Arc<Hit> {
     let holder = Holder { address: Some(address), ..Holder::default() };
-    Arc::new(Hit { info: info.clone(), holder, speed: 0 })
+    Arc::new(Hit { info: info.clone(), holder, ..Hit::default() })
 }
 
 pub fn sha1(bytes: &[u8]) -> Digest {
