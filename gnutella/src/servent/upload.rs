@@ -311,8 +311,9 @@ impl Servent {
         let Some(urn) = urn_of(shared) else { return response };
         let known = self.uploads.alternates.as_ref();
         let line = known.and_then(|known| known.line(&urn, *upload.remote.ip()));
-        if alternates::named(&request.headers).next().is_some() {
-            self.uploads.alternates.get_or_insert_default().learn(urn, &request.headers);
+        let named = alternates::named(&request.headers, urn);
+        if !named.is_empty() {
+            self.uploads.alternates.get_or_insert_default().learn(urn, &named);
         }
         line.into_iter().fold(response, |response, line| response.with(alternates::HEADER, line))
     }
