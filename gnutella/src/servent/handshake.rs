@@ -17,7 +17,8 @@
 //!
 //! Two servents that dial each other at the same time end with one link: the one that was dialled by the servent with the
 //! lower address. Nobody is believed to listen elsewhere than where they come from, but for the port: who could name any
-//! address could keep the servent there from becoming a neighbour.
+//! address could keep the servent there from becoming a neighbour. Only on one machine, or in one private network, may
+//! somebody come from another address than theirs.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
