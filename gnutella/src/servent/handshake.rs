@@ -147,6 +147,7 @@ impl Servent {
     /// Somebody wants to be a neighbour.
     pub(super) fn greeted(&mut self, conn: ConnId, remote: SocketAddrV4, greeting: &Greeting, cx: Hands) {
         let far = Far::read(greeting.version, &greeting.headers, remote, false);
+        self.note_own_address(&greeting.headers, false);
         if let Some(refusal) = self.refusal(conn, &far, &greeting.headers, false, cx) {
             // Who looks for neighbours has room for them: others that we refuse will hear of this one.
             far.listens.into_iter().for_each(|address| self.upkeep.learn(address));
@@ -226,7 +227,7 @@ impl Servent {
     /// The acceptor has answered our greeting.
     fn answered(&mut self, conn: ConnId, remote: SocketAddrV4, answer: &Answer, cx: Hands) {
         self.learn_tries(&answer.headers);
-        self.note_own_address(&answer.headers);
+        self.note_own_address(&answer.headers, true);
         self.end_attempt(conn);
         let far = Far::read(answer.version, &answer.headers, remote, true);
         if !answer.is_ok() {

@@ -25,7 +25,7 @@ use super::handshake::Attempt;
 use super::neighbour::Farewell;
 use super::{Hands, Knobs, Link, Servent};
 use crate::guid::Guid;
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, is_dialable};
 use crate::node::Timer;
 use crate::wire::{Message, Page, Setup, Version};
 
@@ -164,10 +164,12 @@ impl Servent {
         }
     }
 
-    /// Learns from a handshake how others see us.
-    pub(super) fn note_own_address(&mut self, headers: &Headers) {
+    /// Learns from a handshake how others see us. Whom we have dialled is believed rather than a stranger.
+    pub(super) fn note_own_address(&mut self, headers: &Headers, dialled: bool) {
         let seen = headers.get("Remote-IP").and_then(|ip| ip.parse().ok());
-        self.upkeep.seen_at = self.upkeep.seen_at.or(seen);
+        let seen = seen.filter(|ip| is_dialable(SocketAddrV4::new(*ip, 1)));
+        let before = self.upkeep.seen_at;
+        self.upkeep.seen_at = if dialled { seen.or(before) } else { before.or(seen) };
     }
 
     /// A neighbour has come.
