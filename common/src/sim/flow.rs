@@ -32,8 +32,10 @@ impl<P: Peer> Sim<P> {
             let len = letter.message.wire_len();
             sent.add(len);
             self.by_kind.add(letter.message.kind(), len);
+            // The place first: a message that is in no enum yet while a place is looked for is moved once less.
+            let place = self.queue.place(later(self.now, end.latency));
             let what = What::Arrive { conn: end.far_conn, message: letter.message };
-            self.queue.place(later(self.now, end.latency)).put(Coming { node: end.far_node, cause, what });
+            place.put(Coming { node: end.far_node, cause, what });
         };
         n.load.sent += sent;
         self.causes.messages(cause, sent);

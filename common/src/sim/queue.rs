@@ -211,7 +211,7 @@ impl<T> Queue<T> {
             (1 + above as usize, digit as usize % (1 << DIGIT_BITS))
         };
         let level = &mut self.levels[level];
-        if level.slots[digit].end % BLOCK == 0 {
+        if level.slots[digit].end.is_multiple_of(BLOCK) {
             level.lengthen(digit, &mut self.blocks);
         }
         let slot = &mut level.slots[digit];
