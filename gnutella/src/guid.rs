@@ -1,6 +1,6 @@
 //! Identifiers of descriptors and of servents.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use rand::Rng;
 
@@ -18,6 +18,29 @@ impl Guid {
         bytes[15] = 0;
         Guid(bytes)
     }
+
+    /// Reads 32 hexadecimal digits of any case.
+    pub fn from_hex(digits: &[u8]) -> Option<Guid> {
+        let digit = |c: u8| char::from(c).to_digit(16);
+        let mut bytes = [0; 16];
+        if digits.len() != 32 {
+            return None;
+        }
+        for (pair, byte) in digits.chunks_exact(2).zip(&mut bytes) {
+            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+        }
+        Some(Guid(bytes))
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    pub fn to_hex(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 32];
+        for (byte, pair) in self.0.iter().zip(digits.chunks_exact_mut(2)) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        digits
+    }
 }
 
 impl fmt::Debug for Guid {
@@ -29,6 +52,6 @@ impl fmt::Debug for Guid {
 impl fmt::Display for Guid {
     /// 32 lower-case hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.to_hex().iter().try_for_each(|digit| f.write_char(char::from(*digit)))
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a link's first lines | `handshake.rs` |
 //! | the 23-byte header and the payloads of ping, pong, query, query hit, push and bye | `descriptor.rs`, `query.rs`, `hit.rs` |
-//! | extension blocks: GGEP; HUGE's `urn:sha1:` | `ggep.rs`, `urn.rs` |
+//! | extensions inside them: GGEP; HUGE's `urn:sha1:` | `extension.rs`, `ggep.rs`, `urn.rs` |
 //! | downloads, `GIV`, web caches | `transfer.rs` |
 //! | bytes to messages and back | `codec.rs` |
 //!
@@ -14,6 +14,7 @@
 
 mod codec;
 mod descriptor;
+mod extension;
 mod ggep;
 mod handshake;
 mod hit;
@@ -28,12 +29,12 @@ use common::wire::Wire;
 
 pub use codec::Codec;
 pub use descriptor::{Bye, Pong, Push, Raw, Vendor};
-pub use ggep::{Extension, Ggep};
-pub use handshake::{Answer, Greeting, Version};
-pub use hit::{Entry, HitBuilder, QueryHit, Trailer};
-pub use query::{Flags, Query, QueryBuilder, Walk};
-pub use transfer::{Giv, Page};
-pub use urn::Sha1Urn;
+pub use ggep::{Extension, Ggep, GgepBuilder};
+pub use handshake::{Answer, Greeting, Version, joined};
+pub use hit::{Entries, Entry, HIT_BYTES_MAX, HitBuilder, QueryHit, RESULTS_MAX, Trailer, VENDOR};
+pub use query::{Flags, QUERY_BYTES_SAFE, Query, QueryBuilder, TEXT_BYTES_MAX, Walk};
+pub use transfer::{Giv, PAGE_BYTES_MAX, Page};
+pub use urn::{NoSha1Urn, Sha1Urn};
 
 use crate::guid::Guid;
 
@@ -91,6 +92,20 @@ pub enum Message {
 const _: () = assert!(size_of::<Message>() <= common::peer::MESSAGE_BYTES_MAX);
 
 /// What is spoken on a connection, and on which side we are.
+///
+/// | setup | reads | then, unless resumed as something else |
+/// |---|---|---|
+/// | `Accepted` | `Connect` | `Answered`; a 0.4 greeting is followed by descriptors |
+/// | | `Request` | `Server` |
+/// | | `Giv` | `Client` |
+/// | `Dialled` | `Answer` | `Descriptors` |
+/// | `Answered` | `Answer`, the dialler's last | `Descriptors` |
+/// | `Descriptors` | descriptors | the same |
+/// | `Client` | `Response` | the same |
+/// | `Server`, `CacheServer` | `Request` | the same |
+/// | `CacheClient` | `Page` | the same |
+///
+/// What is written depends on no setup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Setup {
     /// Somebody dialled our port: a greeting, a request or `GIV`, told apart by the first bytes.
@@ -98,6 +113,8 @@ pub enum Setup {
     Accepted,
     /// We dialled somebody's port to become neighbours: we write a greeting and read an answer.
     Dialled,
+    /// We answered a 0.6 greeting with yes: its sender's last step.
+    Answered,
     /// The handshake is over: descriptors both ways.
     Descriptors,
     /// We ask for files: requests out, responses in.
