@@ -1,5 +1,173 @@
 //! Which link a descriptor came by: what answers are led back with, and duplicates known by.
 
-/// Ids of descriptors and the links they came by, bounded in number and age.
-#[derive(Debug, Default)]
-pub struct RouteTable {}
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use common::peer::{ConnId, Time};
+use rand::Rng;
+
+use crate::guid::Guid;
+
+/// Ids and the links they came by, bounded in number and age.
+///
+/// Two generations: what is new goes into the *current* one; when that is full, or as old as an id has to be remembered,
+/// it becomes the *previous* one, and what the previous one held is forgotten at once. So an id lives for between one and
+/// two lives, nothing ever looks through the table, and no entry is freed alone. An empty table owns no memory; a full one
+/// takes 24 bytes an entry, 48 at worst, just after it has grown.
+///
+/// A link that has closed is not looked for: its [`ConnId`] is dead, and whoever follows the route finds that out.
+/// The hash is keyed at random, so that nobody can choose ids that collide.
+///
+/// ```
+/// use std::time::Duration;
+/// use common::peer::{ConnId, Time};
+/// use gnutella::guid::Guid;
+/// use gnutella::routing::RouteTable;
+/// use rand::SeedableRng;
+///
+/// let mut rng = rand_pcg::Pcg32::seed_from_u64(1);
+/// let mut routes = RouteTable::new(1_000, Duration::from_secs(600), &mut rng);
+/// let (id, link) = (Guid::random(&mut rng), ConnId::new(3, 0));
+/// assert!(routes.insert(id, link, Time::ZERO));
+/// assert!(!routes.insert(id, ConnId::new(4, 0), Time::ZERO), "a duplicate, by another way");
+/// assert_eq!(routes.get(&id, Time(1)), Some(link));
+/// assert_eq!(routes.get(&id, Time::ZERO + Duration::from_secs(1_200)), None);
+/// ```
+#[derive(Debug)]
+pub struct RouteTable {
+    current: HashMap<Guid, ConnId, Key>,
+    previous: HashMap<Guid, ConnId, Key>,
+    /// When the current generation began.
+    since: Time,
+    life: Duration,
+    /// Entries of one generation.
+    generation_max: usize,
+}
+
+/// What an own descriptor is entered with: nothing is led back to it. No driver hands this id out: it would be the
+/// millionth connection of a node, in the last generation of its slot.
+const OWN: ConnId = ConnId::new(ConnId::SLOTS_MAX - 1, 4095);
+
+impl RouteTable {
+    /// An empty table of at most `routes_max` ids (at least two), which are remembered for `life` unless there are more.
+    pub fn new(routes_max: usize, life: Duration, rng: &mut impl Rng) -> Self {
+        let key = Key(rng.next_u64(), rng.next_u64());
+        RouteTable {
+            current: HashMap::with_hasher(key),
+            previous: HashMap::with_hasher(key),
+            since: Time::ZERO,
+            life,
+            generation_max: (routes_max / 2).max(1),
+        }
+    }
+
+    /// Remembers by which link an id came first. False if it is known already: a duplicate, which changes nothing.
+    pub fn insert(&mut self, id: Guid, link: ConnId, now: Time) -> bool {
+        self.turn_over(now);
+        if self.previous.contains_key(&id) || self.current.contains_key(&id) {
+            return false;
+        }
+        self.current.insert(id, link);
+        true
+    }
+
+    /// Remembers an id of our own: it is a duplicate wherever it comes from, and nothing is led back.
+    pub fn insert_own(&mut self, id: Guid, now: Time) {
+        self.set(id, OWN, now);
+    }
+
+    /// Remembers the link an id came by last, in place of an earlier one.
+    pub fn set(&mut self, id: Guid, link: ConnId, now: Time) {
+        self.turn_over(now);
+        self.current.insert(id, link);
+    }
+
+    /// The link an id came by. It may have closed since.
+    pub fn get(&self, id: &Guid, now: Time) -> Option<ConnId> {
+        let age = now.since(self.since);
+        let link = if age < self.life {
+            self.current.get(id).or_else(|| self.previous.get(id))
+        } else if age < self.life * 2 {
+            self.current.get(id)
+        } else {
+            None
+        };
+        link.copied().filter(|link| *link != OWN)
+    }
+
+    /// How many ids it holds, those that have expired but not yet been dropped included.
+    pub fn len(&self) -> usize {
+        self.current.len() + self.previous.len()
+    }
+
+    /// True if it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes on the heap, as the standard library's table lays them out: an entry and a control byte for each of 8/7 of
+    /// its capacity.
+    pub fn memory_bytes(&self) -> usize {
+        let bytes = |capacity: usize| (capacity * 8).div_ceil(7) * (size_of::<(Guid, ConnId)>() + 1);
+        bytes(self.current.capacity()) + bytes(self.previous.capacity())
+    }
+
+    /// Starts a new generation if it is time or the current one is full.
+    fn turn_over(&mut self, now: Time) {
+        let age = now.since(self.since);
+        if age < self.life && self.current.len() < self.generation_max {
+            return;
+        }
+        let empty = HashMap::with_hasher(*self.current.hasher());
+        let ended = std::mem::replace(&mut self.current, empty.clone());
+        if age < self.life {
+            (self.previous, self.since) = (ended, now);
+        } else if age < self.life * 2 {
+            // Late, because nothing came when it was time.
+            (self.previous, self.since) = (ended, self.since + self.life);
+        } else {
+            (self.previous, self.since) = (empty, now);
+        }
+    }
+}
+
+/// A random key, and the hash function under it.
+#[derive(Clone, Copy, Debug)]
+struct Key(u64, u64);
+
+/// Folded multiplications, as wyhash has them, each under secret bits.
+struct KeyedHasher {
+    state: u64,
+    key: u64,
+}
+
+impl BuildHasher for Key {
+    type Hasher = KeyedHasher;
+
+    fn build_hasher(&self) -> KeyedHasher {
+        KeyedHasher { state: self.0, key: self.1 }
+    }
+}
+
+impl Hasher for KeyedHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let product = u128::from(word ^ self.state) * u128::from(self.key | 1);
+        self.state = (product >> 64) as u64 ^ product as u64;
+    }
+
+    /// The length of the id, always the same: nothing to mix in.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.state
+    }
+}

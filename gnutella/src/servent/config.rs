@@ -36,6 +36,23 @@ pub struct Knobs {
     pub degree_max: usize,
     /// False: the overlay is a fixed graph, as experiments want it; only `connect` is dialled and everybody is accepted.
     pub keeps_degree: bool,
+    /// Neighbours that are dialled at a time, at most. 10: our choice.
+    pub dials_max: usize,
+    /// Handshakes and links that callers from one address may have at a time; more are refused. 8: our choice, so that
+    /// a few servents on one machine can meet (gtk-gnutella bans for two links a minute).
+    pub links_per_address_max: usize,
+    /// Whoever hangs up on a greeting of 0.6 is dialled again with 0.4. False: servents of 0.4 died out by 2003, and to
+    /// dial twice is abuse to those that came after.
+    pub dials_old: bool,
+    /// How long after a failure the same address is dialled again, and the overlay sought again by who knows nobody; it
+    /// doubles up to 64 times as much. 5 s: our choice.
+    pub retry: Duration,
+    /// Addresses of other servents remembered. 200: our choice (16 bytes for each); gtk-gnutella keeps 10,000.
+    pub hosts_max: usize,
+    /// How often a web cache is told that this servent is there. 1 h: GWebCache asks for it.
+    pub tell_every: Duration,
+    /// Neighbours that flood, repeat themselves or break rules are cut off; false: they are borne, for experiments.
+    pub cuts_misbehaving: bool,
     /// TTL of this servent's own descriptors. 7: the default of 0.4.
     pub ttl: u8,
     /// TTL and hops of what is passed on are trimmed to this sum. 10: the lecture's and draft 0.6's limit.
@@ -46,9 +63,18 @@ pub struct Knobs {
     pub pong_caching: bool,
     /// How often each neighbour is pinged. `None`: never, for experiments.
     pub ping_every: Option<Duration>,
+    /// Pings sent to each neighbour at a time. 1; more make an odd client that storms.
+    pub pings_at_once: usize,
+    /// Turns of pings without a sign of life after which a link is cut. 6: gtk-gnutella.
+    pub unanswered_max: u8,
+    /// Pongs kept of each neighbour, and given out for each ping. 10: draft 0.6.
+    pub pongs_kept: usize,
+    /// How old a pong may be that is given out. 60 s: three turns of pings.
+    pub pong_life: Duration,
     /// False: an odd client that passes on what it has seen before.
     pub drops_duplicates: bool,
-    /// Ids remembered, of each kind.
+    /// Ids remembered, of each kind. 57,344: two generations that fill a hash table of 32,768 places each; an hour of 16
+    /// queries a second.
     pub routes_max: usize,
     /// How long an id is remembered at least, unless the table is full. 10 min: gtk-gnutella keeps an hour, with room for
     /// a million.
@@ -88,13 +114,24 @@ impl Default for Knobs {
             degree: 7,
             degree_max: 14,
             keeps_degree: true,
+            dials_max: 10,
+            links_per_address_max: 8,
+            dials_old: false,
+            retry: Duration::from_secs(5),
+            hosts_max: 200,
+            tell_every: Duration::from_secs(3600),
+            cuts_misbehaving: true,
             ttl: 7,
             ttl_max: 10,
             ttl_hard_max: 15,
             pong_caching: true,
             ping_every: Some(Duration::from_secs(20)),
+            pings_at_once: 1,
+            unanswered_max: 6,
+            pongs_kept: 10,
+            pong_life: Duration::from_secs(60),
             drops_duplicates: true,
-            routes_max: 65_536,
+            routes_max: 57_344,
             route_life: Duration::from_secs(600),
             step_timeout: Duration::from_secs(20),
             data_timeout: Duration::from_secs(60),

@@ -26,6 +26,7 @@ mod upkeep;
 mod upload;
 mod walk;
 
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots};
@@ -72,8 +73,8 @@ pub struct Servent {
 
 /// What a connection is for.
 enum Link {
-    /// Somebody on our port who has not said what they want.
-    Caller,
+    /// Somebody on our port, at this address, who has not said what they want.
+    Caller(SocketAddrV4),
     /// Becoming neighbours.
     Handshake(Box<Handshake>),
     /// A link of the overlay.
@@ -93,10 +94,9 @@ impl Servent {
     pub fn new(config: ServentConfig) -> Self {
         Servent {
             knobs: config.knobs.clone(),
-            me: config,
             guid: Guid::default(),
             links: Slots::default(),
-            upkeep: Upkeep::default(),
+            upkeep: Upkeep::new(&config.knobs),
             pings: Pings::default(),
             router: Router::default(),
             library: Library::default(),
@@ -105,6 +105,7 @@ impl Servent {
             uploads: Uploads::default(),
             pushes: Pushes::default(),
             left: false,
+            me: config,
         }
     }
 
@@ -152,9 +153,12 @@ impl Servent {
     }
 
     fn message(&mut self, conn: ConnId, message: Message, cx: Hands) {
-        match self.links.get(conn) {
-            Some(Link::Neighbour(_)) => self.of_neighbour(conn, message, cx),
-            Some(Link::Caller) => self.of_caller(conn, message, cx),
+        match self.links.get_mut(conn) {
+            Some(Link::Neighbour(neighbour)) => {
+                neighbour.heard();
+                self.of_neighbour(conn, message, cx);
+            }
+            Some(&mut Link::Caller(remote)) => self.of_caller(conn, remote, message, cx),
             Some(Link::Handshake(_)) => self.of_handshake(conn, message, cx),
             Some(Link::Cache) => self.of_cache(conn, &message, cx),
             Some(Link::Source(_)) => self.of_source(conn, &message, cx),
@@ -165,9 +169,9 @@ impl Servent {
     }
 
     /// The first message on our port says what the caller wants.
-    fn of_caller(&mut self, conn: ConnId, message: Message, cx: Hands) {
+    fn of_caller(&mut self, conn: ConnId, remote: SocketAddrV4, message: Message, cx: Hands) {
         match message {
-            Message::Connect(greeting) => self.greeted(conn, &greeting, cx),
+            Message::Connect(greeting) => self.greeted(conn, remote, &greeting, cx),
             Message::Request(request) => match walk::checked_search(&request) {
                 Some(walk) => self.answer_check(conn, walk, cx),
                 None => self.requested(conn, &request, cx),
@@ -204,13 +208,13 @@ impl Servent {
 
     fn closed(&mut self, conn: ConnId, reason: CloseReason, cx: Hands) {
         match self.links.remove(conn) {
-            Some(Link::Handshake(handshake)) => self.handshake_closed(&handshake, reason, cx),
+            Some(Link::Handshake(handshake)) => self.handshake_closed(conn, &handshake, reason, cx),
             Some(Link::Neighbour(neighbour)) => self.neighbour_closed(conn, &neighbour, reason, cx),
             Some(Link::Cache) => self.cache_closed(cx),
             Some(Link::Source(source)) => self.source_closed(conn, *source, reason, cx),
             Some(Link::Upload(upload)) => self.upload_closed(&upload, cx),
             Some(Link::Check(check)) => self.check_closed(*check, cx),
-            Some(Link::Caller) | None => {}
+            Some(Link::Caller(_)) | None => {}
         }
     }
 
