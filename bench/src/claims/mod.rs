@@ -27,6 +27,7 @@ pub mod draw;
 pub mod finding;
 mod flooding;
 pub mod graph;
+pub mod network;
 mod resilience;
 mod sharing;
 pub mod show;
@@ -105,11 +106,21 @@ pub struct Claim {
 /// All claims, in the order of the lecture, the papers' results after it.
 pub fn claims() -> Vec<&'static Claim> {
     vec![
+        &flooding::REACH,
+        &flooding::SCALING,
+        &flooding::DUPLICATES,
+        &answers::HITS,
         &resilience::PLUG,
+        &pings::OVERHEAD,
+        &content::RIDERS,
+        &content::TOP,
+        &content::REMOVED,
         &sharing::HYPOTHESES,
         &sharing::FREE_RIDING,
+        &odd::CLIENTS,
         &flooding::CRAWL,
         &resilience::CRAWL,
+        &walks::WALKERS,
         &blind::REPLICATION,
     ]
 }
