@@ -295,7 +295,10 @@ mod tests {
         for _ in 0..100 {
             hosts.failed(host(2), at(1_000), retry);
         }
-        assert!(!hosts.is_due(host(2), at(1_319)) && hosts.is_due(host(2), at(1_320)), "64 times 5 s at most");
+        assert!(
+            !hosts.is_due(host(2), at(1_319)) && hosts.is_due(host(2), at(1_320)),
+            "64 times 5 s at most"
+        );
     }
 
     #[test]

@@ -25,6 +25,11 @@ impl Servent {
         let _ = (fetch, cx);
     }
 
+    /// No download can go on.
+    pub(super) fn end_downloads(&mut self, cx: Hands) {
+        let _ = cx;
+    }
+
     /// A holder answers.
     pub(super) fn of_source(&mut self, conn: ConnId, message: &Message, cx: Hands) {
         let _ = (conn, message, cx);

@@ -139,10 +139,8 @@ impl Servent {
 
     /// Keeps a pong for others who ask, in place of the oldest of that neighbour.
     fn keep_pong(&mut self, conn: ConnId, header: Header, pong: &Arc<Pong>, now: Time) {
-        let kept_max = self.knobs.pongs_kept;
-        let caches = self.knobs.pong_caching && self.knobs.keeps_degree;
+        let kept_max = if self.knobs.pong_caching { self.knobs.pongs_kept } else { 0 };
         let Some(neighbour) = self.neighbour_mut(conn).filter(|_| kept_max > 0) else { return };
-        let _ = caches;
         neighbour.pongs.retain(|kept| kept.pong.address != pong.address);
         if neighbour.pongs.len() >= kept_max {
             neighbour.pongs.remove(0);
@@ -188,9 +186,10 @@ impl Servent {
             let neighbour = self.neighbour(*conn)?;
             match neighbour.pongs.iter().find(|kept| kept.hops == 0) {
                 Some(kept) => Some(Arc::clone(&kept.pong)),
-                None => neighbour.far.listens.map(|address| {
-                    Arc::new(Pong { address, files: 0, kilobytes: 0, extension: None })
-                }),
+                None => neighbour
+                    .far
+                    .listens
+                    .map(|address| Arc::new(Pong { address, files: 0, kilobytes: 0, extension: None })),
             }
         };
         others.filter_map(pong).collect()

@@ -14,6 +14,11 @@ impl Servent {
         let _ = (search, query, cx);
     }
 
+    /// No search can go on.
+    pub(super) fn end_searches(&mut self, end: common::user::SearchEnd, cx: Hands) {
+        let _ = (end, cx);
+    }
+
     /// The timer of a search.
     pub(super) fn search_due(&mut self, search: SearchId, cx: Hands) {
         let _ = (search, cx);

@@ -102,6 +102,16 @@ impl Upkeep {
 }
 
 impl Servent {
+    /// Neighbours now.
+    pub fn degree(&self) -> usize {
+        self.upkeep.neighbours.len()
+    }
+
+    /// Where the neighbours listen, those of which it is known, in the order in which they came.
+    pub fn neighbour_addresses(&self) -> impl Iterator<Item = SocketAddrV4> {
+        self.neighbours().filter_map(|neighbour| neighbour.far.listens)
+    }
+
     /// The first dials.
     pub(super) fn start_upkeep(&mut self, cx: Hands) {
         let own = cx.address();
@@ -225,7 +235,8 @@ impl Servent {
             return self.tell_offline("no neighbour is left, and no address of another servent is known", cx);
         }
         let doubled = self.knobs.retry * (1 << self.upkeep.rounds.min(DOUBLINGS_MAX));
-        let until_due = self.upkeep.hosts.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
+        let until_due =
+            self.upkeep.hosts.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
         let wait = doubled.max(until_due) + jitter(self.knobs.retry, cx);
         self.upkeep.rounds += 1;
         let text = format!(
