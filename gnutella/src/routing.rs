@@ -34,7 +34,7 @@ use crate::guid::Guid;
 /// assert_eq!(routes.get(&id, Time(1)), Some(link));
 /// assert_eq!(routes.get(&id, Time::ZERO + Duration::from_secs(1_200)), None);
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RouteTable {
     current: HashMap<Guid, ConnId, Key>,
     previous: HashMap<Guid, ConnId, Key>,
@@ -85,6 +85,15 @@ impl RouteTable {
 
     /// The link an id came by. It may have closed since.
     pub fn get(&self, id: &Guid, now: Time) -> Option<ConnId> {
+        self.find(id, now).filter(|link| *link != OWN)
+    }
+
+    /// True if an id is known, our own ones included.
+    pub fn contains(&self, id: &Guid, now: Time) -> bool {
+        self.find(id, now).is_some()
+    }
+
+    fn find(&self, id: &Guid, now: Time) -> Option<ConnId> {
         let age = now.since(self.since);
         let link = if age < self.life {
             self.current.get(id).or_else(|| self.previous.get(id))
@@ -93,7 +102,7 @@ impl RouteTable {
         } else {
             None
         };
-        link.copied().filter(|link| *link != OWN)
+        link.copied()
     }
 
     /// How many ids it holds, those that have expired but not yet been dropped included.
@@ -133,7 +142,7 @@ impl RouteTable {
 }
 
 /// A random key, and the hash function under it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Key(u64, u64);
 
 /// Folded multiplications, as wyhash has them, each under secret bits.

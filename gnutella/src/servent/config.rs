@@ -91,6 +91,29 @@ pub struct Knobs {
     pub results_max: usize,
     /// How long a search collects results once its strategy has nothing more to send.
     pub search_wait: Duration,
+    /// Searches at a time; more are refused. 16: our choice.
+    pub searches_max: usize,
+    /// Results told to the user of one search, who wanted all. 10,000: our choice; what a hostile neighbour makes up counts
+    /// too.
+    pub search_results_max: usize,
+    /// Results after which a strategy goes no further if the user has not said how many are enough. 100: as many as
+    /// Napster's servers gave.
+    pub search_enough: usize,
+    /// TTL of an expanding ring's first flood. 1: Lv et al. 2002, 4.1.
+    pub ring_ttl: u8,
+    /// By how much that of each further one is larger, up to `ttl`. 2: the same.
+    pub ring_step: u8,
+    /// How long the hits of one are waited for, for each link of its TTL. 1 s: our choice; a link there and back, with
+    /// queues on modems' lines.
+    pub ring_wait: Duration,
+    /// Walkers of a search. 32: Lv et al. 2002, 4.2.
+    pub walkers: usize,
+    /// Servents that one of them may visit. 1,024: the same; checks end it long before.
+    pub walk_steps_max: u16,
+    /// After so many steps it asks the searcher whether to go on; zero: never. 4: the same.
+    pub walk_check_every: u8,
+    /// Questions of walkers that a servent asks at a time; a walker that comes when there are more ends. 64: our choice.
+    pub checks_max: usize,
 }
 
 impl Default for ServentConfig {
@@ -139,6 +162,16 @@ impl Default for Knobs {
             callers_max: 64,
             results_max: 64,
             search_wait: Duration::from_secs(10),
+            searches_max: 16,
+            search_results_max: 10_000,
+            search_enough: 100,
+            ring_ttl: 1,
+            ring_step: 2,
+            ring_wait: Duration::from_secs(1),
+            walkers: 32,
+            walk_steps_max: 1_024,
+            walk_check_every: 4,
+            checks_max: 64,
         }
     }
 }

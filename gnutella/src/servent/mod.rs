@@ -38,6 +38,7 @@ use crate::library::Library;
 use crate::node::{Node, Timer};
 use crate::wire::Message;
 pub use config::{Knobs, ServentConfig};
+pub use route::Dropped;
 use download::{Downloads, Source};
 use handshake::Handshake;
 use neighbour::Neighbour;
@@ -116,6 +117,7 @@ impl Servent {
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Start => {
                 self.guid = Guid::random(cx.rng());
+                self.router = Router::new(&self.knobs, cx.rng());
                 self.start_upkeep(cx);
             }
             Event::Command(command) => self.command(command, cx),

@@ -2,7 +2,7 @@
 //!
 //! | comes in | and is | then |
 //! |---|---|---|
-//! | query | beyond the hard limit of TTL or hops | dropped, counted against the neighbour |
+//! | query | beyond the hard limit of TTL and hops | dropped, counted against the neighbour |
 //! | | known by its id | dropped; against the neighbour if it came by the same link before |
 //! | | new | remembered, answered, and passed on to all other neighbours while TTL is left |
 //! | | a walker's | answered if new, and passed on to one neighbour: `walk.rs` |
@@ -96,10 +96,9 @@ impl Servent {
 
     /// A query.
     pub(super) fn query_came(&mut self, conn: ConnId, header: Header, query: Arc<Query>, cx: Hands) {
-        let hard_max = self.knobs.ttl_hard_max;
-        if header.ttl > hard_max || header.hops > hard_max {
+        if header.ttl.saturating_add(header.hops) > self.knobs.ttl_hard_max {
             self.router.dropped.out_of_range += 1;
-            self.misbehaved(conn, Fault::Bad, cx);
+            self.misbehaved(conn, Fault::TooFar, cx);
             return;
         }
         if !self.router.queries.insert(header.guid, conn, cx.now()) {
@@ -147,7 +146,8 @@ impl Servent {
             busy: Some(self.uploads.is_busy()),
             ..Trailer::OURS
         };
-        let new_hit = || HitBuilder::new(cx.address(), self.me.speed_kbps, self.guid, trailer);
+        let address = self.own_address(cx);
+        let new_hit = || HitBuilder::new(address, self.me.speed_kbps, self.guid, trailer);
         let (mut hit, mut hits) = (new_hit(), Vec::new());
         for file in files {
             let entry = entry(file);
