@@ -12,7 +12,7 @@
 //! | [`graph`], [`theory`] | what experiments are made on, and held against |
 //! | [`show`] | tables and files |
 //! | [`network`] | servents on a fixed graph |
-//! | `flooding`, `resilience`, `sharing`, `upkeep`, `blind` | the claims of the lecture's section on Gnutella |
+//! | `flooding`, `answers`, `resilience`, `pings`, `content`, `sharing`, `odd`, `blind` | the claims of the lecture's section on Gnutella |
 //!
 //! Claims are about particular systems, so that this folder may name them, as the table of overlays does.
 
@@ -21,13 +21,17 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::Serialize;
 
+mod answers;
 mod blind;
 pub mod command;
+mod content;
 pub mod draw;
 pub mod finding;
 mod flooding;
 pub mod graph;
 pub mod network;
+mod odd;
+mod pings;
 mod resilience;
 mod sharing;
 pub mod show;
@@ -120,7 +124,6 @@ pub fn claims() -> Vec<&'static Claim> {
         &odd::CLIENTS,
         &flooding::CRAWL,
         &resilience::CRAWL,
-        &walks::WALKERS,
         &blind::REPLICATION,
     ]
 }

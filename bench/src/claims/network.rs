@@ -163,6 +163,14 @@ impl Network {
         searched
     }
 
+    /// A node will search after a while; what comes of it is nobody's business.
+    pub fn search_after(&mut self, after: Duration, node: u32, words: &str) {
+        let search = SearchId(self.searches);
+        self.searches += 1;
+        let query = Arc::new(Query::words(words));
+        self.sim.command_at(self.sim.now() + after, NodeId(node), Command::Search(search, query));
+    }
+
     fn counts(&self) -> [u64; 4] {
         let (query, hit) = (self.sent("query"), self.sent("query hit"));
         [query.messages, query.bytes, hit.messages, hit.bytes]

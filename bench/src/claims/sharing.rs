@@ -4,7 +4,7 @@ use common::catalog::{Catalog, CatalogConfig, Placement, PlacementConfig};
 
 use super::draw::{Weighted, log_normal};
 use super::finding::{Mark, Published, Reading, Rule};
-use super::{Claim, Size, Trial};
+use super::{Claim, Trial};
 use crate::measure::Unit;
 use crate::world::unit;
 
@@ -42,7 +42,6 @@ pub(super) const HYPOTHESES: Claim = Claim {
     setup: |_| {
         format!(
             "{PEERS} peers in {DOMAINS} domains whose sizes follow Zipf's law; files by the fitted placement; everybody searches for titles by popularity, and all are asked; beside it, answers drawn as in R13, which is what files that nobody wants come to",
-            { PEERS }
         )
     },
     varied: "whether what is shared is what is asked for",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::net::NodeId;
 use common::user::Holder;
+use gnutella::guid::Guid;
 use gnutella::host_cache::HostCacheConfig;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
@@ -19,6 +20,14 @@ pub struct Gnutella;
 
 /// The script of the web cache.
 const CACHE_PATH: &str = "/gcache";
+
+/// The name of a servent, by which hits are known: its number.
+fn guid(node: NodeId) -> Guid {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&node.0.to_be_bytes());
+    bytes[8] = 0xff;
+    Guid(bytes)
+}
 
 /// How long somebody waits for results. The defaults wait for a world of modems; an answer from seven hops away takes half
 /// a second on the lines of the scenarios.
@@ -47,6 +56,7 @@ impl Overlay for Gnutella {
         Node::servent(ServentConfig {
             host_caches: Box::new([(cast.address(NodeId(0)), CACHE_PATH.into())]),
             firewalled: attachment.firewalled,
+            guid: Some(guid(node)),
             speed_kbps: u32::try_from(kbps).unwrap_or(u32::MAX),
             knobs: Arc::clone(&KNOBS),
             ..ServentConfig::default()
@@ -54,8 +64,10 @@ impl Overlay for Gnutella {
     }
 
     fn holder(cast: &Cast<'_>, holder: &Holder) -> Option<NodeId> {
-        // A hit has an address even if its servent cannot be dialled there.
-        holder.address.and_then(|address| cast.at(address))
+        // Those behind firewalls have no address to be known by.
+        let [a, b, c, d, ..] = holder.guid;
+        let node = NodeId(u32::from_be_bytes([a, b, c, d]));
+        (holder.guid == guid(node).0 && cast.person(node).is_some()).then_some(node)
     }
 
     fn purpose(kind: &str) -> Purpose {

@@ -111,11 +111,6 @@ impl Servent {
         self.go_on(self.searches.running.len() - 1, cx);
     }
 
-    /// No search can go on.
-    pub(super) fn end_searches(&mut self, end: common::user::SearchEnd, cx: Hands) {
-        let _ = (end, cx);
-    }
-
     /// The timer of a search.
     pub(super) fn search_due(&mut self, name: SearchId, cx: Hands) {
         let due = |search: &Search| search.name == name && search.due <= cx.now();
