@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::net::NodeId;
 use common::peer::Time;
+use common::store::Ranges;
 use common::user::{Command, Fetch, FetchId, Hit, Holder, Note, SearchId};
 
 use crate::trace::{Record, What};
@@ -123,7 +124,7 @@ impl Participant {
         self.pending += 1;
         let count = candidates.len() as u32;
         let into = world.sink_number(self.person, fetch);
-        let command = Command::Fetch(Box::new(Fetch { fetch, candidates, into, have: 0 }));
+        let command = Command::Fetch(Box::new(Fetch { fetch, candidates, into, have: Ranges::default() }));
         (What::FetchStarted { fetch, candidates: count }, Some(command))
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench::mirror::{Client, Node, Server, ServerConfig};
 use common::net::{Line, NodeId};
 use common::peer::FileId;
+use common::store::Ranges;
 use common::testing::{Lone, Swarm};
 use common::user::{
     Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile,
@@ -42,7 +43,12 @@ fn search(swarm: &mut Swarm<Node>, client: NodeId, words: &str) -> (SearchEnd, V
 
 fn fetch(hits: &[Arc<Hit>], have: u64) -> Command {
     let candidates = hits.to_vec();
-    Command::Fetch(Box::new(Fetch { fetch: FetchId(1), candidates, into: FileId(0), have }))
+    Command::Fetch(Box::new(Fetch {
+        fetch: FetchId(1),
+        candidates,
+        into: FileId(0),
+        have: Ranges::from_start(have),
+    }))
 }
 
 #[test]

@@ -21,9 +21,11 @@ use bytes::BufMut;
 
 use crate::wire::WireError;
 
+mod queue;
 mod range;
 mod target;
 
+pub use queue::QueuePlace;
 pub use range::{ByteRange, ContentRange};
 pub use target::{Target, percent_decode, percent_encode};
 
@@ -55,6 +57,29 @@ pub fn reason(status: u16) -> &'static str {
         RANGE_NOT_SATISFIABLE => "Range Not Satisfiable",
         SERVICE_UNAVAILABLE => "Service Unavailable",
         _ => "Other",
+    }
+}
+
+/// What a head says it speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Version {
+    /// 1.0, or none at all: a connection ends with the body, unless both sides say otherwise.
+    Http10,
+    /// 1.1: a connection goes on, unless one side says otherwise.
+    #[default]
+    Http11,
+}
+
+impl Version {
+    fn parsed(minor: Option<u8>) -> Version {
+        if minor == Some(0) { Version::Http10 } else { Version::Http11 }
+    }
+
+    fn bytes(self) -> &'static [u8; 8] {
+        match self {
+            Version::Http10 => b"HTTP/1.0",
+            Version::Http11 => b"HTTP/1.1",
+        }
     }
 }
 
@@ -137,6 +162,15 @@ impl Headers {
         Ok(length.unwrap_or(0))
     }
 
+    /// True if the connection is to go on after this message: what `Connection` says, else what the version does.
+    fn keep_alive(&self, version: Version) -> bool {
+        let says = |word: &str| {
+            let lines = self.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Connection"));
+            lines.flat_map(|(_, value)| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
+        };
+        !says("close") && (version == Version::Http11 || says("keep-alive"))
+    }
+
     fn encoded_len(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + 2 + value.len() + 2).sum::<usize>() + 2
     }
@@ -172,6 +206,8 @@ pub struct Request {
     pub method: Box<str>,
     /// Path and query, still percent-encoded; see [`Target`].
     pub target: Box<str>,
+    /// What it is written in.
+    pub version: Version,
     /// The lines.
     pub headers: Headers,
 }
@@ -187,7 +223,8 @@ impl Request {
                 percent_encode(c.encode_utf8(&mut [0; 4]), &mut clean);
             }
         }
-        Request { method: "GET".into(), target: clean.into(), headers: Headers::default() }
+        let version = Version::default();
+        Request { method: "GET".into(), target: clean.into(), version, headers: Headers::default() }
     }
 
     /// With one more line.
@@ -202,6 +239,11 @@ impl Request {
         self.headers.get("Range").and_then(ByteRange::parse)
     }
 
+    /// True if whoever sent it wants the connection to go on after the answer.
+    pub fn keeps_alive(&self) -> bool {
+        self.headers.keep_alive(self.version)
+    }
+
     /// Bytes of the head on the wire.
     pub fn encoded_len(&self) -> u32 {
         (self.method.len() + 1 + self.target.len() + " HTTP/1.1\r\n".len() + self.headers.encoded_len())
@@ -213,7 +255,9 @@ impl Request {
         dst.put_slice(self.method.as_bytes());
         dst.put_slice(b" ");
         dst.put_slice(self.target.as_bytes());
-        dst.put_slice(b" HTTP/1.1\r\n");
+        dst.put_slice(b" ");
+        dst.put_slice(self.version.bytes());
+        dst.put_slice(b"\r\n");
         self.headers.encode(dst);
     }
 
@@ -232,6 +276,7 @@ impl Request {
             (httparse::Status::Complete(_), Some(method), Some(target)) => Ok(Request {
                 method: method.into(),
                 target: target.into(),
+                version: Version::parsed(parsed.version),
                 headers: Headers::parsed(parsed.headers),
             }),
             _ => Err(WireError::Truncated),
@@ -244,6 +289,8 @@ impl Request {
 pub struct Response {
     /// The status.
     pub status: u16,
+    /// What it is written in.
+    pub version: Version,
     /// The lines.
     pub headers: Headers,
 }
@@ -255,7 +302,7 @@ impl Response {
     /// If the status is not of three digits.
     pub fn new(status: u16) -> Self {
         assert!((100..1000).contains(&status), "HTTP knows no status {status}");
-        Response { status, headers: Headers::default() }
+        Response { status, version: Version::default(), headers: Headers::default() }
     }
 
     /// With one more line.
@@ -289,6 +336,16 @@ impl Response {
         self.headers.get("Content-Range").and_then(ContentRange::parse)
     }
 
+    /// True if whoever sent it keeps the connection after the body.
+    pub fn keeps_alive(&self) -> bool {
+        self.headers.keep_alive(self.version)
+    }
+
+    /// The place in the server's queue, of a 503.
+    pub fn queue_place(&self) -> Option<QueuePlace> {
+        self.headers.get("X-Queue").and_then(QueuePlace::parse)
+    }
+
     /// Seconds after which to come again, of a 503.
     pub fn retry_after_s(&self) -> Option<u64> {
         self.headers.get("Retry-After").and_then(parse_decimal)
@@ -302,8 +359,8 @@ impl Response {
     /// Writes the head.
     pub fn encode(&self, dst: &mut impl BufMut) {
         let digit = |place: u16| b'0' + (self.status / place % 10) as u8;
-        dst.put_slice(b"HTTP/1.1 ");
-        dst.put_slice(&[digit(100), digit(10), digit(1), b' ']);
+        dst.put_slice(self.version.bytes());
+        dst.put_slice(&[b' ', digit(100), digit(10), digit(1), b' ']);
         dst.put_slice(reason(self.status).as_bytes());
         dst.put_slice(b"\r\n");
         self.headers.encode(dst);
@@ -322,7 +379,8 @@ impl Response {
         let status = parsed.parse(head).map_err(|_| WireError::Malformed("HTTP response"))?;
         match (status, parsed.code) {
             (httparse::Status::Complete(_), Some(code)) if (100..1000).contains(&code) => {
-                Ok(Response { status: code, headers: Headers::parsed(parsed.headers) })
+                let version = Version::parsed(parsed.version);
+                Ok(Response { status: code, version, headers: Headers::parsed(parsed.headers) })
             }
             _ => Err(WireError::Truncated),
         }

@@ -10,6 +10,7 @@
 //! | [`user`] | what a user asks of a peer and is told |
 //! | [`wire`] | messages, codecs, their errors |
 //! | [`http`] | HTTP/1.1 heads without I/O |
+//! | [`transfer`] | downloads from many sources at once, upload slots and queues, without I/O |
 //! | [`index`] | the keyword index of servers, supernodes and the torrent site |
 //! | [`catalog`] | synthetic and real content, popularity, who has what, ground truth |
 //! | [`store`] | memory, disk, synthetic and faulty files behind one positional interface |
@@ -35,5 +36,6 @@ pub mod sim;
 pub mod store;
 pub mod tcp;
 pub mod testing;
+pub mod transfer;
 pub mod user;
 pub mod wire;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::peer::FileId;
+use crate::store::Ranges;
 
 /// A search, numbered by whoever started it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -153,8 +154,8 @@ pub struct Fetch {
     pub candidates: Vec<Arc<Hit>>,
     /// Where it goes; a store file opened for writing.
     pub into: FileId,
-    /// Bytes already there, from the start of the file.
-    pub have: u64,
+    /// What is there already.
+    pub have: Ranges,
 }
 
 /// What the user wants.
@@ -187,7 +188,7 @@ pub enum Note {
     Found(SearchId, Arc<Hit>),
     /// No more results of a search will come.
     SearchEnded(SearchId, SearchEnd),
-    /// A download has so many bytes from the start of the file.
+    /// A download has so many bytes of its file.
     Progress(FetchId, u64),
     /// A download is complete, verified where a digest was known, and stands under its final name.
     Fetched(FetchId),

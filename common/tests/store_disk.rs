@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::digest::{Algorithm, Hasher};
-use common::store::{Disk, DiskError, Shared, Storage, StoreFault, Synthetic};
+use common::store::{Disk, DiskError, Ranges, Shared, Storage, StoreFault, Synthetic};
 use common::user::FileInfo;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -27,7 +27,7 @@ fn a_download_gets_its_name_when_it_is_complete() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::create(dir.path(), &info("far/away\\song.mp3", 6)).unwrap();
     disk.write_at(3, b"def").unwrap();
-    assert_eq!((disk.have(), disk.size(), disk.finish()), (0, 6, Err(StoreFault::Missing)));
+    assert_eq!((disk.have().prefix(), disk.size(), disk.finish()), (0, 6, Err(StoreFault::Missing)));
     assert_eq!(names(dir.path()), ["song.mp3.part", "song.mp3.part.state"]);
     disk.write_at(0, b"abc").unwrap();
     assert_eq!(disk.write_at(6, b"g"), Err(StoreFault::Missing));
@@ -72,15 +72,15 @@ fn only_the_same_content_is_resumed() {
     disk.write_at(0, &[1; 60]).unwrap();
     // While it is being written nobody else gets it.
     let second = Disk::create(dir.path(), &wanted).unwrap();
-    assert_eq!((second.have(), second.path()), (0, dir.path().join("a (2).mp3.part")));
+    assert_eq!((second.have().bytes(), second.path()), (0, dir.path().join("a (2).mp3.part")));
     drop(second);
     drop(disk);
-    assert_eq!(Disk::create(dir.path(), &info("a.mp3", 100)).unwrap().have(), 0);
-    assert_eq!(Disk::create(dir.path(), &FileInfo { size: 99, ..wanted.clone() }).unwrap().have(), 0);
+    assert_eq!(Disk::create(dir.path(), &info("a.mp3", 100)).unwrap().have().bytes(), 0);
+    assert_eq!(Disk::create(dir.path(), &FileInfo { size: 99, ..wanted.clone() }).unwrap().have().bytes(), 0);
     let resumed = Disk::create(dir.path(), &wanted).unwrap();
-    assert_eq!((resumed.have(), resumed.path()), (60, dir.path().join("a.mp3.part")));
+    assert_eq!((resumed.have().prefix(), resumed.path()), (60, dir.path().join("a.mp3.part")));
     resumed.restart().unwrap();
-    assert_eq!((resumed.have(), resumed.size()), (0, 0));
+    assert_eq!((resumed.have().bytes(), resumed.size()), (0, 0));
     drop(resumed);
     // What never got a byte leaves nothing behind.
     assert_eq!(names(dir.path()), Vec::<String>::new());
@@ -95,7 +95,7 @@ fn parts_that_are_not_ours_are_left_alone() {
     fs::write(dir.path().join("a (4).part"), b"x").unwrap();
     fs::write(dir.path().join("a (4).part.state"), [7; 5000]).unwrap();
     let disk = Disk::create(dir.path(), &info("a", 1)).unwrap();
-    assert_eq!((disk.path(), disk.have()), (dir.path().join("a (5).part"), 0));
+    assert_eq!((disk.path(), disk.have().bytes()), (dir.path().join("a (5).part"), 0));
     disk.write_at(0, b"y").unwrap();
     disk.finish().unwrap();
     assert_eq!(disk.path(), dir.path().join("a"));
@@ -109,7 +109,7 @@ fn a_file_of_unknown_size_ends_where_it_was_written_to() {
     disk.write_at(0, b"abc").unwrap();
     drop(disk);
     let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
-    assert_eq!(disk.have(), 3);
+    assert_eq!(disk.have(), Ranges::from_start(3));
     disk.finish().unwrap();
     assert_eq!(fs::read(disk.path()).unwrap(), b"abc");
 }
@@ -165,12 +165,14 @@ proptest! {
                 fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
             }
             let resumed = Disk::create(copy.path(), &wanted).unwrap();
-            let have = resumed.have() as usize;
-            prop_assert!(have <= disk.have() as usize);
-            let mut bytes = vec![0; have];
-            resumed.read_at(0, &mut bytes).unwrap();
-            for (unit, bytes) in bytes.chunks(UNIT).enumerate() {
-                prop_assert!(bytes.iter().all(|byte| Some(*byte) == model[unit]), "unit {}", unit);
+            for (start, end) in resumed.have().iter() {
+                prop_assert!(disk.have().contains(start, end));
+                let mut bytes = vec![0; (end - start) as usize];
+                resumed.read_at(start, &mut bytes).unwrap();
+                for (unit, bytes) in bytes.chunks(UNIT).enumerate() {
+                    let unit = unit + start as usize / UNIT;
+                    prop_assert!(bytes.iter().all(|byte| Some(*byte) == model[unit]), "unit {}", unit);
+                }
             }
         }
         let have = disk.have();
@@ -184,18 +186,21 @@ proptest! {
 fn a_damaged_journal_is_not_believed() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
-    disk.write_at(0, &[1; 1000]).unwrap();
+    disk.write_at(0, &[1; 500]).unwrap();
+    disk.write_at(700, &[1; 300]).unwrap();
     drop(disk);
     let [part, state] = ["a.part", "a.part.state"].map(|name| dir.path().join(name));
     let (content, journal) = (fs::read(&part).unwrap(), fs::read(&state).unwrap());
     let have_of = |damaged: &[u8]| {
         fs::write(&part, &content).unwrap();
         fs::write(&state, damaged).unwrap();
-        Disk::create(dir.path(), &info("a", 0)).unwrap().have()
+        Disk::create(dir.path(), &info("a", 0)).unwrap().have().bytes()
     };
-    assert_eq!(have_of(&journal), 1000);
-    // Every bit of the newer slot matters; without it the older one counts, which vouches for nothing.
-    for at in 0..56 {
+    assert_eq!(have_of(&journal), 800);
+    // Magic, sequence, identity, count, two ranges, checksum: every bit of the newer slot matters; without it the older
+    // one counts, which vouches for nothing.
+    let slot = 8 + 8 + 16 + 8 + 2 * 16 + 16;
+    for at in 0..slot {
         for bit in 0..8 {
             let mut damaged = journal.clone();
             damaged[at] ^= 1 << bit;
@@ -203,46 +208,45 @@ fn a_damaged_journal_is_not_believed() {
         }
     }
     // The older slot does not, nor does what lies between.
-    for at in (56..journal.len()).step_by(97) {
+    for at in (slot..journal.len()).step_by(97) {
         let mut damaged = journal.clone();
         damaged[at] ^= 1;
-        assert_eq!(have_of(&damaged), 1000, "byte {at}");
+        assert_eq!(have_of(&damaged), 800, "byte {at}");
     }
-    for cut in [0, 10, 55, 56, 4_100] {
-        assert!([0, 1000].contains(&have_of(&journal[..cut])), "cut at {cut}");
+    for cut in [0, 10, 39, 40, slot - 1, slot, 4_100] {
+        assert!([0, 800].contains(&have_of(&journal[..cut])), "cut at {cut}");
     }
     // A part shorter than its journal says is believed only as far as it goes.
     fs::write(&state, &journal).unwrap();
     fs::write(&part, &content[..400]).unwrap();
     let disk = Disk::create(dir.path(), &info("a", 0)).unwrap();
-    assert_eq!(disk.have(), 400);
+    assert_eq!(disk.have(), Ranges::from_start(400));
     // ... also after a write behind a gap, which the journal of old would have vouched for.
-    disk.write_at(600, &[1; 100]).unwrap();
+    disk.write_at(900, &[1; 100]).unwrap();
     drop(disk);
-    assert_eq!(Disk::create(dir.path(), &info("a", 0)).unwrap().have(), 400);
+    let again = Disk::create(dir.path(), &info("a", 0)).unwrap();
+    assert_eq!(again.have().iter().collect::<Vec<_>>(), [(0, 400), (900, 1000)]);
 }
 
 /// Where the child of the next test writes; unset in an ordinary run.
 const CHILD_DIR: &str = "STORE_DISK_CHILD_DIR";
 const CHILD_BYTES: u64 = 48 << 20;
-const CHILD_BLOCK: usize = 100_000;
+const CHILD_BLOCK: u64 = 100_000;
 
-/// Not a test by itself: the process that the next test kills. It goes on from what is there, blocks in pairs the
-/// wrong way round, and says how far it is.
+/// Not a test by itself: the process that the next test kills. It goes on from what is there, at both ends of what is
+/// missing in turn, and says how far it is.
 #[test]
 fn the_child_that_is_killed() {
     let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
     let source = Synthetic::new(11, CHILD_BYTES);
     let disk = Disk::create(Path::new(&dir), &info("big", CHILD_BYTES)).unwrap();
     let mut out = std::io::stdout();
-    let mut offset = disk.have();
-    while offset < CHILD_BYTES {
-        let middle = (offset + CHILD_BLOCK as u64).min(CHILD_BYTES);
-        let end = (middle + CHILD_BLOCK as u64).min(CHILD_BYTES);
-        disk.copy_from(&source, middle, end - middle).unwrap();
-        disk.copy_from(&source, offset, middle - offset).unwrap();
-        offset = end;
-        writeln!(out, "at {offset}").unwrap();
+    let gap_of = |have: Ranges| have.gaps(CHILD_BYTES).next();
+    while let Some((start, end)) = gap_of(disk.have()) {
+        let block = CHILD_BLOCK.min(end - start);
+        disk.copy_from(&source, end - block, block).unwrap();
+        disk.copy_from(&source, start, block).unwrap();
+        writeln!(out, "at {}", disk.have().bytes()).unwrap();
     }
     disk.finish().unwrap();
     writeln!(out, "finished").unwrap();
@@ -254,8 +258,8 @@ fn a_kill_in_the_middle_costs_no_wrong_byte() {
     let source = Synthetic::new(11, CHILD_BYTES);
     let mut seen_resumes = 0;
     for round in 1..=8u64 {
-        let before = check_and_count(dir.path(), &source);
-        seen_resumes += u32::from(before > 0);
+        let (before, behind_a_gap) = check_and_count(dir.path(), &source);
+        seen_resumes += u32::from(behind_a_gap > 0);
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["the_child_that_is_killed", "--exact", "--nocapture"])
             .env(CHILD_DIR, dir.path())
@@ -274,7 +278,9 @@ fn a_kill_in_the_middle_costs_no_wrong_byte() {
     }
     assert!(seen_resumes >= 3, "nothing was ever resumed");
     let disk = Disk::create(dir.path(), &info("big", CHILD_BYTES)).unwrap();
-    disk.copy_from(&source, disk.have(), CHILD_BYTES - disk.have()).unwrap();
+    for (start, end) in disk.have().gaps(CHILD_BYTES) {
+        disk.copy_from(&source, start, end - start).unwrap();
+    }
     disk.finish().unwrap();
     let sum = |file: &dyn Storage| {
         let mut bytes = vec![0; CHILD_BYTES as usize];
@@ -287,13 +293,16 @@ fn a_kill_in_the_middle_costs_no_wrong_byte() {
     assert_eq!(names(dir.path()), ["big"]);
 }
 
-/// What a resume has, all of it compared with what it must be.
-fn check_and_count(dir: &Path, source: &Synthetic) -> u64 {
+/// How many bytes a resume has, and how many of them behind a gap; all compared with what they must be.
+fn check_and_count(dir: &Path, source: &Synthetic) -> (u64, u64) {
     let disk = Disk::create(dir, &info("big", CHILD_BYTES)).unwrap();
-    let have = disk.have() as usize;
-    let (mut bytes, mut expected) = (vec![0; have], vec![0; have]);
-    disk.read_at(0, &mut bytes).unwrap();
-    source.read_at(0, &mut expected).unwrap();
-    assert!(bytes == expected, "a wrong byte among the first {have}");
-    have as u64
+    let have = disk.have();
+    for (start, end) in have.iter() {
+        let len = (end - start) as usize;
+        let (mut bytes, mut expected) = (vec![0; len], vec![0; len]);
+        disk.read_at(start, &mut bytes).unwrap();
+        source.read_at(start, &mut expected).unwrap();
+        assert!(bytes == expected, "a wrong byte between {start} and {end}");
+    }
+    (have.bytes(), have.bytes() - have.prefix())
 }

@@ -216,6 +216,12 @@ proptest! {
         prop_assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0));
         prop_assert_eq!(ranges.prefix(), (0..).take_while(|byte| model.contains(byte)).count() as u64);
         prop_assert_eq!(ranges.end(), model.last().map_or(0, |byte| byte + 1));
+        prop_assert_eq!(ranges.is_empty(), model.is_empty());
+        for size in [0, 30, 100] {
+            let missing = ranges.gaps(size).flat_map(|(start, end)| start..end);
+            prop_assert!(missing.eq((0..size).filter(|byte| !model.contains(byte))));
+            prop_assert!(ranges.gaps(size).all(|(start, end)| start < end));
+        }
     }
 
     #[test]

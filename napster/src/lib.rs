@@ -33,6 +33,7 @@
 //! use std::sync::Arc;
 //!
 //! use common::peer::FileId;
+//! use common::store::Ranges;
 //! use common::testing::Swarm;
 //! use common::user::{Command, Fetch, FetchId, FileInfo, Note, Query, SearchId, SharedFile};
 //! use napster::node::Node;
@@ -58,7 +59,7 @@
 //! let candidates = swarm.found(bob, search);
 //! assert_eq!(&*candidates[0].holder.nick, "alice");
 //!
-//! let fetch = Fetch { fetch: FetchId(1), candidates, into: FileId(0), have: 0 };
+//! let fetch = Fetch { fetch: FetchId(1), candidates, into: FileId(0), have: Ranges::default() };
 //! swarm.command(bob, Command::Fetch(Box::new(fetch)));
 //! assert!(swarm.fetched(bob, FetchId(1)));
 //! assert_eq!(swarm.sim.load(server).body_received, 0, "content never passes the server");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::digest::{Algorithm, Digest, Hasher};
 use common::peer::{CloseReason, ConnId};
-use common::store::{Faulty, Memory, Storage};
+use common::store::{Faulty, Memory, Ranges, Storage};
 use common::testing::Lone;
 use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Holder, Note};
 use kit::frame;
@@ -68,6 +68,7 @@ impl Getter {
             Arc::new(Hit { info, holder, speed: 0 })
         };
         let candidates = holders.iter().map(hit).collect();
+        let have = Ranges::from_start(have);
         lone.command(Command::Fetch(Box::new(Fetch { fetch: FetchId(1), candidates, into, have })));
         Getter { lone, server, file, size }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::peer::{CloseReason, ConnId, FileId};
-use common::store::{Memory, Storage};
+use common::store::{Memory, Ranges, Storage};
 use common::testing::Lone;
 use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Holder, Note, SearchEnd, SearchId};
 use kit::{Raw, frame, frames, raw_frame, shared, song};
@@ -163,7 +163,7 @@ impl Victim {
         let info = FileInfo { name: "d/Song.mp3".into(), size, ..FileInfo::default() };
         let holder = Holder { nick: "bob".into(), ..Holder::default() };
         let candidates = vec![Arc::new(Hit { info, holder, speed: 0 })];
-        let fetch = Fetch { fetch: FetchId(1), candidates, into: FileId(0), have: 0 };
+        let fetch = Fetch { fetch: FetchId(1), candidates, into: FileId(0), have: Ranges::default() };
         victim.lone.command(Command::Fetch(Box::new(fetch)));
         assert_eq!(victim.heard(), [(203, "bob \"d\\Song.mp3\"".into())]);
         victim.tell(204, &format!("{OFFERED} {ZEROS} 4"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::digest::Fingerprint;
 use common::net::{Attachment, Line};
-use common::store::{Disk, Storage};
+use common::store::{Disk, Ranges, Storage};
 use common::testing::fake::FakePeer;
 use common::user::{
     Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile,
@@ -116,7 +116,7 @@ async fn begin(asker: &mut Live, candidates: Vec<Arc<Hit>>, dir: &std::path::Pat
     let size = candidates[0].info.size;
     let disk = Arc::new(Disk::create(dir, &candidates[0].info).unwrap());
     let into = asker.store.add(disk.clone());
-    let fetch = Fetch { fetch: FetchId(1), candidates, into, have: 0 };
+    let fetch = Fetch { fetch: FetchId(1), candidates, into, have: Ranges::default() };
     asker.handle.command(Command::Fetch(Box::new(fetch))).await.unwrap();
     asker.wait_for(|note| matches!(note, Note::Progress(_, have) if *have > size / 10).then_some(())).await;
     disk

@@ -77,7 +77,7 @@ pub(super) const CRAWL: Claim = Claim {
 };
 
 /// Sources from which reach is read off the graph.
-const SOURCES: usize = 300;
+const SOURCES: usize = 2_000;
 /// Links for each peer in 2001.
 const LINKS_PER_NODE: f64 = 3.4;
 /// Queries a second of one peer.
@@ -142,7 +142,7 @@ fn reach(trial: &Trial) -> Vec<Reading> {
         }
         let average_source = poisson_reach(nodes, mean_degree, HOPS);
         // The theory is the same in all trials: it knows nothing of their graphs.
-        let theory = drawn_reach(nodes, mean_degree, HOPS, 2_000, &mut Pcg64::seed_from_u64(part));
+        let theory = drawn_reach(nodes, mean_degree, HOPS, 20_000, &mut Pcg64::seed_from_u64(part));
         let mut off: f64 = 0.0;
         for hops in 1..=HOPS {
             let share = within[hops] as f64 / (SOURCES as f64 * f64::from(nodes));

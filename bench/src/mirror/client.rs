@@ -311,7 +311,7 @@ impl Client {
             number: best.holder.index,
             info: best.info.clone(),
             into: fetch.into,
-            have: fetch.have,
+            have: fetch.have.prefix(),
             conn: None,
             state: State::Asking,
             mirror,

@@ -25,7 +25,7 @@ pub async fn fetch_into(mut client: Client, candidates: Vec<Arc<Hit>>, out: &Pat
         Err(error) if error.is::<Interrupted>() => client.kill().await?,
         _ => client.leave().await?,
     }
-    let kept = disk.have();
+    let kept = disk.have().bytes();
     match outcome {
         Ok(()) => println!("{}", disk.path().display()),
         Err(error) if kept > 0 => {
@@ -74,7 +74,8 @@ fn last_part(name: &str) -> &str {
 async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit>>) -> anyhow::Result<()> {
     let (size, have) = (candidates[0].info.size, disk.have());
     let style = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
-    let bar = ProgressBar::new(size).with_style(ProgressStyle::with_template(style)?).with_position(have);
+    let bar = ProgressBar::new(size).with_style(ProgressStyle::with_template(style)?);
+    bar.set_position(have.bytes());
     bar.reset_eta();
     let fetch = FetchId(1);
     let into = client.store.add(disk.clone());

@@ -46,7 +46,7 @@ pub enum DiskError {
 /// A file on disk.
 ///
 /// A **source** ([`Disk::open`]) is read-only. A **download** ([`Disk::create`]) is written to `name.part`, with a
-/// journal `name.part.state` beside it that says how many bytes from the start are surely on disk; whoever creates
+/// journal `name.part.state` beside it that says which bytes are surely on disk; whoever creates
 /// the same download again, after whatever end of the process before, goes on from there ([`Disk::have`]).
 /// [`Storage::finish`] gives it its final name, without ever replacing another file.
 ///
@@ -71,6 +71,8 @@ struct Download {
     size: u64,
     arrived: Ranges,
     journal: Journal,
+    /// Bytes written since the journal was.
+    unrecorded: u64,
     finished: Option<PathBuf>,
 }
 
@@ -94,34 +96,33 @@ impl Disk {
             let state = dir.join(numbered(&name, n) + ".part.state");
             let io = |source| DiskError::Io { path: part.clone(), source };
             let Some(file) = open_part(&part).map_err(io)? else { continue };
-            let (mut journal, have) = match Journal::open(&state, identity).map_err(io)? {
-                Found::Ours(journal, have) => (journal, have),
+            let mut journal = match Journal::open(&state, identity).map_err(io)? {
+                Found::Ours(journal) => journal,
                 // The journal is written before the first byte, so bytes without one are not ours.
                 Found::Nothing if file.metadata().map_err(io)?.len() == 0 => {
-                    (Journal::create(&state, identity).map_err(io)?, 0)
+                    Journal::create(&state, identity).map_err(io)?
                 }
                 Found::Nothing | Found::Other => continue,
             };
-            let have = have.min(file.metadata().map_err(io)?.len());
-            if have < journal.prefix() {
+            let mut arrived = journal.ranges().clone();
+            arrived.remove(file.metadata().map_err(io)?.len(), u64::MAX);
+            if arrived != *journal.ranges() {
                 // Somebody cut the part, or finished it and was killed before the journal was removed.
-                journal.retract(have).map_err(io)?;
+                journal.retract(&arrived).map_err(io)?;
             }
-            let mut arrived = Ranges::default();
-            arrived.insert(0, have).map_err(|_| DiskError::TooManyCopies(part.clone()))?;
-            let dir = dir.to_owned();
+            let (dir, size) = (dir.to_owned(), info.size);
             let download =
-                Download { dir, name, part, state, size: info.size, arrived, journal, finished: None };
+                Download { dir, name, part, state, size, arrived, journal, unrecorded: 0, finished: None };
             return Ok(Disk { file, role: Role::Download(Box::new(Mutex::new(download))) });
         }
         Err(DiskError::TooManyCopies(dir.join(name)))
     }
 
-    /// How many bytes from the start are there: for a download just resumed, where to go on.
-    pub fn have(&self) -> u64 {
+    /// What is there: for a download just resumed, all that need not be fetched again.
+    pub fn have(&self) -> Ranges {
         match &self.role {
-            Role::Source { size, .. } => *size,
-            Role::Download(download) => lock(download).arrived.prefix(),
+            Role::Source { size, .. } => Ranges::from_start(*size),
+            Role::Download(download) => lock(download).arrived.clone(),
         }
     }
 
@@ -143,7 +144,10 @@ impl Disk {
         if download.finished.is_some() {
             return Err(StoreFault::Io);
         }
-        download.journal.retract(0).map_err(|error| download.fault("start again", &error))?;
+        download
+            .journal
+            .retract(&Ranges::default())
+            .map_err(|error| download.fault("start again", &error))?;
         download.arrived = Ranges::default();
         self.file.set_len(0).map_err(|error| download.fault("start again", &error))
     }
@@ -177,15 +181,14 @@ impl Storage for Disk {
         if bytes.is_empty() {
             return Ok(());
         }
-        if offset < download.journal.prefix() {
-            download.journal.retract(offset).map_err(|error| download.fault("write", &error))?;
-        }
+        download.retract(offset, end).map_err(|error| download.fault("write", &error))?;
         if let Err(error) = self.file.write_all_at(bytes, offset) {
             // Some of it may have been written.
             download.arrived.remove(offset, end);
             return Err(download.fault("write", &error));
         }
         download.arrived.insert(offset, end)?;
+        download.unrecorded += end - offset;
         download.checkpoint_if_due(&self.file)
     }
 
@@ -246,20 +249,31 @@ impl Download {
         }
     }
 
-    fn checkpoint_if_due(&mut self, file: &File) -> Result<(), StoreFault> {
-        let recorded = self.journal.prefix();
-        let due = recorded.saturating_add(CHECKPOINT_BYTES_MIN.max(recorded / CHECKPOINT_FRACTION));
-        if self.arrived.prefix() < due { Ok(()) } else { self.checkpoint(file) }
+    /// Has the journal no longer vouch for what is about to be overwritten. The range that it belongs to loses all that
+    /// follows, too: who begins to overwrite a range mostly goes on, and each time costs a sync.
+    fn retract(&mut self, start: u64, end: u64) -> io::Result<()> {
+        let vouched = self.journal.ranges();
+        let touched = vouched.iter().filter(|range| range.0 < end && start < range.1);
+        let Some(last) = touched.map(|range| range.1).last() else { return Ok(()) };
+        let mut kept = vouched.clone();
+        kept.remove(start, last);
+        self.journal.retract(&kept)
     }
 
-    /// Syncs the content, then has the journal vouch for what has arrived without a gap.
+    fn checkpoint_if_due(&mut self, file: &File) -> Result<(), StoreFault> {
+        let due = CHECKPOINT_BYTES_MIN.max(self.journal.ranges().bytes() / CHECKPOINT_FRACTION);
+        if self.unrecorded < due { Ok(()) } else { self.checkpoint(file) }
+    }
+
+    /// Syncs the content, then has the journal vouch for what has arrived.
     fn checkpoint(&mut self, file: &File) -> Result<(), StoreFault> {
-        let prefix = self.arrived.prefix();
-        if prefix == self.journal.prefix() {
+        if self.arrived == *self.journal.ranges() {
             return Ok(());
         }
-        let done = file.sync_data().and_then(|()| self.journal.record(prefix));
-        done.map_err(|error| self.fault("sync", &error))
+        let done = file.sync_data().and_then(|()| self.journal.record(&self.arrived));
+        done.map_err(|error| self.fault("sync", &error))?;
+        self.unrecorded = 0;
+        Ok(())
     }
 
     /// Syncs, renames to the first free name, removes the journal, syncs the folder.
@@ -401,7 +415,7 @@ mod tests {
         drop(disk);
         // Once there is room it goes on.
         let disk = Disk::create(dir.path(), &info).unwrap();
-        assert_eq!(disk.have(), 50);
+        assert_eq!(disk.have(), Ranges::from_start(50));
         disk.write_at(50, &[2; 50]).unwrap();
         disk.finish().unwrap();
     }
@@ -414,7 +428,7 @@ mod tests {
         disk.write_at(0, &[1; 50]).unwrap();
         let held = disk.file.try_clone().unwrap();
         drop(disk);
-        assert_eq!(Disk::create(dir.path(), &info).unwrap().have(), 50);
+        assert_eq!(Disk::create(dir.path(), &info).unwrap().have(), Ranges::from_start(50));
         drop(held);
     }
 
@@ -426,16 +440,16 @@ mod tests {
         disk.write_at(0, &[1; 80]).unwrap();
         drop(disk);
         let mut disk = Disk::create(dir.path(), &info).unwrap();
-        assert_eq!(disk.have(), 80);
+        assert_eq!(disk.have(), Ranges::from_start(80));
         // A handle that cannot write stands for a process that dies in the middle of a write.
         let mut handle = File::open(dir.path().join("a.part")).unwrap();
         std::mem::swap(&mut disk.file, &mut handle);
         assert_eq!(disk.write_at(30, &[2; 10]), Err(StoreFault::Io));
-        assert_eq!(disk.have(), 30);
+        assert_eq!(disk.have().iter().collect::<Vec<_>>(), [(0, 30), (40, 80)]);
         for name in ["a.part", "a.part.state"] {
             fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
         }
-        assert_eq!(Disk::create(copy.path(), &info).unwrap().have(), 30);
+        assert_eq!(Disk::create(copy.path(), &info).unwrap().have(), Ranges::from_start(30));
         drop(handle);
     }
 }

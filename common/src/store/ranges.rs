@@ -13,6 +13,11 @@ pub struct Ranges {
 }
 
 impl Ranges {
+    /// The first `len` bytes.
+    pub fn from_start(len: u64) -> Ranges {
+        Ranges { spans: Vec::from_iter((len > 0).then_some((0, len))) }
+    }
+
     /// Adds the bytes from `start` up to and without `end`. Refuses with [`StoreFault::Full`] if that would make
     /// more than [`RANGES_MAX`] separate ranges.
     pub fn insert(&mut self, start: u64, end: u64) -> Result<(), StoreFault> {
@@ -81,6 +86,18 @@ impl Ranges {
     /// How many bytes are in.
     pub fn bytes(&self) -> u64 {
         self.spans.iter().map(|span| span.1 - span.0).sum()
+    }
+
+    /// True if no byte is in.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// What is missing of the first `size` bytes, as (start, end), sorted.
+    pub fn gaps(&self, size: u64) -> impl Iterator<Item = (u64, u64)> {
+        let starts = std::iter::once(0).chain(self.spans.iter().map(|span| span.1));
+        let ends = self.spans.iter().map(|span| span.0).chain(std::iter::once(size));
+        starts.zip(ends).map(move |(start, end)| (start, end.min(size))).filter(|(start, end)| start < end)
     }
 
     /// The ranges as (start, end), sorted.

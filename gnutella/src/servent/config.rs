@@ -4,6 +4,8 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use common::transfer::{DownloadKnobs, QueueKnobs};
+
 use crate::guid::Guid;
 use crate::strategy::StrategyKind;
 
@@ -86,8 +88,10 @@ pub struct Knobs {
     pub step_timeout: Duration,
     /// How long a running transfer may go without progress.
     pub data_timeout: Duration,
-    /// Uploads at a time. 4: gtk-gnutella.
-    pub upload_slots: usize,
+    /// Limits and times of downloads.
+    pub downloads: Arc<DownloadKnobs>,
+    /// Slots for uploads, and the queue before them.
+    pub uploads: Arc<QueueKnobs>,
     /// Callers that have not said what they want; more are hung up on.
     pub callers_max: usize,
     /// Results in one answer to one query.
@@ -162,7 +166,8 @@ impl Default for Knobs {
             route_life: Duration::from_secs(600),
             step_timeout: Duration::from_secs(20),
             data_timeout: Duration::from_secs(60),
-            upload_slots: 4,
+            downloads: Arc::default(),
+            uploads: Arc::default(),
             callers_max: 64,
             results_max: 64,
             search_wait: Duration::from_secs(10),

@@ -8,18 +8,21 @@
 //! | pings and pongs | `ping.rs` |
 //! | queries, hits and pushes that pass through | `route.rs`, with [`crate::routing`] and [`crate::library`] |
 //! | the user's own searches | `search.rs`, with [`crate::strategy`]; a walker's questions, `walk.rs` |
-//! | downloads | `download.rs` |
-//! | uploads | `upload.rs` |
+//! | downloads | `download.rs`, with [`common::transfer`] |
+//! | uploads | `upload.rs`, with the same |
+//! | what a request for a file names; who else has it | `resource.rs`, `alternates.rs` |
 //! | `GIV`, and pushes that are for us or from us | `push.rs` |
 //!
 //! One port serves neighbours, downloaders and those who bring a file; the first message tells which it is.
 
+mod alternates;
 mod config;
 mod download;
 mod handshake;
 mod neighbour;
 mod ping;
 mod push;
+mod resource;
 mod route;
 mod search;
 mod upkeep;
@@ -38,12 +41,12 @@ use crate::library::Library;
 use crate::node::{Node, Timer};
 use crate::wire::Message;
 pub use config::{Knobs, ServentConfig};
-pub use route::Dropped;
 use download::{Downloads, Source};
 use handshake::Handshake;
 use neighbour::Neighbour;
 use ping::Pings;
 use push::Pushes;
+pub use route::Dropped;
 use route::Router;
 use search::Searches;
 use upkeep::Upkeep;
@@ -94,6 +97,7 @@ impl Servent {
     /// A servent that has not started.
     pub fn new(config: ServentConfig) -> Self {
         Servent {
+            uploads: Uploads::new(&config.knobs.uploads),
             knobs: config.knobs.clone(),
             guid: Guid::default(),
             links: Slots::default(),
@@ -103,7 +107,6 @@ impl Servent {
             library: Library::default(),
             searches: Searches::default(),
             downloads: Downloads::default(),
-            uploads: Uploads::default(),
             pushes: Pushes::default(),
             left: false,
             me: config,
@@ -121,7 +124,10 @@ impl Servent {
                 self.start_upkeep(cx);
             }
             Event::Command(command) => self.command(command, cx),
-            Event::Opened { conn, dialled, remote } => self.opened(conn, remote, dialled, cx),
+            Event::Opened { conn, dialled, remote } => match self.links.get(conn) {
+                Some(Link::Source(_)) => self.source_opened(conn, cx),
+                _ => self.opened(conn, remote, dialled, cx),
+            },
             Event::Body { conn, len, state } => self.body(conn, len, state, cx),
             Event::Sent { conn, len } => self.upload_sent(conn, len, cx),
             Event::Verified { check, ok } => self.download_verified(check, ok, cx),
@@ -148,7 +154,10 @@ impl Servent {
         match timer {
             Timer::Upkeep => self.upkeep_due(cx),
             Timer::Ping => self.ping_due(cx),
-            Timer::LinkDue(conn) => self.link_due(conn, cx),
+            Timer::LinkDue(conn) => match self.links.get(conn) {
+                Some(Link::Upload(_)) => self.upload_due(conn, cx),
+                _ => self.link_due(conn, cx),
+            },
             Timer::SearchDue(search) => self.search_due(search, cx),
             Timer::FetchDue(fetch, step) => self.fetch_due(fetch, step, cx),
         }
@@ -176,9 +185,9 @@ impl Servent {
             Message::Connect(greeting) => self.greeted(conn, remote, &greeting, cx),
             Message::Request(request) => match walk::checked_search(&request) {
                 Some(walk) => self.answer_check(conn, walk, cx),
-                None => self.requested(conn, &request, cx),
+                None => self.requested(conn, remote, &request, cx),
             },
-            Message::Giv(giv) => self.given(conn, &giv, cx),
+            Message::Giv(giv) => self.given(conn, remote, &giv, cx),
             _ => self.hang_up(conn, cx),
         }
     }
@@ -213,7 +222,7 @@ impl Servent {
             Some(Link::Handshake(handshake)) => self.handshake_closed(conn, &handshake, reason, cx),
             Some(Link::Neighbour(neighbour)) => self.neighbour_closed(conn, &neighbour, reason, cx),
             Some(Link::Cache) => self.cache_closed(cx),
-            Some(Link::Source(source)) => self.source_closed(conn, *source, reason, cx),
+            Some(Link::Source(source)) => self.source_closed(&source, reason, cx),
             Some(Link::Upload(upload)) => self.upload_closed(&upload, cx),
             Some(Link::Check(check)) => self.check_closed(*check, cx),
             Some(Link::Caller(_)) | None => {}

@@ -141,11 +141,8 @@ impl Servent {
         }
         // A hit has one link more to cross than its query had; another one is for luck (draft 0.6, 2.2.7).
         let header = Header { guid: header.guid, ttl: header.hops.saturating_add(2), hops: 0 };
-        let trailer = Trailer {
-            push: Some(self.me.firewalled),
-            busy: Some(self.uploads.is_busy()),
-            ..Trailer::OURS
-        };
+        let trailer =
+            Trailer { push: Some(self.me.firewalled), busy: Some(self.uploads.is_busy()), ..Trailer::OURS };
         let address = self.own_address(cx);
         let new_hit = || HitBuilder::new(address, self.me.speed_kbps, self.guid, trailer);
         let (mut hit, mut hits) = (new_hit(), Vec::new());

@@ -72,7 +72,8 @@ impl Search {
     fn accepts(&self, entry: &Entry<'_>, speed_kbps: u32) -> bool {
         self.wanted.size.contains(entry.size)
             && self.wanted.speed.contains(speed_kbps)
-            && (self.none.is_empty() || !RULES.of_name(&entry.name).iter().any(|word| self.none.contains(word)))
+            && (self.none.is_empty()
+                || !RULES.of_name(&entry.name).iter().any(|word| self.none.contains(word)))
     }
 }
 

@@ -1,43 +1,317 @@
-//! Uploads.
+//! Uploads: HTTP on the one port, and on connections that we have dialled for a push.
+//!
+//! | a connection is | event | becomes |
+//! |---|---|---|
+//! | waiting | a request for a file, and there is a slot | sending: head and body |
+//! | waiting | one that must wait for a slot | waiting, told its place (503) |
+//! | waiting | `HEAD` | waiting, told all but the body |
+//! | waiting | a request for what is not here, or in no sense a request | told so, closed |
+//! | waiting | `step_timeout`, or as long as a place in the queue lasts | closed |
+//! | sending | all has left | waiting for the next request, if both sides keep the connection, else closed |
+//! | sending | too little leaves in `data_timeout` | closed |
+//!
+//! A request pauses its connection until its answer has left, so that requests sent ahead are answered in their order.
 
-use common::http::Request;
-use common::peer::ConnId;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Hands, Servent};
-use crate::wire::Message;
+use common::digest::Digest;
+use common::http::{self, Request, Response};
+use common::peer::{ConnId, FileId, Span, Time};
+use common::transfer::{Admission, Feed, QueueKnobs, SlotId, UploadQueue};
+use common::user::{Note, SharedFile};
+
+use super::alternates::{self, Alternates};
+use super::resource::Resource;
+use super::{Hands, Link, Servent};
+use crate::library::file_name;
+use crate::node::Timer;
+use crate::wire::{Message, Sha1Urn};
+
+/// Connections of downloaders beside those that have a slot or a place in the queue; more are closed. 16: our choice.
+const SURPLUS_MAX: usize = 16;
+/// What content is called that nobody looks into: gtk-gnutella's word.
+const CONTENT_TYPE: &str = "application/binary";
+/// HUGE's line for the hash of what is sent.
+const CONTENT_URN: &str = "X-Gnutella-Content-URN";
 
 /// Slots, and who waits for one.
-#[derive(Default)]
-pub(super) struct Uploads {}
+pub(super) struct Uploads {
+    queue: UploadQueue,
+    slots: usize,
+    connections_max: usize,
+    /// Connections on which we serve.
+    connections: usize,
+    alternates: Alternates,
+}
 
 /// A connection on which we serve.
-pub(super) struct Upload {}
+pub(super) struct Upload {
+    remote: SocketAddrV4,
+    slot: Option<SlotId>,
+    stage: Stage,
+}
+
+enum Stage {
+    Waiting { until: Time },
+    Sending(Sending),
+}
+
+struct Sending {
+    file: FileId,
+    feed: Feed,
+    keeps_alive: bool,
+}
 
 impl Uploads {
+    pub(super) fn new(knobs: &Arc<QueueKnobs>) -> Uploads {
+        Uploads {
+            queue: UploadQueue::new(Arc::clone(knobs)),
+            slots: knobs.slots,
+            connections_max: knobs.slots + knobs.places_max + SURPLUS_MAX,
+            connections: 0,
+            alternates: Alternates::default(),
+        }
+    }
+
     /// True if all slots are taken: hits say so.
     pub(super) fn is_busy(&self) -> bool {
-        false
+        self.queue.slots_taken() >= self.slots
     }
 }
 
 impl Servent {
-    /// Somebody asks for a file.
-    pub(super) fn requested(&mut self, conn: ConnId, request: &Request, cx: Hands) {
-        let _ = (conn, request, cx);
+    /// A connection on which requests are expected from now on, and whose timer runs.
+    pub(super) fn serve(&mut self, conn: ConnId, remote: SocketAddrV4, cx: Hands) {
+        let until = cx.now() + self.knobs.step_timeout;
+        let upload = Upload { remote, slot: None, stage: Stage::Waiting { until } };
+        self.links.insert(conn, Link::Upload(Box::new(upload)));
+        self.uploads.connections += 1;
+    }
+
+    /// True if there is room for one more connection of that kind.
+    pub(super) fn can_serve(&self) -> bool {
+        !self.left && self.uploads.connections < self.uploads.connections_max
+    }
+
+    /// A caller asks for a file.
+    pub(super) fn requested(&mut self, conn: ConnId, remote: SocketAddrV4, request: &Request, cx: Hands) {
+        if !self.can_serve() {
+            return self.hang_up(conn, cx);
+        }
+        self.serve(conn, remote, cx);
+        self.answer_request(conn, request, cx);
     }
 
     /// Somebody we serve asks for more.
     pub(super) fn of_downloader(&mut self, conn: ConnId, message: &Message, cx: Hands) {
-        let _ = (conn, message, cx);
+        match message {
+            Message::Request(request) => self.answer_request(conn, request, cx),
+            _ => self.end_upload(conn, cx),
+        }
+    }
+
+    fn answer_request(&mut self, conn: ConnId, request: &Request, cx: Hands) {
+        let found = Resource::parse(&request.target).and_then(|resource| self.find(&resource));
+        let Some(shared) = found.cloned() else {
+            return self.decline(conn, self.head(http::NOT_FOUND, false).with("Content-Length", 0), cx);
+        };
+        let keeps_alive = request.keeps_alive();
+        let size = shared.info.size;
+        let (response, body) = Response::to_range(request.range(), size);
+        let response = self.describe(response, &shared, keeps_alive);
+        let Some((offset, len)) = body else { return self.reply(conn, response, keeps_alive, cx) };
+        if &*request.method == "HEAD" {
+            return self.reply(conn, response, keeps_alive, cx);
+        }
+        if let Err(admission) = self.admit(conn, cx.now()) {
+            return self.turn_away(conn, admission, keeps_alive, cx);
+        }
+        let response = self.with_alternates(response, conn, &shared, request);
+        cx.send(conn, Message::Response(Box::new(response)));
+        let span = Span { file: shared.file, offset, len };
+        let feed = Feed::new(span, cx.now(), self.knobs.data_timeout);
+        if let Some(Link::Upload(upload)) = self.links.get_mut(conn) {
+            upload.stage = Stage::Sending(Sending { file: shared.file, feed, keeps_alive });
+        }
+        self.feed(conn, cx);
+    }
+
+    /// The file that is meant. By number only together with its name: numbers change when files come and go.
+    fn find(&self, resource: &Resource<'_>) -> Option<&SharedFile> {
+        match resource {
+            Resource::Numbered(index, name) => {
+                let shared = self.library.get(FileId(*index));
+                shared.filter(|shared| file_name(&shared.info.name) == name)
+            }
+            Resource::Content(urn) => self.library.by_urn(urn),
+        }
+    }
+
+    /// A slot for this connection, the one that it has or a free one.
+    fn admit(&mut self, conn: ConnId, now: Time) -> Result<(), Admission> {
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else {
+            return Err(Admission::Full(Duration::ZERO));
+        };
+        if let Some(slot) = upload.slot
+            && self.uploads.queue.renew(slot, now)
+        {
+            return Ok(());
+        }
+        upload.slot = None;
+        match self.uploads.queue.request(*upload.remote.ip(), 0, now) {
+            Admission::Start(slot) => {
+                upload.slot = Some(slot);
+                Ok(())
+            }
+            turned_away => Err(turned_away),
+        }
+    }
+
+    /// All slots are taken. A place in the queue keeps its connection, so that the next try needs no dial.
+    fn turn_away(&mut self, conn: ConnId, admission: Admission, keeps_alive: bool, cx: Hands) {
+        let Admission::Wait(place) = admission else {
+            let head = self.head(http::SERVICE_UNAVAILABLE, false).with("Content-Length", 0);
+            let head = match admission {
+                Admission::Full(after) => head.with("Retry-After", after.as_secs().max(1)),
+                Admission::Start(_) | Admission::Wait(_) => head,
+            };
+            return self.decline(conn, head, cx);
+        };
+        let head = self
+            .head(http::SERVICE_UNAVAILABLE, keeps_alive)
+            .with("Content-Length", 0)
+            .with("Retry-After", place.poll_min_s)
+            .with("X-Queue", place);
+        self.reply(conn, head, keeps_alive, cx);
+        if let Some(Link::Upload(upload)) = self.links.get_mut(conn) {
+            let patience = Duration::from_secs(place.poll_max_s.into());
+            upload.stage = Stage::Waiting { until: cx.now() + patience };
+        }
+    }
+
+    /// An answer without a body, after which the connection goes on if both want that.
+    fn reply(&mut self, conn: ConnId, response: Response, keeps_alive: bool, cx: Hands) {
+        if !keeps_alive {
+            return self.decline(conn, response, cx);
+        }
+        cx.send(conn, Message::Response(Box::new(response)));
+        self.await_request(conn, cx);
+    }
+
+    /// An answer after which the connection ends.
+    fn decline(&mut self, conn: ConnId, response: Response, cx: Hands) {
+        cx.send(conn, Message::Response(Box::new(response)));
+        self.end_upload(conn, cx);
+    }
+
+    fn await_request(&mut self, conn: ConnId, cx: Hands) {
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
+        let until = cx.now() + self.knobs.step_timeout;
+        upload.stage = Stage::Waiting { until };
+        cx.resume(conn);
+    }
+
+    /// Keeps the driver's queue filled; goes on to the next request when everything has left.
+    fn feed(&mut self, conn: ConnId, cx: Hands) {
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
+        let Stage::Sending(sending) = &mut upload.stage else { return };
+        while let Some(span) = sending.feed.next_span() {
+            cx.send_body(conn, span);
+        }
+        if !sending.feed.is_done() {
+            return;
+        }
+        if !sending.keeps_alive {
+            return self.end_upload(conn, cx);
+        }
+        cx.note(Note::Uploaded(sending.file, sending.feed.bytes_sent()));
+        if let Some(slot) = upload.slot {
+            self.uploads.queue.linger(slot, cx.now());
+        }
+        self.await_request(conn, cx);
     }
 
     /// Bytes have left.
     pub(super) fn upload_sent(&mut self, conn: ConnId, len: u32, cx: Hands) {
-        let _ = (conn, len, cx);
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
+        let Stage::Sending(sending) = &mut upload.stage else { return };
+        sending.feed.sent(len, cx.now());
+        self.feed(conn, cx);
+    }
+
+    fn end_upload(&mut self, conn: ConnId, cx: Hands) {
+        cx.close(conn);
+        if let Some(Link::Upload(upload)) = self.links.remove(conn) {
+            self.upload_closed(&upload, cx);
+        }
     }
 
     /// Somebody we served is gone.
     pub(super) fn upload_closed(&mut self, upload: &Upload, cx: Hands) {
-        let _ = (upload, cx);
+        self.uploads.connections -= 1;
+        if let Some(slot) = upload.slot {
+            self.uploads.queue.release(slot);
+        }
+        if let Stage::Sending(sending) = &upload.stage {
+            cx.note(Note::Uploaded(sending.file, sending.feed.bytes_sent()));
+        }
+    }
+
+    /// A downloader should have asked, or taken more, by now.
+    pub(super) fn upload_due(&mut self, conn: ConnId, cx: Hands) {
+        let Some(Link::Upload(upload)) = self.links.get(conn) else { return };
+        let until = match &upload.stage {
+            Stage::Waiting { until } => *until,
+            Stage::Sending(sending) => sending.feed.deadline(),
+        };
+        if until > cx.now() {
+            cx.wake(until.since(cx.now()), Timer::LinkDue(conn));
+        } else {
+            self.end_upload(conn, cx);
+        }
+    }
+
+    /// A response's first lines.
+    fn head(&self, status: u16, keeps_alive: bool) -> Response {
+        self.signed(Response::new(status), keeps_alive)
+    }
+
+    fn signed(&self, response: Response, keeps_alive: bool) -> Response {
+        let connection = if keeps_alive { "Keep-Alive" } else { "close" };
+        response.with("Server", &self.knobs.client).with("Connection", connection)
+    }
+
+    /// Says what file it is that is sent.
+    fn describe(&self, response: Response, shared: &SharedFile, keeps_alive: bool) -> Response {
+        let response =
+            self.signed(response, keeps_alive).with("Content-Type", CONTENT_TYPE).with("Accept-Ranges", "bytes");
+        match urn_of(shared) {
+            Some(urn) => response.with(CONTENT_URN, urn),
+            None => response,
+        }
+    }
+
+    /// Tells other holders that we have heard of, and listens for those that the downloader knows.
+    fn with_alternates(
+        &mut self,
+        response: Response,
+        conn: ConnId,
+        shared: &SharedFile,
+        request: &Request,
+    ) -> Response {
+        let Some(Link::Upload(upload)) = self.links.get(conn) else { return response };
+        let Some(urn) = urn_of(shared) else { return response };
+        let line = self.uploads.alternates.line(&urn, *upload.remote.ip());
+        self.uploads.alternates.learn(urn, &request.headers);
+        line.into_iter().fold(response, |response, line| response.with(alternates::HEADER, line))
+    }
+}
+
+fn urn_of(shared: &SharedFile) -> Option<Sha1Urn> {
+    match shared.info.digest {
+        Some(Digest::Sha1(sha1)) => Some(Sha1Urn(sha1)),
+        Some(Digest::Md5(_)) | None => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Random walks: walkers that ask one servent at a time (Lv et al. 2002, 4.2).
 
-use rand::seq::SliceRandom as _;
 use rand::Rng;
+use rand::seq::SliceRandom as _;
 
 use super::{Round, SoFar, Strategy, Walkers};
 use crate::servent::Knobs;

@@ -231,7 +231,8 @@ impl Download {
                 sources.push(source);
             }
         }
-        let have = if fetch.have > size { 0 } else { fetch.have };
+        // Napster's requests have a start and no end, so what lies behind the first gap is fetched again.
+        let have = if fetch.have.end() > size { 0 } else { fetch.have.prefix() };
         (!sources.is_empty()).then(|| Download {
             into: fetch.into,
             size,

@@ -9,6 +9,7 @@ use common::digest::Digest;
 use common::net::NodeId;
 use common::peer::{ConnId, FileId};
 use common::sim::Config;
+use common::store::Ranges;
 use common::testing::{Lone, Swarm};
 use common::user::{
     Command, Fetch, FetchId, FileInfo, Hit, Media, Note, Query, SearchEnd, SearchId, SharedFile,
@@ -125,6 +126,7 @@ impl Net {
         self.fetches += 1;
         let fetch = FetchId(self.fetches);
         let into = FileId(1_000_000 + self.fetches);
+        let have = Ranges::from_start(have);
         self.swarm.command(node, Command::Fetch(Box::new(Fetch { fetch, candidates, into, have })));
         fetch
     }

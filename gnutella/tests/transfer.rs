@@ -1,0 +1,302 @@
+//! Downloads between servents on a simulated network: one holder and many, and what goes wrong on the way.
+
+mod files_kit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::net::NodeId;
+use common::peer::FileId;
+use common::sim::Config;
+use common::transfer::QueueKnobs;
+use common::user::{Command, Failure, FileInfo, Note};
+use files_kit::{MB, Net, file, quiet, with};
+use gnutella::servent::ServentConfig;
+
+fn holders(net: &mut Net, count: usize, file: &Arc<FileInfo>) -> Vec<NodeId> {
+    (0..count)
+        .map(|_| {
+            let node = net.holder(std::slice::from_ref(file));
+            net.slow(node);
+            node
+        })
+        .collect()
+}
+
+fn slots(slots: usize) -> ServentConfig {
+    let knobs = QueueKnobs { slots, slots_per_address: slots, poll_min: Duration::from_secs(5), ..QueueKnobs::default() };
+    with(|all| all.uploads = Arc::new(knobs))
+}
+
+#[test]
+fn a_file_comes_from_its_only_holder_and_no_byte_twice() {
+    for digest in [true, false] {
+        let mut net = Net::default();
+        let mut info = (*file("Deep/Blue.mp3", 10 * MB)).clone();
+        info.digest = info.digest.filter(|_| digest);
+        let info = Arc::new(info);
+        let holder = net.holder(std::slice::from_ref(&info));
+        let asker = net.add(quiet());
+        let hits = net.hits(&[holder], &info);
+        assert_eq!(net.fetch(asker, hits), Ok(()));
+        net.run_s(1);
+        assert_eq!((net.uploaded(holder), net.body_received(asker)), (10 * MB, 10 * MB));
+        assert_eq!(net.swarm.sent("request"), net.swarm.sent("response"));
+    }
+}
+
+#[test]
+fn holders_of_one_content_send_at_once_and_share_the_work() {
+    let mut took = Vec::new();
+    for count in [1, 2, 5] {
+        let mut net = Net::default();
+        let info = file("Deep/Blue.mp3", 10 * MB);
+        let holders = holders(&mut net, count, &info);
+        let asker = net.add(quiet());
+        let hits = net.hits(&holders, &info);
+        let before = net.swarm.sim.now();
+        assert_eq!(net.fetch(asker, hits), Ok(()));
+        took.push(net.swarm.sim.now().since(before).as_secs_f64());
+        let sent: Vec<u64> = holders.iter().map(|node| net.body_sent(*node)).collect();
+        assert!(sent.iter().all(|sent| *sent > 10 * MB / count as u64 / 2), "{sent:?}");
+        let received = net.body_received(asker);
+        assert!(received < 10 * MB + MB / 2, "{received} bytes: little is sent twice");
+    }
+    // A megabit per second each: 80 s, 40 s and 16 s, if nobody ever idles.
+    let ideal = [80.0, 40.0, 16.0];
+    for (took, ideal) in took.iter().zip(ideal) {
+        assert!(*took < ideal * 1.25, "{took} s instead of {ideal} s");
+    }
+}
+
+#[test]
+fn without_a_digest_one_source_at_a_time_is_used_and_only_of_the_same_name_and_size() {
+    let mut net = Net::default();
+    let named = |name: &str, size| Arc::new(FileInfo { name: name.into(), size, ..FileInfo::default() });
+    let (info, other, longer) =
+        (named("a/Blue.mp3", 4 * MB), named("a/Green.mp3", 4 * MB), named("a/Blue.mp3", 4 * MB + 1));
+    let good = holders(&mut net, 2, &info);
+    let (other_holder, longer_holder) = (net.holder(&[other.clone()]), net.holder(&[longer.clone()]));
+    let asker = net.add(quiet());
+    let mut hits = net.hits(&good, &info);
+    hits.extend(net.hits(&[other_holder], &other));
+    hits.extend(net.hits(&[longer_holder], &longer));
+    assert_eq!(net.fetch(asker, hits), Ok(()));
+    let sent = [good[0], good[1], other_holder, longer_holder].map(|node| net.body_sent(node));
+    assert!(sent == [4 * MB, 0, 0, 0] || sent == [0, 4 * MB, 0, 0], "{sent:?}");
+}
+
+#[test]
+fn candidates_of_another_digest_are_not_asked() {
+    let mut net = Net::default();
+    let (info, other) = (file("Blue.mp3", MB), file("Blue.mp3", MB + 1));
+    let mut other = (*other).clone();
+    other.size = MB;
+    let other = Arc::new(other);
+    let nameless = Arc::new(FileInfo { digest: None, ..(*info).clone() });
+    let (holder, stranger) = (net.holder(&[info.clone()]), net.holder(&[other.clone()]));
+    let unsure = net.holder(&[nameless.clone()]);
+    let asker = net.add(quiet());
+    let hits = [(&nameless, unsure), (&info, holder), (&other, stranger)];
+    let hits = hits.into_iter().flat_map(|(info, node)| net.hits(&[node], info)).collect();
+    assert_eq!(net.fetch(asker, hits), Ok(()));
+    assert_eq!([unsure, holder, stranger].map(|node| net.body_sent(node)), [0, MB, 0]);
+}
+
+#[test]
+fn a_holder_that_vanishes_is_replaced_and_what_it_sent_is_kept() {
+    for count in [2, 3] {
+        let mut net = Net::default();
+        let info = file("Deep/Blue.mp3", 10 * MB);
+        let holders = holders(&mut net, count, &info);
+        let asker = net.add(quiet());
+        let hits = net.hits(&holders, &info);
+        let fetch = net.start(asker, hits);
+        net.wait_for_bytes(asker, fetch, 3 * MB);
+        net.crash(holders[0]);
+        assert_eq!(net.end(asker, fetch), Ok(()));
+        let received = net.body_received(asker);
+        assert!(received < 11 * MB, "{received} bytes");
+        assert!(net.body_sent(holders[1]) > 4 * MB);
+    }
+}
+
+#[test]
+fn when_all_are_gone_the_download_says_so_and_goes_on_when_they_are_back() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 10 * MB);
+    let holders = holders(&mut net, 2, &info);
+    let asker = net.add(quiet());
+    let hits = net.hits(&holders, &info);
+    let fetch = net.start(asker, hits.clone());
+    net.wait_for_bytes(asker, fetch, 3 * MB);
+    for holder in &holders {
+        net.crash(*holder);
+    }
+    assert_eq!(net.end(asker, fetch), Err(Failure::NoHolder));
+    let nobody = net.fetch(asker, hits);
+    assert_eq!(nobody, Err(Failure::NoHolder));
+    assert_eq!(net.fetch(asker, Vec::new()), Err(Failure::NoHolder));
+}
+
+#[test]
+fn who_has_to_wait_polls_its_place_and_gets_its_turn() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 5 * MB);
+    let holder = net.holder_as(slots(1), std::slice::from_ref(&info));
+    net.slow(holder);
+    let askers: Vec<NodeId> = (0..3).map(|_| net.add(quiet())).collect();
+    let hits = net.hits(&[holder], &info);
+    let fetches: Vec<_> = askers
+        .iter()
+        .map(|asker| {
+            let fetch = net.start(*asker, hits.clone());
+            net.run_s(1);
+            (*asker, fetch)
+        })
+        .collect();
+    for (asker, fetch) in fetches {
+        assert_eq!(net.end(asker, fetch), Ok(()));
+    }
+    let done = |asker: &NodeId| {
+        let fetched = net.swarm.all_notes().iter().find(|(_, node, note)| {
+            node == asker && matches!(note, Note::Fetched(_))
+        });
+        fetched.map(|(at, ..)| *at)
+    };
+    let ends: Vec<_> = askers.iter().map(done).collect();
+    assert!(ends.is_sorted(), "in the order in which they came: {ends:?}");
+    // 40 s each, with a look at the queue each 5 s at most.
+    let looks = net.swarm.sent("request");
+    assert!((10..80).contains(&looks), "{looks} requests");
+}
+
+#[test]
+fn a_busy_holder_is_left_alone_while_others_send() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 5 * MB);
+    let full = net.holder_as(slots(0), std::slice::from_ref(&info));
+    let free = holders(&mut net, 1, &info)[0];
+    let asker = net.add(quiet());
+    let hits = net.hits(&[full, free], &info);
+    assert_eq!(net.fetch(asker, hits.clone()), Ok(()));
+    assert_eq!(net.body_sent(free), 5 * MB);
+    let never = net.fetch(asker, hits[..1].to_vec());
+    assert_eq!(never, Err(Failure::Refused), "a queue that never moves is given up");
+}
+
+#[test]
+fn what_is_no_longer_shared_is_refused() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", MB);
+    let holder = net.holder(std::slice::from_ref(&info));
+    let asker = net.add(quiet());
+    net.swarm.command(holder, Command::Unshare(FileId(0)));
+    let hits = net.hits(&[holder], &info);
+    assert_eq!(net.fetch(asker, hits), Err(Failure::Refused));
+}
+
+#[test]
+fn an_empty_file_needs_no_transfer() {
+    let mut net = Net::default();
+    let info = file("Empty.mp3", 0);
+    let holder = net.holder(std::slice::from_ref(&info));
+    let asker = net.add(quiet());
+    let hits = net.hits(&[holder], &info);
+    assert_eq!(net.fetch(asker, hits), Ok(()));
+    assert_eq!(net.body_received(asker), 0);
+}
+
+#[test]
+fn corrupt_content_is_never_called_complete() {
+    let mut net = Net::on(Config { corruption: 1.0, ..Config::default() });
+    let info = file("Deep/Blue.mp3", MB);
+    let holders: Vec<NodeId> = (0..3).map(|_| net.holder(std::slice::from_ref(&info))).collect();
+    let asker = net.add(quiet());
+    let hits = net.hits(&holders, &info);
+    assert_eq!(net.fetch(asker, hits.clone()), Err(Failure::Corrupt));
+    net.swarm.sim.set_corruption(0.0);
+    assert_eq!(net.fetch(asker, hits), Ok(()));
+}
+
+#[test]
+fn a_cancelled_download_ends_at_once_and_its_rest_can_be_fetched_later() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 10 * MB);
+    let holders = holders(&mut net, 2, &info);
+    let asker = net.add(quiet());
+    let hits = net.hits(&holders, &info);
+    let fetch = net.start(asker, hits);
+    net.wait_for_bytes(asker, fetch, 3 * MB);
+    net.swarm.command(asker, Command::Cancel(fetch));
+    assert_eq!(net.end(asker, fetch), Err(Failure::Cancelled));
+    net.run_s(5);
+    let received = net.body_received(asker);
+    net.run_s(60);
+    assert_eq!(net.body_received(asker), received);
+    assert_eq!(net.swarm.notes(asker).filter(|note| matches!(note, Note::Failed(..))).count(), 1);
+}
+
+#[test]
+fn who_leaves_takes_its_downloads_and_uploads_along() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 10 * MB);
+    let holders = holders(&mut net, 2, &info);
+    let asker = net.add(quiet());
+    let hits = net.hits(&holders, &info);
+    let fetch = net.start(asker, hits.clone());
+    net.wait_for_bytes(asker, fetch, MB);
+    net.swarm.command(holders[0], Command::Leave);
+    net.run_s(1);
+    let sent = net.body_sent(holders[0]);
+    net.run_s(5);
+    assert_eq!(net.body_sent(holders[0]), sent);
+    net.swarm.command(asker, Command::Leave);
+    assert_eq!(net.end(asker, fetch), Err(Failure::Cancelled));
+    assert_eq!(net.fetch(asker, hits), Err(Failure::Refused));
+}
+
+#[test]
+fn holders_are_heard_of_from_holders() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 10 * MB);
+    let holders = holders(&mut net, 2, &info);
+    let (first, second) = (net.add(quiet()), net.add(quiet()));
+    let both = net.hits(&holders, &info);
+    assert_eq!(net.fetch(first, both.clone()), Ok(()));
+    let sent = net.body_sent(holders[1]);
+    assert_eq!(net.fetch(second, both[..1].to_vec()), Ok(()));
+    assert!(net.body_sent(holders[1]) > sent + 2 * MB, "the other one was named by the one that is known");
+}
+
+#[test]
+fn many_downloads_at_once_all_end() {
+    let mut net = Net::default();
+    let files: Vec<_> = (0..20).map(|n| file(&format!("Song {n}.mp3"), 500_000 + n)).collect();
+    let holders: Vec<NodeId> = (0..3).map(|_| net.holder_as(slots(100), &files)).collect();
+    let asker = net.add(with(|_| {}));
+    let fetches: Vec<_> = files
+        .iter()
+        .map(|info| {
+            let hits = net.hits(&holders, info);
+            net.start(asker, hits)
+        })
+        .collect();
+    for fetch in fetches {
+        assert_eq!(net.end(asker, fetch), Ok(()));
+    }
+}
+
+#[test]
+fn two_runs_of_one_seed_are_the_same_run() {
+    let run = || {
+        let mut net = Net::on(Config::seeded(7));
+        let info = file("Deep/Blue.mp3", 3 * MB);
+        let holders = holders(&mut net, 3, &info);
+        let asker = net.add(quiet());
+        let hits = net.hits(&holders, &info);
+        assert_eq!(net.fetch(asker, hits), Ok(()));
+        net.swarm.sim.digest()
+    };
+    assert_eq!(run(), run());
+}
