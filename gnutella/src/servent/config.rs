@@ -115,7 +115,8 @@ pub struct Knobs {
     pub ring_wait: Duration,
     /// Walkers of a search. 32: Lv et al. 2002, 4.2.
     pub walkers: usize,
-    /// Servents that one of them may visit. 1,024: the same; checks end it long before.
+    /// Servents that one of them may visit. 250: from further away no hit finds back, whose TTL is a byte (Lv et al. let
+    /// them go 1,024 steps).
     pub walk_steps_max: u16,
     /// After so many steps it asks the searcher whether to go on; zero: never. 4: the same.
     pub walk_check_every: u8,
@@ -178,7 +179,7 @@ impl Default for Knobs {
             ring_step: 2,
             ring_wait: Duration::from_secs(1),
             walkers: 32,
-            walk_steps_max: 1_024,
+            walk_steps_max: 250,
             walk_check_every: 4,
             checks_max: 64,
         }

@@ -155,8 +155,7 @@ impl Servent {
         }
         let headers = self.headers(*remote.ip(), cx);
         cx.send(conn, Message::Answer(Box::new(Answer::ok(headers))));
-        // The dialler's last lines have the form of an acceptor's.
-        cx.resume_as(conn, Setup::Dialled);
+        cx.resume_as(conn, Setup::Answered);
         let handshake = self.step_of(remote, Step::Answered(far), conn, cx);
         self.links.insert(conn, Link::Handshake(handshake));
         let address = far.listens.unwrap_or(remote);

@@ -51,7 +51,7 @@ use route::Router;
 use search::Searches;
 use upkeep::Upkeep;
 use upload::{Upload, Uploads};
-use walk::Check;
+use walk::{Check, Walks};
 
 type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
 
@@ -69,6 +69,7 @@ pub struct Servent {
     router: Router,
     library: Library,
     searches: Searches,
+    walks: Walks,
     downloads: Downloads,
     uploads: Uploads,
     pushes: Pushes,
@@ -106,6 +107,7 @@ impl Servent {
             router: Router::default(),
             library: Library::default(),
             searches: Searches::default(),
+            walks: Walks::default(),
             downloads: Downloads::default(),
             pushes: Pushes::default(),
             left: false,
@@ -184,7 +186,7 @@ impl Servent {
         match message {
             Message::Connect(greeting) => self.greeted(conn, remote, &greeting, cx),
             Message::Request(request) => match walk::checked_search(&request) {
-                Some(walk) => self.answer_check(conn, walk, cx),
+                Some(search) => self.answer_check(conn, &search, cx),
                 None => self.requested(conn, remote, &request, cx),
             },
             Message::Giv(giv) => self.given(conn, remote, &giv, cx),
@@ -224,7 +226,7 @@ impl Servent {
             Some(Link::Cache) => self.cache_closed(cx),
             Some(Link::Source(source)) => self.source_closed(&source, reason, cx),
             Some(Link::Upload(upload)) => self.upload_closed(&upload, cx),
-            Some(Link::Check(check)) => self.check_closed(*check, cx),
+            Some(Link::Check(_)) => self.check_closed(),
             Some(Link::Caller(_)) | None => {}
         }
     }

@@ -101,14 +101,22 @@ impl Servent {
             self.misbehaved(conn, Fault::TooFar, cx);
             return;
         }
-        if !self.router.queries.insert(header.guid, conn, cx.now()) {
+        let is_new = self.router.queries.insert(header.guid, conn, cx.now());
+        // What a copy of a flood says is not read: of ten copies nine are dropped for their id alone.
+        if (is_new || self.is_walked(&header.guid, cx.now()))
+            && let Some(walk) = query.walk()
+        {
+            return self.walker_came(conn, header, query, walk, is_new, cx);
+        }
+        if !is_new {
             return self.query_came_again(conn, header, &query, cx);
         }
-        self.answer(conn, header, &query, cx);
+        // A hit has one link more to cross than its query had; another one is for luck (draft 0.6, 2.2.7).
+        self.answer(conn, header, u16::from(header.hops) + 2, &query, cx);
         self.flood(conn, header, &query, cx);
     }
 
-    /// Of ten copies of a query nine are duplicates, and it is nobody's fault; but no link should bring the same one twice.
+    /// That copies of a query come by several links is nobody's fault; but no link should bring the same one twice.
     fn query_came_again(&mut self, conn: ConnId, header: Header, query: &Arc<Query>, cx: Hands) {
         self.router.dropped.duplicates += 1;
         let again = self.router.queries.get(&header.guid, cx.now()) == Some(conn);
@@ -128,8 +136,8 @@ impl Servent {
         }
     }
 
-    /// Answers a query from what is shared here.
-    fn answer(&mut self, conn: ConnId, header: Header, query: &Query, cx: Hands) {
+    /// Answers a query from what is shared here; the hits may cross so many links.
+    pub(super) fn answer(&mut self, conn: ConnId, header: Header, links: u16, query: &Query, cx: Hands) {
         let max = self.knobs.results_max;
         let wants_all = header.hops == 0 && header.ttl <= 1 && query.text() == EVERYTHING;
         let files: Vec<&SharedFile> = match wants_all {
@@ -139,8 +147,8 @@ impl Servent {
         if files.is_empty() {
             return;
         }
-        // A hit has one link more to cross than its query had; another one is for luck (draft 0.6, 2.2.7).
-        let header = Header { guid: header.guid, ttl: header.hops.saturating_add(2), hops: 0 };
+        let ttl = u8::try_from(links).unwrap_or(u8::MAX);
+        let header = Header { guid: header.guid, ttl, hops: 0 };
         let trailer =
             Trailer { push: Some(self.me.firewalled), busy: Some(self.uploads.is_busy()), ..Trailer::OURS };
         let address = self.own_address(cx);
@@ -174,8 +182,10 @@ impl Servent {
         }
         self.router.servents.set(hit.servent(), conn, now);
         self.upkeep.learn(hit.address());
+        // Replies are judged more gently than broadcasts; and a walker comes from further away than any flood.
+        let ttl_max = if self.is_walked(&header.guid, now) { u8::MAX } else { ANSWER_TTL_MAX };
         match (ours, back) {
-            (false, Some(back)) => match step(header, ANSWER_TTL_MAX) {
+            (false, Some(back)) => match step(header, ttl_max) {
                 Some(header) => cx.send(back, Message::Hit(header, hit)),
                 None => self.router.dropped.expired += 1,
             },

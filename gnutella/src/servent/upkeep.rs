@@ -23,6 +23,7 @@ use rand::RngExt as _;
 use super::handshake::Attempt;
 use super::neighbour::Farewell;
 use super::{Hands, Knobs, Link, Servent};
+use crate::guid::Guid;
 use crate::hosts::Hosts;
 use crate::node::Timer;
 use crate::wire::{Message, Page, Setup, Version};
@@ -105,6 +106,11 @@ impl Servent {
     /// Neighbours now.
     pub fn degree(&self) -> usize {
         self.upkeep.neighbours.len()
+    }
+
+    /// Our name in hits and pushes.
+    pub fn guid(&self) -> Guid {
+        self.guid
     }
 
     /// Where the neighbours listen, those of which it is known, in the order in which they came.
@@ -349,6 +355,7 @@ impl Servent {
                 self.hang_up(conn, cx);
                 self.cache_closed(cx);
             }
+            Some(Link::Check(_)) => self.check_due(conn, cx),
             _ => {}
         }
     }
