@@ -192,6 +192,13 @@ impl Hosts {
         }
     }
 
+    /// It is no address of anybody else.
+    pub fn forget(&mut self, address: SocketAddrV4) {
+        if let Ok(at) = self.find(address) {
+            self.entries.remove(at);
+        }
+    }
+
     /// It is not to be dialled before this moment.
     pub fn put_off(&mut self, address: SocketAddrV4, until: Time) {
         if let Ok(at) = self.find(address) {

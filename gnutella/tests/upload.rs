@@ -46,7 +46,9 @@ fn uploaded(holder: &Alone) -> Vec<u64> {
 #[test]
 fn a_file_is_sent_whole_by_number_and_by_content() {
     let by_content = format!("/uri-res/N2R?{}", urn());
-    for target in ["/get/0/zebra%20giraffe.ogg", "/get/0/zebra giraffe.ogg", "/get/0/zebra%20giraffe.ogg/", &by_content] {
+    for target in
+        ["/get/0/zebra%20giraffe.ogg", "/get/0/zebra giraffe.ogg", "/get/0/zebra%20giraffe.ogg/", &by_content]
+    {
         let mut holder = holder();
         let conn = holder.call(1, &format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
         let answer = holder.heard(conn);
@@ -92,8 +94,14 @@ fn ranges_are_cut_as_asked_and_nothing_outside_the_file_is_sent() {
 #[test]
 fn what_is_not_here_is_not_found() {
     for target in [
-        "/", "/get/1/zebra%20giraffe.ogg", "/get/0/zebra.ogg", "/get/0/", "/get/0/..%2f..%2fetc%2fpasswd",
-        "/get/0/Songs%2fzebra%20giraffe.ogg", "/uri-res/N2R?urn:sha1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "/gnutella/",
+        "/",
+        "/get/1/zebra%20giraffe.ogg",
+        "/get/0/zebra.ogg",
+        "/get/0/",
+        "/get/0/..%2f..%2fetc%2fpasswd",
+        "/get/0/Songs%2fzebra%20giraffe.ogg",
+        "/uri-res/N2R?urn:sha1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "/gnutella/",
     ] {
         let mut holder = holder();
         let conn = holder.call(1, &format!("GET {target} HTTP/1.1\r\n\r\n"));
@@ -106,10 +114,12 @@ fn what_is_not_here_is_not_found() {
 #[test]
 fn requests_sent_ahead_are_answered_in_their_order_and_an_old_client_is_left() {
     let mut holder = holder();
-    let get = |range: &str| format!("GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\nRange: bytes={range}\r\n\r\n");
+    let get =
+        |range: &str| format!("GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\nRange: bytes={range}\r\n\r\n");
     let conn = holder.call(1, &[get("0-2"), get("4-7"), get("9-13")].concat());
     let answer = holder.heard(conn);
-    let bodies: Vec<&str> = answer.split("\r\n\r\n").skip(1).map(|part| part.split("HTTP/").next().unwrap()).collect();
+    let bodies: Vec<&str> =
+        answer.split("\r\n\r\n").skip(1).map(|part| part.split("HTTP/").next().unwrap()).collect();
     assert_eq!(bodies, ["the", "very", "bytes"]);
     assert_eq!(uploaded(&holder), [3, 4, 5]);
     for (version, line, stays) in [
@@ -166,7 +176,10 @@ fn one_address_has_one_slot() {
     let first = holder.call(1, get);
     let greedy = holder.call(1, get);
     let other = holder.call(2, get);
-    assert_eq!([first, greedy, other].map(|conn| holder.heard(conn)[9..12].to_owned()), ["200", "503", "200"]);
+    assert_eq!(
+        [first, greedy, other].map(|conn| holder.heard(conn)[9..12].to_owned()),
+        ["200", "503", "200"]
+    );
 }
 
 #[test]

@@ -99,6 +99,9 @@ mod tests {
         let mut last = [0; 20];
         last[..8].copy_from_slice(&(CONTENTS_MAX as u64).to_be_bytes());
         let line = alternates.line(&Sha1Urn(last), Ipv4Addr::new(1, 2, 3, 12)).unwrap();
-        assert_eq!(line, (10..20).filter(|n| *n != 12).map(|n| format!("1.2.3.{n}:1")).collect::<Vec<_>>().join(","));
+        assert_eq!(
+            line,
+            (10..20).filter(|n| *n != 12).map(|n| format!("1.2.3.{n}:1")).collect::<Vec<_>>().join(",")
+        );
     }
 }

@@ -6,7 +6,7 @@
 //! | dialled | refused, or no answer in time | nothing; the address is tried again later, a few times |
 //! | greeting | 200 | neighbour: we confirm with 200 |
 //! | greeting | 200, but there is no room any more, or it is us, or a neighbour already | closed with a refusal |
-//! | greeting | another number | closed; the addresses of its `X-Try` are learnt and dialled |
+//! | greeting | another number | closed; the addresses of its `X-Try` are learnt and dialled; if it was us, forgotten |
 //! | greeting 0.6 | closed without an answer | dialled with 0.4, by [`Knobs::dials_old`](super::Knobs::dials_old) |
 //! | caller | a greeting of 0.6 | answered: we have said 200 |
 //! | caller | a greeting of 0.4 | neighbour: we have said `GNUTELLA OK` |
@@ -229,6 +229,9 @@ impl Servent {
         self.end_attempt(conn);
         let far = Far::read(answer.version, &answer.headers, remote, true);
         if !answer.is_ok() {
+            if self.is_us(&answer.headers) {
+                self.upkeep.hosts.forget(remote);
+            }
             self.upkeep.hosts.refused(remote, cx.now());
             self.hang_up(conn, cx);
             return self.seek(cx);
@@ -266,8 +269,7 @@ impl Servent {
         dialled: bool,
         cx: Hands,
     ) -> Option<Refusal> {
-        let is_us = |guid: &str| guid.eq_ignore_ascii_case(&self.guid.to_string());
-        if far.listens == Some(self.own_address(cx)) || headers.get("GUID").is_some_and(is_us) {
+        if far.listens == Some(self.own_address(cx)) || self.is_us(headers) {
             return Some(Refusal::Myself);
         }
         if headers.get("Content-Encoding").is_some() {
@@ -288,6 +290,11 @@ impl Servent {
         }
         let taken = self.upkeep.neighbours.len() + if dialled { 0 } else { accepted.count() };
         (taken >= self.knobs.degree_max).then_some(Refusal::Full)
+    }
+
+    /// True if these are the headers of our own greeting or answer.
+    fn is_us(&self, headers: &Headers) -> bool {
+        headers.get("GUID").is_some_and(|guid| guid.eq_ignore_ascii_case(&self.guid.to_string()))
     }
 
     /// True if there is a link with this servent already, or one is being made that is to be kept instead of this one.
@@ -314,6 +321,7 @@ impl Servent {
             let mut headers = Headers::default();
             headers.push("User-Agent", &self.knobs.client);
             headers.push("Remote-IP", far.from);
+            headers.push("GUID", self.guid);
             let tries = self.tries(far, cx);
             if !tries.is_empty() {
                 headers.push("X-Try", &tries);

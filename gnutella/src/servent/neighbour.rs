@@ -13,6 +13,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::peer::{CloseReason, ConnId, Time};
 
@@ -46,12 +47,17 @@ pub(super) enum Fault {
     PingTooSoon,
 }
 
+/// How long a servent is not dialled that we have cut off for its manners (gtk-gnutella).
+const BAN: Duration = Duration::from_secs(300);
 /// Repetitions, or bad descriptors, that are always borne (gtk-gnutella).
 const FAULTS_BORNE: u16 = 5;
 /// And so many of a thousand messages (gtk-gnutella: 1.5 %).
 const FAULTS_PER_THOUSAND: u64 = 15;
 /// Answers nobody asked for that are always borne: those to a search whose route was forgotten are innocent.
 const UNASKED_BORNE: u16 = 1_000;
+/// Pongs between two turns of pings from a neighbour that keeps pongs itself, and so should send about ten for each ping;
+/// more are unasked.
+const PONGS_PER_TURN: u16 = 100;
 /// Pings not honoured, beyond ten for each that was, after which it is a flood.
 const PINGS_BORNE: u16 = 100;
 const PINGS_FORGIVEN: u16 = 10;
@@ -69,6 +75,8 @@ pub(super) struct Neighbour {
     too_far: u16,
     unasked: u16,
     pings_too_soon: u16,
+    /// Pongs since the last turn of pings.
+    pongs_came: u16,
     /// When its last ping was honoured.
     pub(super) pinged: Option<Time>,
     /// The last pongs it sent, oldest first.
@@ -114,6 +122,7 @@ impl Neighbour {
             too_far: 0,
             unasked: 0,
             pings_too_soon: 0,
+            pongs_came: 0,
             pinged: None,
             pongs: Vec::new(),
         }
@@ -132,7 +141,14 @@ impl Neighbour {
             self.unanswered = 0;
         }
         self.received_then = self.received;
+        self.pongs_came = 0;
         self.unanswered
+    }
+
+    /// It answered a ping of ours: false if it has done so too often.
+    pub(super) fn may_pong(&mut self) -> bool {
+        self.pongs_came = self.pongs_came.saturating_add(1);
+        !self.far.pong_caching || self.pongs_came <= PONGS_PER_TURN
     }
 
     /// A ping of its was honoured: some that were not are forgiven.
@@ -204,7 +220,10 @@ impl Servent {
     pub(super) fn part_from(&mut self, conn: ConnId, farewell: Farewell, cx: Hands) {
         let Some(far) = self.say_bye(conn, farewell, cx) else { return };
         if let Some(address) = far.listens {
-            self.upkeep.hosts.failed(address, cx.now(), self.knobs.retry);
+            match farewell {
+                Farewell::SILENT => self.upkeep.hosts.failed(address, cx.now(), self.knobs.retry),
+                _ => self.upkeep.hosts.put_off(address, cx.now() + BAN),
+            }
         }
         self.unlinked(conn, cx);
     }
@@ -244,7 +263,7 @@ impl Servent {
     ) {
         if let Some(address) = neighbour.far.listens {
             match reason {
-                CloseReason::Protocol => self.upkeep.hosts.refused(address, cx.now()),
+                CloseReason::Protocol => self.upkeep.hosts.put_off(address, cx.now() + BAN),
                 _ => self.upkeep.hosts.failed(address, cx.now(), self.knobs.retry),
             }
         }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use common::peer::{ConnId, Time};
 use rand::RngExt as _;
 
-use super::neighbour::{Farewell, Fault, Kept};
+use super::neighbour::{Farewell, Fault, Kept, Neighbour};
 use super::{Hands, Servent};
 use crate::guid::Guid;
 use crate::node::Timer;
@@ -61,6 +61,7 @@ impl Servent {
         }
         cx.wake(every, Timer::Ping);
         self.pings.turns = self.pings.turns.wrapping_add(1);
+        // A servent in bad manners pings more than once at a time.
         let ids: Vec<Guid> = (0..self.knobs.pings_at_once).map(|_| self.new_ping(cx)).collect();
         for conn in self.upkeep.neighbours.clone() {
             self.ping_neighbour(conn, &ids, cx);
@@ -121,6 +122,10 @@ impl Servent {
     /// A pong.
     pub(super) fn pong_came(&mut self, conn: ConnId, header: Header, pong: &Arc<Pong>, cx: Hands) {
         if self.pings.mine.contains(&header.guid) {
+            if !self.neighbour_mut(conn).is_some_and(Neighbour::may_pong) {
+                self.misbehaved(conn, Fault::Unasked, cx);
+                return;
+            }
             self.keep_pong(conn, header, pong, cx.now());
         } else {
             let routes = self.pings.routes.as_ref();
@@ -134,7 +139,9 @@ impl Servent {
             }
         }
         self.upkeep.learn(pong.address);
-        self.seek(cx);
+        if self.knobs.keeps_degree && self.missing() > 0 {
+            self.seek(cx);
+        }
     }
 
     /// Keeps a pong for others who ask, in place of the oldest of that neighbour.
@@ -240,7 +247,8 @@ impl Servent {
         if ttl > 1 {
             let header = Header { ttl: ttl - 1, hops: ping.hops + 1, ..ping };
             for other in self.upkeep.neighbours.iter().filter(|other| **other != conn) {
-                cx.send(*other, Message::Ping(header, extension.clone()));
+                let passes = extension.is_some() && self.neighbour(*other).is_some_and(|n| n.far.ggep);
+                cx.send(*other, Message::Ping(header, extension.clone().filter(|_| passes)));
             }
         }
     }

@@ -52,9 +52,7 @@ impl Pushes {
 /// An address that somebody else may listen on.
 pub(super) fn can_be_dialled(address: SocketAddrV4, own: SocketAddrV4) -> bool {
     let ip = address.ip();
-    address.port() != 0
-        && address != own
-        && !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast())
+    address.port() != 0 && address != own && !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast())
 }
 
 impl Servent {

@@ -79,8 +79,22 @@ mod tests {
     #[test]
     fn what_names_no_file_is_refused() {
         for target in [
-            "", "/", "/get", "/get/", "/get/7", "/get//x", "/get/-1/x", "/get/+1/x", "/get/4294967296/x", "/get/ 1/x",
-            "/GET/1/x", "/uri-res/N2R", "/uri-res/N2R?", "/uri-res/N2R?urn:sha1:", "/uri-res/N2R?urn:md5:ABC", "/éééééééé",
+            "",
+            "/",
+            "/get",
+            "/get/",
+            "/get/7",
+            "/get//x",
+            "/get/-1/x",
+            "/get/+1/x",
+            "/get/4294967296/x",
+            "/get/ 1/x",
+            "/GET/1/x",
+            "/uri-res/N2R",
+            "/uri-res/N2R?",
+            "/uri-res/N2R?urn:sha1:",
+            "/uri-res/N2R?urn:md5:ABC",
+            "/éééééééé",
         ] {
             assert_eq!(Resource::parse(target), None, "{target}");
         }

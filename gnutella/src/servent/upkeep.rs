@@ -4,6 +4,7 @@
 //! |---|---|
 //! | fewer than [`Knobs::degree`] | as many as are missing are dialled: those the user named first, then others from [`crate::hosts`] |
 //! | none, and nobody known | the web caches are asked, one after the other |
+//! | too few, and their pongs name nobody else | a web cache is asked now and then |
 //! | none, and nobody answers | the user is told; all of it again, after a wait that doubles each time |
 //! | [`Knobs::degree_max`] | callers are refused, with the addresses of others |
 //!
@@ -30,6 +31,8 @@ use crate::wire::{Message, Page, Setup, Version};
 
 /// Addresses of a web cache's answer that are learnt. Caches tell about twenty.
 const CACHED_MAX: usize = 100;
+/// How often a servent with some neighbours asks for more.
+const ASK_EVERY: Duration = Duration::from_secs(600);
 /// Doublings of the wait for another try to get in.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -54,6 +57,8 @@ pub(super) struct Upkeep {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Standing {
     Joining,
+    /// There is nobody to join: an overlay begins here. The user was told that we are online.
+    Beginning,
     Online,
     Offline,
 }
@@ -66,6 +71,8 @@ struct Caches {
     next: usize,
     /// How many have been asked in this round.
     asked: usize,
+    /// When one may be asked again by a servent that has neighbours, but too few.
+    ask_at: Time,
     /// When one is to be told of us.
     tell_at: Time,
 }
@@ -128,8 +135,7 @@ impl Servent {
             self.upkeep.cache.next = cx.rng().random_range(0..self.me.host_caches.len());
         }
         if self.upkeep.hosts.is_empty() && self.me.host_caches.is_empty() {
-            // There is nobody to join: this is where an overlay begins.
-            self.upkeep.standing = Standing::Online;
+            self.upkeep.standing = Standing::Beginning;
             cx.note(Note::Online);
         }
         self.seek(cx);
@@ -169,8 +175,8 @@ impl Servent {
         self.upkeep.neighbours.push(conn);
         self.upkeep.rounds = 0;
         self.upkeep.cache.asked = 0;
-        if self.upkeep.standing != Standing::Online {
-            self.upkeep.standing = Standing::Online;
+        let before = std::mem::replace(&mut self.upkeep.standing, Standing::Online);
+        if matches!(before, Standing::Joining | Standing::Offline) {
             cx.note(Note::Online);
         }
         self.ping_newcomer(conn, cx);
@@ -180,11 +186,17 @@ impl Servent {
     /// A neighbour has gone, and its connection with it.
     pub(super) fn unlinked(&mut self, conn: ConnId, cx: Hands) {
         self.upkeep.neighbours.retain(|neighbour| *neighbour != conn);
+        if self.upkeep.neighbours.is_empty() {
+            let (hosts, caches) = (self.upkeep.hosts.len(), self.me.host_caches.len());
+            let why =
+                format!("the last neighbour is gone; trying {hosts} known addresses and {caches} web caches");
+            self.tell_offline(&why, cx);
+        }
         self.seek(cx);
     }
 
     /// Neighbours that are neither there nor being dialled.
-    fn missing(&self) -> usize {
+    pub(super) fn missing(&self) -> usize {
         let have = self.upkeep.neighbours.len() + self.upkeep.dialling();
         self.knobs.degree.saturating_sub(have)
     }
@@ -203,10 +215,17 @@ impl Servent {
         if self.upkeep.dialling() > 0 || self.upkeep.cache.talk.is_some() {
             return;
         }
-        if self.upkeep.neighbours.is_empty() && !self.ask_cache(cx) {
-            return self.nobody(cx);
+        if self.upkeep.neighbours.is_empty() {
+            if !self.ask_cache(cx) {
+                self.nobody(cx);
+            }
+            return;
         }
-        self.tell_cache(cx);
+        // The neighbours, too few of them, know nobody else: perhaps this is an island.
+        let lonely = self.missing() > 0 && cx.now() >= self.upkeep.cache.ask_at;
+        if !lonely || !self.ask_cache(cx) {
+            self.tell_cache(cx);
+        }
         self.set_timer(cx);
     }
 
@@ -254,7 +273,7 @@ impl Servent {
     }
 
     fn tell_offline(&mut self, why: &str, cx: Hands) {
-        if self.upkeep.standing != Standing::Offline {
+        if matches!(self.upkeep.standing, Standing::Joining | Standing::Online) {
             self.upkeep.standing = Standing::Offline;
             cx.note(Note::Offline(why.into()));
         }
@@ -262,13 +281,20 @@ impl Servent {
 
     /// Sets the timer for the next address that may be dialled again, or for the next word to a web cache.
     fn set_timer(&mut self, cx: Hands) {
-        let lacks = self.missing() > 0 || !self.knobs.keeps_degree;
-        if lacks && let Some(due) = self.upkeep.hosts.next_due(cx.now()) {
-            let wait = due.since(cx.now()).max(self.knobs.retry) + jitter(self.knobs.retry, cx);
+        let now = cx.now();
+        let keeps = self.knobs.keeps_degree;
+        let lacks = self.missing() > 0;
+        if (lacks || !keeps)
+            && let Some(due) = self.upkeep.hosts.next_due(now)
+        {
+            let wait = due.since(now).max(self.knobs.retry) + jitter(self.knobs.retry, cx);
             self.wake_upkeep(wait, cx);
         }
+        if lacks && keeps && !self.me.host_caches.is_empty() {
+            self.wake_upkeep(self.upkeep.cache.ask_at.since(now), cx);
+        }
         if self.tells_caches() {
-            self.wake_upkeep(self.upkeep.cache.tell_at.since(cx.now()), cx);
+            self.wake_upkeep(self.upkeep.cache.tell_at.since(now), cx);
         }
     }
 
@@ -286,6 +312,7 @@ impl Servent {
             return false;
         }
         self.upkeep.cache.asked += 1;
+        self.upkeep.cache.ask_at = cx.now() + ASK_EVERY;
         self.dial_cache(Purpose::Ask, "hostfile=1", cx);
         true
     }

@@ -285,8 +285,10 @@ impl Servent {
 
     /// Says what file it is that is sent.
     fn describe(&self, response: Response, shared: &SharedFile, keeps_alive: bool) -> Response {
-        let response =
-            self.signed(response, keeps_alive).with("Content-Type", CONTENT_TYPE).with("Accept-Ranges", "bytes");
+        let response = self
+            .signed(response, keeps_alive)
+            .with("Content-Type", CONTENT_TYPE)
+            .with("Accept-Ranges", "bytes");
         match urn_of(shared) {
             Some(urn) => response.with(CONTENT_URN, urn),
             None => response,
