@@ -82,6 +82,8 @@ pub struct World {
     placement: Placement,
     holders: Vec<Vec<usize>>,
     by_name_and_size: BTreeMap<(Box<str>, u64), u32>,
+    /// By the last component of the name, which is all that some overlays tell; those that are alike are not in it.
+    by_file_name_and_size: BTreeMap<(Box<str>, u64), u32>,
 }
 
 impl std::fmt::Debug for World {
@@ -108,6 +110,7 @@ impl World {
         let items: Vec<Arc<FileInfo>> = catalog.ids().map(|title| Arc::clone(catalog.info(title))).collect();
         let name_and_size = |(info, item): (&Arc<FileInfo>, u32)| ((info.name.clone(), info.size), item);
         let by_name_and_size = items.iter().zip(0..).map(name_and_size).collect();
+        let by_file_name_and_size = by_file_name_and_size(&items);
         let of_title = |title| placement.holders(title).iter().map(|person| *person as usize).collect();
         let holders: Vec<Vec<usize>> = catalog.ids().map(of_title).collect();
         let people = people(scenario);
@@ -122,6 +125,7 @@ impl World {
             placement,
             holders,
             by_name_and_size,
+            by_file_name_and_size,
         })
     }
 
@@ -130,9 +134,10 @@ impl World {
         &self.holders[item as usize]
     }
 
-    /// The item of that name and size.
+    /// The item of that name and size; the name may be the last component alone, if that is enough.
     pub fn identify(&self, info: &FileInfo) -> Option<u32> {
-        self.by_name_and_size.get(&(info.name.clone(), info.size)).copied()
+        let key = (info.name.clone(), info.size);
+        self.by_name_and_size.get(&key).or_else(|| self.by_file_name_and_size.get(&key)).copied()
     }
 
     /// The items a person shares, in the order of their numbers in the person's store.
@@ -189,6 +194,15 @@ impl World {
         all.sort_unstable();
         all
     }
+}
+
+fn by_file_name_and_size(items: &[Arc<FileInfo>]) -> BTreeMap<(Box<str>, u64), u32> {
+    let mut found: BTreeMap<(Box<str>, u64), Option<u32>> = BTreeMap::new();
+    for (info, item) in items.iter().zip(0..) {
+        let file_name = info.name.rsplit('/').next().unwrap_or_default();
+        found.entry((file_name.into(), info.size)).and_modify(|known| *known = None).or_insert(Some(item));
+    }
+    found.into_iter().filter_map(|(key, item)| Some((key, item?))).collect()
 }
 
 /// Draws arrivals and lines.

@@ -12,7 +12,7 @@
 //! | [`graph`], [`theory`] | what experiments are made on, and held against |
 //! | [`show`] | tables and files |
 //! | [`network`] | servents on a fixed graph |
-//! | `flooding`, `answers`, `resilience`, `pings`, `content`, `sharing`, `odd`, `blind` | the claims of the lecture's section on Gnutella |
+//! | `flooding`, `answers`, `resilience`, `pings`, `content`, `sharing`, `odd`, `walks`, `blind` | the claims of the lecture's section on Gnutella |
 //!
 //! Claims are about particular systems, so that this folder may name them, as the table of overlays does.
 
@@ -36,6 +36,7 @@ mod resilience;
 mod sharing;
 pub mod show;
 pub mod theory;
+mod walks;
 
 use finding::{Finding, Reading, Verdict};
 
@@ -124,6 +125,7 @@ pub fn claims() -> Vec<&'static Claim> {
         &odd::CLIENTS,
         &flooding::CRAWL,
         &resilience::CRAWL,
+        &walks::WALKERS,
         &blind::REPLICATION,
     ]
 }
