@@ -60,10 +60,18 @@ fn hits(trial: &Trial) -> Vec<Reading> {
         Reading::new("links that an answer crosses", Unit::Count, crossed as f64 / found as f64),
         Reading::new("links crossed beyond the holders' distances, all searches", Unit::Count, beyond)
             .rule(exactly(0.0)),
-        Reading::new("times a search's bytes hold the searcher's address", Unit::Count, f64::from(shown.asking))
-            .rule(exactly(0.0)),
-        Reading::new("times an answer's bytes hold the holder's address", Unit::Count, f64::from(shown.answering))
-            .rule(exactly(1.0)),
+        Reading::new(
+            "times a search's bytes hold the searcher's address",
+            Unit::Count,
+            f64::from(shown.asking),
+        )
+        .rule(exactly(0.0)),
+        Reading::new(
+            "times an answer's bytes hold the holder's address",
+            Unit::Count,
+            f64::from(shown.answering),
+        )
+        .rule(exactly(1.0)),
     ]
 }
 

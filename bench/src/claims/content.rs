@@ -84,12 +84,8 @@ struct Lively {
 impl Lively {
     fn new(trial: &Trial, titles: u32, config: &PlacementConfig) -> Lively {
         let graph = connected(nodes(trial.size), 6.8, trial.seed_of(1));
-        let catalog_config = CatalogConfig {
-            titles,
-            artists: titles / 8,
-            words: titles / 2,
-            ..CatalogConfig::default()
-        };
+        let catalog_config =
+            CatalogConfig { titles, artists: titles / 8, words: titles / 2, ..CatalogConfig::default() };
         let catalog = Catalog::synthetic(&catalog_config, trial.seed_of(2));
         let placement = Placement::draw(&catalog, graph.nodes(), config, trial.seed_of(3));
         let knobs = Arc::new(Knobs { search_results_max: usize::MAX, search_enough: usize::MAX, ..fixed(7) });
@@ -124,7 +120,8 @@ fn riders(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut results_by_share = Vec::new();
     for free_riders in [0.0, 0.25, 0.5, 0.66, 0.8, 0.95] {
-        let config = PlacementConfig { free_riders, files_mean: 20.0, files_sigma: 1.0, ..PlacementConfig::default() };
+        let config =
+            PlacementConfig { free_riders, files_mean: 20.0, files_sigma: 1.0, ..PlacementConfig::default() };
         let mut lively = Lively::new(trial, 2_000, &config);
         let mut rng = trial.rng(5);
         let (mut found, mut results, mut served) = (0, 0, vec![0.0; lively.network.nodes() as usize]);
@@ -145,7 +142,11 @@ fn riders(trial: &Trial) -> Vec<Reading> {
         let percent = free_riders * 100.0;
         let success = f64::from(found) / searches as f64;
         results_by_share.push(results as f64);
-        readings.push(Reading::new(format!("{percent:.0} % ride free: searches with results"), Unit::Share, success));
+        readings.push(Reading::new(
+            format!("{percent:.0} % ride free: searches with results"),
+            Unit::Share,
+            success,
+        ));
         let top = share_of_top(&served, 0.01);
         let what = format!("{percent:.0} % ride free: downloads from the busiest 1 %");
         readings.push(Reading::new(what, Unit::Share, top));
@@ -153,9 +154,11 @@ fn riders(trial: &Trial) -> Vec<Reading> {
     // Each rider takes away what a sharer would have had, and nothing else.
     let kept = results_by_share[3] / results_by_share[0];
     readings.push(
-        Reading::new("results at 66 % by results at 0 %", Unit::Ratio, kept)
-            .theory(0.34)
-            .rule(Rule::within(0.24, 0.44, Mark::Derived)),
+        Reading::new("results at 66 % by results at 0 %", Unit::Ratio, kept).theory(0.34).rule(Rule::within(
+            0.24,
+            0.44,
+            Mark::Derived,
+        )),
     );
     readings
 }
@@ -188,9 +191,13 @@ fn top(trial: &Trial) -> Vec<Reading> {
             .published(adar(0.37)),
         Reading::new("of all files at 1 % of sharers", Unit::Share, share_of_top(&of_sharers(&files), 0.01)),
         Reading::new("of all answers by 1 % of all peers", Unit::Share, share_of_top(&answers, 0.01)),
-        Reading::new("of all answers by 1 % of sharers", Unit::Share, share_of_top(&of_sharers(&answers), 0.01))
-            .published(adar(0.47))
-            .rule(Rule::within(0.40, 0.55, Mark::Secondary)),
+        Reading::new(
+            "of all answers by 1 % of sharers",
+            Unit::Share,
+            share_of_top(&of_sharers(&answers), 0.01),
+        )
+        .published(adar(0.47))
+        .rule(Rule::within(0.40, 0.55, Mark::Secondary)),
     ]
 }
 
@@ -216,8 +223,14 @@ fn removed(trial: &Trial) -> Vec<Reading> {
     let after = ask(&mut lively);
     let fall = |at: usize| 1.0 - after[at] / before[at];
     vec![
-        Reading::new("files that are gone", Unit::Share, held).published(Published::new(0.37, ADAR, Mark::Secondary)),
-        Reading::new("results that are gone", Unit::Share, fall(0)).rule(Rule::at_least(0.35, Mark::Secondary)),
-        Reading::new("popular titles no longer found", Unit::Share, fall(1)).rule(Rule::at_most(0.10, Mark::Derived)),
+        Reading::new("files that are gone", Unit::Share, held).published(Published::new(
+            0.37,
+            ADAR,
+            Mark::Secondary,
+        )),
+        Reading::new("results that are gone", Unit::Share, fall(0))
+            .rule(Rule::at_least(0.35, Mark::Secondary)),
+        Reading::new("popular titles no longer found", Unit::Share, fall(1))
+            .rule(Rule::at_most(0.10, Mark::Derived)),
     ]
 }

@@ -114,16 +114,9 @@ pub(super) fn connected(nodes: u32, mean_degree: f64, seed: u64) -> Graph {
 
 /// Servents of which those with numbers of this remainder have this TTL.
 fn by_turns(graph: &Graph, seed: u64, ttls: &[u8]) -> Network {
-    let knobs: Vec<Arc<Knobs>> = ttls.iter().map(|ttl| Arc::new(fixed(*ttl))).collect();
     // Everybody must let pass what the one with the largest TTL sends.
-    let most = ttls.iter().copied().max().unwrap_or(0);
-    let knobs: Vec<Arc<Knobs>> = knobs
-        .into_iter()
-        .map(|knobs| {
-            let all = fixed(most);
-            Arc::new(Knobs { ttl_max: all.ttl_max, ttl_hard_max: all.ttl_hard_max, ..(*knobs).clone() })
-        })
-        .collect();
+    let most = fixed(ttls.iter().copied().max().unwrap_or(0));
+    let knobs: Vec<Arc<Knobs>> = ttls.iter().map(|ttl| Arc::new(Knobs { ttl: *ttl, ..most.clone() })).collect();
     Network::new(graph, seed, StrategyKind::Flood, |node| Arc::clone(&knobs[node as usize % ttls.len()]))
 }
 
@@ -159,7 +152,8 @@ fn reach(trial: &Trial) -> Vec<Reading> {
         for (at, ttl) in ttls.iter().enumerate() {
             let sources = order.iter().filter(|node| **node as usize % ttls.len() == at);
             for source in sources.take(floods(trial.size)) {
-                let near = graph.distances(*source).into_iter().filter(|hops| *hops <= u32::from(*ttl)).count();
+                let near =
+                    graph.distances(*source).into_iter().filter(|hops| *hops <= u32::from(*ttl)).count();
                 astray += u32::from(network.search(*source, "nothing").reached != near as u64 - 1);
             }
         }
@@ -179,7 +173,8 @@ fn scaling(trial: &Trial) -> Vec<Reading> {
     for (part, nodes) in (1..).zip(sizes) {
         let graph = connected(nodes, 2.0 * LINKS_PER_NODE, trial.seed_of(part));
         let mut network = by_turns(&graph, trial.seed_of(part), &[EVERYBODY, NEAR]);
-        let holders = sample(graph.nodes(), (f64::from(nodes) / 100.0).round() as usize, &mut trial.rng(part));
+        let holders =
+            sample(graph.nodes(), (f64::from(nodes) / 100.0).round() as usize, &mut trial.rng(part));
         for holder in holders {
             network.share(holder, [super::network::file("a sought song.mp3")]);
         }

@@ -79,7 +79,12 @@ impl Network {
     ///
     /// # Panics
     /// If a link of the graph does not come about: then nothing measured would be true.
-    pub fn new(graph: &Graph, seed: u64, strategy: StrategyKind, knobs: impl Fn(u32) -> Arc<Knobs>) -> Network {
+    pub fn new(
+        graph: &Graph,
+        seed: u64,
+        strategy: StrategyKind,
+        knobs: impl Fn(u32) -> Arc<Knobs>,
+    ) -> Network {
         let config = Config { seed, ..Config::default() };
         let network = config.network;
         let mut this = Network { sim: Sim::new(config), notes: Vec::new(), searches: 0 };

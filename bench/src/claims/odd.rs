@@ -47,7 +47,9 @@ fn mixed(graph: &Graph, seed: u64, order: &[u32], odd: usize, knobs: [Knobs; 2])
     let mut is_odd = vec![false; order.len()];
     order[..odd].iter().for_each(|node| is_odd[*node as usize] = true);
     let knobs = knobs.map(Arc::new);
-    Network::new(graph, seed, StrategyKind::Flood, |node| Arc::clone(&knobs[usize::from(is_odd[node as usize])]))
+    Network::new(graph, seed, StrategyKind::Flood, |node| {
+        Arc::clone(&knobs[usize::from(is_odd[node as usize])])
+    })
 }
 
 fn clients(trial: &Trial) -> Vec<Reading> {
@@ -102,7 +104,8 @@ fn far_askers(trial: &Trial) -> Vec<Reading> {
     let cost = |ttl_max: u8| {
         let knobs = [fixed(7), fixed(15)].map(|knobs| Knobs { ttl_max, ttl_hard_max: 15, ..knobs });
         let mut network = mixed(&graph, trial.seed_of(7), &order, order.len() / 2, knobs);
-        let mut messages = |nodes: &[u32]| nodes.iter().map(|node| network.search(*node, "nothing").queries).sum::<u64>();
+        let mut messages =
+            |nodes: &[u32]| nodes.iter().map(|node| network.search(*node, "nothing").queries).sum::<u64>();
         let odd = messages(&order[..asked]) as f64;
         odd / messages(&order[order.len() - asked..]) as f64
     };

@@ -52,7 +52,8 @@ fn bytes(trial: &Trial, pong_caching: bool) -> [f64; 2] {
     for holder in sample(graph.nodes(), graph.nodes() as usize / 100, &mut rng) {
         network.share(holder, [file("a sought song.mp3")]);
     }
-    let sent = |network: &Network, kinds: [&str; 2]| kinds.map(|kind| network.sent(kind).bytes).iter().sum::<u64>();
+    let sent =
+        |network: &Network, kinds: [&str; 2]| kinds.map(|kind| network.sent(kind).bytes).iter().sum::<u64>();
     const KINDS: [[&str; 2]; 2] = [["query", "query hit"], ["ping", "pong"]];
     let before = KINDS.map(|kinds| sent(&network, kinds));
     let every_s = 1.0 / (QUERIES_PER_S * f64::from(graph.nodes()));

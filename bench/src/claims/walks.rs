@@ -21,7 +21,7 @@ pub(super) const WALKERS: Claim = Claim {
     said_by: "Lv, Cao, Cohen, Li and Shenker 2002",
     setup: |size| {
         format!(
-            "servents on a random graph of Gnutella's size ({GNUTELLA_NODES} nodes, {GNUTELLA_LINKS} links, M), its giant component, and on a power-law graph of {} nodes; 32 walkers that ask back every 4 steps, floods of TTL {FLOOD_TTL}, floods that grow from TTL 1; one result is enough; {} titles",
+            "servents on a random graph of Gnutella's size ({GNUTELLA_NODES} nodes, {GNUTELLA_LINKS} links, M), its giant component, and on a power-law graph of {} nodes; 32 walkers that ask back every 4 steps, floods of TTL {FLOOD_TTL}, floods that grow from TTL 1; one result is enough; {} titles; theory is the most that any blind search can save",
             power_law_nodes(size),
             titles(size)
         )
@@ -66,7 +66,9 @@ fn cost(trial: &Trial, graph: &Graph, strategy: StrategyKind, held: f64) -> Cost
         .map(|title| {
             let mut nodes = sample(graph.nodes(), copies + 1, &mut rng);
             let searcher = nodes.pop().expect("one more than there are copies");
-            nodes.into_iter().for_each(|node| network.share(node, [file(&format!("a song number{title}.mp3"))]));
+            nodes
+                .into_iter()
+                .for_each(|node| network.share(node, [file(&format!("a song number{title}.mp3"))]));
             searcher
         })
         .collect();
@@ -92,8 +94,9 @@ fn walkers(trial: &Trial) -> Vec<Reading> {
     for (name, graph, held) in
         [("Gnutella", &gnutella, 0.001), ("Gnutella", &gnutella, 0.01), ("power law", &power_law, 0.01)]
     {
-        let [flood, ring, walk] = [StrategyKind::Flood, StrategyKind::ExpandingRing, StrategyKind::RandomWalk]
-            .map(|strategy| cost(trial, graph, strategy, held));
+        let [flood, ring, walk] =
+            [StrategyKind::Flood, StrategyKind::ExpandingRing, StrategyKind::RandomWalk]
+                .map(|strategy| cost(trial, graph, strategy, held));
         let place = format!("{name}, {} %", held * 100.0);
         let is_gnutella = name == "Gnutella";
         for (strategy, cost) in [("flood", &flood), ("growing flood", &ring), ("walkers", &walk)] {
@@ -101,17 +104,29 @@ fn walkers(trial: &Trial) -> Vec<Reading> {
             readings.push(Reading::new(format!("{place}, {strategy}: found"), Unit::Share, cost.found));
         }
         let by = |other: f64| flood.messages / other;
+        // Whoever looks blindly has to ask so many on average; nobody can save more than the rest.
+        let most = flood.messages * held;
         let walk_rule = is_gnutella.then_some(Rule::at_least(30.0, Mark::Secondary));
-        let saved = Reading::new(format!("{place}: messages, flood by walkers"), Unit::Ratio, by(walk.messages))
-            .published(lv(100.0, Mark::Secondary));
+        let saved =
+            Reading::new(format!("{place}: messages, flood by walkers"), Unit::Ratio, by(walk.messages))
+                .theory(most)
+                .published(lv(100.0, Mark::Secondary));
         readings.push(Reading { rule: walk_rule, ..saved });
         readings.push(
-            Reading::new(format!("{place}: messages, flood by growing flood"), Unit::Ratio, by(ring.messages))
-                .published(lv(5.0, Mark::Memory)),
+            Reading::new(
+                format!("{place}: messages, flood by growing flood"),
+                Unit::Ratio,
+                by(ring.messages),
+            )
+            .published(lv(5.0, Mark::Memory)),
         );
         readings.push(
-            Reading::new(format!("{place}: hops to the first result, walkers by flood"), Unit::Ratio, walk.hops / flood.hops)
-                .rule(Rule::at_most(3.0, Mark::Derived)),
+            Reading::new(
+                format!("{place}: hops to the first result, walkers by flood"),
+                Unit::Ratio,
+                walk.hops / flood.hops,
+            )
+            .rule(Rule::at_most(3.0, Mark::Derived)),
         );
     }
     readings
