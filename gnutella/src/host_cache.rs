@@ -99,12 +99,14 @@ impl HostCache {
             Event::Closed { conn, .. } => {
                 self.callers.remove(conn);
             }
-            Event::Timer(Timer::LinkDue(conn)) => {
-                if self.callers.get(conn).is_some_and(|caller| caller.deadline <= cx.now()) {
-                    self.hang_up(conn, cx);
-                }
-            }
+            Event::Timer(Timer::LinkDue(conn)) => self.link_due(conn, cx),
             _ => {}
+        }
+    }
+
+    fn link_due(&mut self, conn: ConnId, cx: &mut Cx<'_, Node>) {
+        if self.callers.get(conn).is_some_and(|caller| caller.deadline <= cx.now()) {
+            self.hang_up(conn, cx);
         }
     }
 

@@ -26,7 +26,7 @@ fn only_the_gaps_are_fetched() {
         for count in [1, 3] {
             let mut net = Net::default();
             let info = file("Deep/Blue.mp3", 10 * MB);
-            let holders: Vec<_> = (0..count).map(|_| net.holder(std::slice::from_ref(&info))).collect();
+            let holders: Vec<_> = (0..count).map(|_| net.holder(&info)).collect();
             for holder in &holders {
                 net.slow(*holder);
             }
@@ -51,7 +51,7 @@ fn only_the_gaps_are_fetched() {
 fn what_is_whole_already_needs_no_holder() {
     let mut net = Net::default();
     let info = file("Deep/Blue.mp3", MB);
-    let holder = net.holder(std::slice::from_ref(&info));
+    let holder = net.holder(&info);
     let asker = net.add(quiet());
     let hits = net.hits(&[holder], &info);
     net.crash(holder);
@@ -64,7 +64,7 @@ fn what_is_whole_already_needs_no_holder() {
 fn more_than_the_file_has_is_not_believed() {
     let mut net = Net::default();
     let info = file("Deep/Blue.mp3", MB);
-    let holder = net.holder(std::slice::from_ref(&info));
+    let holder = net.holder(&info);
     let asker = net.add(quiet());
     let hits = net.hits(&[holder], &info);
     let fetch = net.resume(asker, hits, ranges(&[(0, 10), (MB - 10, MB + 10), (u64::MAX - 1, u64::MAX)]));

@@ -2,6 +2,12 @@
 
 mod kit;
 
+use std::time::Duration;
+
+use common::net::NodeId;
+use common::user::Command;
+use gnutella::node::Node;
+use gnutella::servent::ServentConfig;
 use kit::Overlay;
 
 #[test]
@@ -59,4 +65,168 @@ fn when_a_third_is_killed_the_others_find_new_neighbours() {
     assert!(took.as_secs() < 120, "{took:?}");
     assert_eq!(overlay.reachable(), 80);
     assert!(living.iter().all(|node| overlay.is_online(*node)));
+}
+
+#[test]
+fn a_refusal_leads_to_a_servent_with_room() {
+    let mut overlay = Overlay::with(4, |knobs| {
+        (knobs.degree, knobs.degree_max) = (2, 3);
+        // Nobody hears of anybody but by refusals.
+        knobs.ping_every = None;
+    });
+    let hub = overlay.add(&[]);
+    for _ in 0..3 {
+        overlay.add(&[hub]);
+    }
+    overlay.run_s(2);
+    assert_eq!(overlay.degree(hub), 3);
+    let late = overlay.add(&[hub]);
+    overlay.run_s(2);
+    assert_eq!((overlay.degree(hub), overlay.degree(late)), (3, 2));
+    assert!(overlay.is_online(late) && overlay.offline(late).is_empty());
+}
+
+#[test]
+fn who_has_nobody_to_join_begins_an_overlay() {
+    let mut overlay = Overlay::seeded(5);
+    let first = overlay.add(&[]);
+    overlay.run_s(1);
+    assert!(overlay.is_online(first));
+    assert_eq!(overlay.swarm.sim.coming(), 0, "it waits, and no timer runs");
+    let second = overlay.add(&[first]);
+    overlay.run_s(1);
+    overlay.crash(second);
+    overlay.run_s(1);
+    assert!(overlay.offline(first)[0].contains("the last neighbour is gone; trying 1 known"));
+    assert!(overlay.offline(second).is_empty());
+}
+
+#[test]
+fn who_cannot_get_in_says_so_once_and_goes_on_trying() {
+    let mut overlay = Overlay::seeded(6);
+    let later = overlay.swarm.address_of(1);
+    let node = overlay.add_as(ServentConfig { connect: Box::new([later]), ..overlay.config.clone() });
+    overlay.run_s(300);
+    let offline = overlay.offline(node);
+    assert_eq!(offline.len(), 1, "{offline:?}");
+    assert!(
+        offline[0].starts_with("no other servent can be reached; trying 1 known addresses"),
+        "{offline:?}"
+    );
+    overlay.add(&[]);
+    overlay.run_s(400);
+    assert!(overlay.is_online(node));
+    assert_eq!(overlay.degree(node), 1);
+}
+
+#[test]
+fn who_loses_everybody_comes_back() {
+    let mut overlay = Overlay::seeded(7);
+    let seed = overlay.add(&[]);
+    let node = overlay.add(&[seed]);
+    overlay.run_s(1);
+    overlay.crash(seed);
+    overlay.run_s(20);
+    assert!(!overlay.is_online(node));
+    let now = overlay.swarm.sim.now();
+    overlay.swarm.sim.restart_at(now, seed, Node::servent(overlay.config.clone()));
+    overlay.run_s(60);
+    assert!(overlay.is_online(node));
+    assert_eq!(overlay.degree(seed), 1);
+}
+
+#[test]
+fn a_fixed_graph_is_dialled_again_and_nothing_else_is() {
+    let mut overlay = Overlay::with(8, |knobs| knobs.degree_max = 1);
+    overlay.graph(5, &[(0, 1), (1, 2), (2, 3), (3, 0), (4, 2)]);
+    let node = overlay.servents[2];
+    let now = overlay.swarm.sim.now();
+    let connect = Box::new([overlay.swarm.address(overlay.servents[3])]);
+    let again = Node::servent(ServentConfig { connect, ..overlay.config.clone() });
+    overlay.swarm.sim.crash_at(now, node);
+    overlay.swarm.sim.restart_at(now + Duration::from_secs(20), node, again);
+    overlay.run_s(10);
+    let degrees = |overlay: &Overlay| -> Vec<usize> {
+        overlay.living().iter().map(|node| overlay.degree(*node)).collect()
+    };
+    assert_eq!(degrees(&overlay), [2, 1, 1, 0]);
+    overlay.run_s(120);
+    assert_eq!(degrees(&overlay), [2, 2, 3, 2, 1]);
+}
+
+#[test]
+fn web_caches_are_asked_in_turn_until_one_knows_somebody() {
+    let mut overlay = Overlay::seeded(9);
+    let (dead, empty, good) = (overlay.host_cache(), overlay.host_cache(), overlay.host_cache());
+    overlay.crash(dead);
+    let first = caches(&overlay, &[good]);
+    overlay.add_as(first);
+    overlay.run_s(30);
+    let all = caches(&overlay, &[dead, empty, good]);
+    let node = overlay.add_as(all);
+    overlay.run_s(60);
+    assert_eq!(overlay.degree(node), 1);
+    assert!(overlay.is_online(node));
+}
+
+#[test]
+fn a_firewalled_servent_joins_and_nobody_is_told_of_it() {
+    let mut overlay = Overlay::seeded(10);
+    let cache = overlay.host_cache();
+    let config = caches(&overlay, &[cache]);
+    overlay.add_as(config.clone());
+    overlay.add_as(ServentConfig { firewalled: true, ..config.clone() });
+    overlay.run_s(30);
+    overlay.add_as(config);
+    overlay.run_s(60);
+    // It hears of the last one, and dials it; nobody else hears of it.
+    let degrees: Vec<usize> = overlay.servents.iter().map(|node| overlay.degree(*node)).collect();
+    assert_eq!(degrees, [2, 2, 2]);
+    let firewalled = overlay.swarm.address(overlay.servents[1]);
+    for node in overlay.living() {
+        assert!(overlay.servent(node).neighbour_addresses().all(|address| address != firewalled));
+    }
+    match overlay.swarm.peer(cache) {
+        Node::HostCache(cache) => assert_eq!(cache.len(), 2),
+        Node::Servent(_) => unreachable!("it was added as a cache"),
+    }
+}
+
+#[test]
+fn an_overlay_at_rest_costs_its_pings_alone() {
+    let mut overlay = Overlay::with(11, |knobs| knobs.ping_every = None);
+    let edges: Vec<(usize, usize)> = (1..50).map(|node| (node, node / 2)).collect();
+    overlay.graph(50, &edges);
+    overlay.run_s(60);
+    let events = overlay.swarm.sim.events();
+    overlay.run_s(3600);
+    assert_eq!(overlay.swarm.sim.events(), events, "no timer runs where nothing is to be done");
+}
+
+#[test]
+fn neighbours_that_leave_are_replaced_and_their_bye_is_heard() {
+    let mut overlay = Overlay::seeded(12);
+    let seed = overlay.add(&[]);
+    for _ in 1..30 {
+        overlay.add(&[seed]);
+    }
+    overlay.run_until_degree(7);
+    let leaving = overlay.servents[5];
+    let links = overlay.degree(leaving) as u64;
+    overlay.swarm.command(leaving, Command::Leave);
+    overlay.run_s(30);
+    assert_eq!(overlay.swarm.sent("bye"), links);
+    assert_eq!(overlay.offline(leaving), ["left"]);
+    assert_eq!(overlay.degree(leaving), 0);
+    for node in overlay.living().into_iter().filter(|node| *node != leaving) {
+        assert!(overlay.degree(node) >= 7);
+        let gone = overlay.swarm.address(leaving);
+        assert!(overlay.servent(node).neighbour_addresses().all(|address| address != gone));
+    }
+}
+
+/// A servent that knows these web caches and nobody else.
+fn caches(overlay: &Overlay, caches: &[NodeId]) -> ServentConfig {
+    let at = |cache: &NodeId| (overlay.swarm.address(*cache), "/gwc.php".into());
+    ServentConfig { host_caches: caches.iter().map(at).collect(), ..overlay.config.clone() }
 }

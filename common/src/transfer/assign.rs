@@ -60,21 +60,23 @@ impl<K> Download<K> {
         }
         let patience = self.knobs.steal_time_min;
         let slow = self.sources.iter().enumerate().filter_map(|(other, source)| {
-            let work = source.work().filter(|work| other != at && work.next < work.end)?;
-            let (rest, pace) = (work.end - work.next, source.pace(now, patience)?);
+            let work = source.work().filter(|_| other != at)?;
+            // Some of its rear may have come already, from somebody whose task that was before.
+            let missing = self.have.gaps(work.end).last().filter(|(_, end)| work.next < *end)?;
+            let (rest, pace) = (missing.1 - work.next, source.pace(now, patience)?);
             let left_ms = rest.saturating_mul(1000).checked_div(pace).unwrap_or(u64::MAX);
-            (u128::from(left_ms) > patience.as_millis()).then_some((left_ms, other, work, pace))
+            (u128::from(left_ms) > patience.as_millis()).then_some((left_ms, other, rest, pace, missing))
         });
-        let (_, victim, work, pace) =
-            slow.max_by_key(|(left_ms, other, ..)| (*left_ms, std::cmp::Reverse(*other)))?;
-        let rest = work.end - work.next;
+        let slowest = slow.max_by_key(|(left_ms, other, ..)| (*left_ms, std::cmp::Reverse(*other)));
+        let (_, victim, rest, pace, missing) = slowest?;
         let thiefs_pace = u128::from(if thief.rate == 0 { pace } else { thief.rate }).max(1);
         let share = u128::from(rest) * thiefs_pace / (thiefs_pace + u128::from(pace));
         let share = u64::try_from(share).unwrap_or(rest).min(thief.request_len(&self.knobs));
         if share == 0 || share < self.knobs.steal_bytes_min && pace > 0 {
             return None;
         }
-        Some(Task { start: work.end - share, end: work.end, taken_from: Some(victim) })
+        let start = missing.0.max(missing.1 - share);
+        Some(Task { start, end: missing.1, taken_from: Some(victim) })
     }
 
     /// Gives a task to a source whose connection stands.

@@ -51,7 +51,7 @@ impl Feed {
     pub fn next_span(&mut self) -> Option<Span> {
         let room = QUEUED_BYTES_MAX.saturating_sub(self.queued);
         let len = self.rest.len.min(SPAN_BYTES);
-        if len == 0 || room == 0 {
+        if len == 0 || room < len {
             return None;
         }
         let span = Span { len, ..self.rest };

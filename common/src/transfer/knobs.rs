@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct DownloadKnobs {
     /// Sources that are known at a time. 100: all results of one search of the time.
     pub sources_max: usize,
-    /// Sources that are connected to, asked or sending at a time. 8: our choice; a modem has enough of two, a fast line
-    /// of a few.
+    /// No more are connected to while so many are being connected to, asked or sending. 8: our choice; a modem has enough
+    /// of two, a fast line of a few. Those whose turn in their queues comes meanwhile come on top.
     pub active_max: usize,
     /// Sources in whose queues a place is held at a time, beside the active ones. 16: our choice.
     pub queued_max: usize,

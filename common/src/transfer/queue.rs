@@ -61,7 +61,7 @@ pub enum Admission {
 /// | a requester is | event | becomes |
 /// |---|---|---|
 /// | unknown | a request | waiting, at the place of its priority |
-/// | waiting | asks again, and as many slots are free as its place says, and its address has not its share | serving |
+/// | waiting | asks again, its address has not its share of slots, and there is a free one for it and for each before it | serving |
 /// | waiting | asks again otherwise | waiting, with a fresh `poll_max` |
 /// | waiting | `poll_max` without asking | unknown |
 /// | serving | its body has left | lingering |
@@ -71,45 +71,122 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct UploadQueue {
     knobs: Arc<QueueKnobs>,
+    slots: Vec<Slot>,
+    /// In the order in which they will be served.
+    places: Vec<Place>,
+    slots_given: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    id: SlotId,
+    address: Ipv4Addr,
+    /// Lingering until then; serving if `None`.
+    until: Option<Time>,
+}
+
+#[derive(Debug)]
+struct Place {
+    address: Ipv4Addr,
+    priority: u32,
+    until: Time,
 }
 
 impl UploadQueue {
     /// With all slots free.
     pub fn new(knobs: Arc<QueueKnobs>) -> UploadQueue {
-        UploadQueue { knobs }
+        UploadQueue { knobs, slots: Vec::new(), places: Vec::new(), slots_given: 0 }
     }
 
     /// Somebody asks for a file on a connection that has no slot. Larger priorities go first; equal ones in the order
-    /// of arrival.
+    /// of arrival. One who waits keeps the priority it came with.
     pub fn request(&mut self, address: Ipv4Addr, priority: u32, now: Time) -> Admission {
-        let _ = (address, priority, now);
-        Admission::Full(self.knobs.poll_max)
+        self.expire(now);
+        let known = self.places.iter().position(|place| place.address == address);
+        let at = known.unwrap_or_else(|| self.places.partition_point(|place| place.priority >= priority));
+        // Who has a slot already and waits for a second does not hold up those behind.
+        let ahead = self.places[..at].iter().filter(|place| self.may_have_more(place.address)).count();
+        if self.may_have_more(address) && ahead < self.knobs.slots.saturating_sub(self.slots.len()) {
+            if known.is_some() {
+                self.places.remove(at);
+            }
+            return Admission::Start(self.occupy(address));
+        }
+        let until = now + self.knobs.poll_max;
+        if known.is_some() {
+            self.places[at].until = until;
+        } else if self.places.len() < self.knobs.places_max {
+            self.places.insert(at, Place { address, priority, until });
+        } else {
+            return Admission::Full(self.knobs.poll_max);
+        }
+        Admission::Wait(QueuePlace {
+            position: count(at + 1),
+            length: Some(count(self.places.len())),
+            limit: Some(count(self.knobs.slots)),
+            poll_min_s: seconds(self.knobs.poll_min),
+            poll_max_s: seconds(self.knobs.poll_max),
+        })
     }
 
-    /// The next request on a connection that had a slot: false if the slot has gone to somebody else in the meantime
-    /// and the request must stand in line.
+    /// The next request on a connection that had a slot: false if it has lingered for too long and the request must stand
+    /// in line.
     pub fn renew(&mut self, slot: SlotId, now: Time) -> bool {
-        let _ = (slot, now);
-        false
+        self.expire(now);
+        self.slot(slot).map(|slot| slot.until = None).is_some()
     }
 
     /// The body has left; the connection may ask for more for as long as [`QueueKnobs::linger`].
     pub fn linger(&mut self, slot: SlotId, now: Time) {
-        let _ = (slot, now);
+        let until = now + self.knobs.linger;
+        if let Some(slot) = self.slot(slot) {
+            slot.until = Some(until);
+        }
     }
 
     /// The connection has ended, or is about to.
     pub fn release(&mut self, slot: SlotId) {
-        let _ = slot;
+        self.slots.retain(|taken| taken.id != slot);
     }
 
     /// Slots in use: serving or lingering.
     pub fn slots_taken(&self) -> usize {
-        0
+        self.slots.len()
     }
 
     /// Requesters that wait.
     pub fn waiting(&self) -> usize {
-        0
+        self.places.len()
     }
+
+    fn may_have_more(&self, address: Ipv4Addr) -> bool {
+        let its_slots = self.slots.iter().filter(|slot| slot.address == address).count();
+        its_slots < self.knobs.slots_per_address
+    }
+
+    fn slot(&mut self, id: SlotId) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.id == id)
+    }
+
+    fn occupy(&mut self, address: Ipv4Addr) -> SlotId {
+        self.slots_given += 1;
+        let id = SlotId(self.slots_given);
+        self.slots.push(Slot { id, address, until: None });
+        id
+    }
+
+    /// Forgets who has not asked again in time.
+    fn expire(&mut self, now: Time) {
+        self.slots.retain(|slot| slot.until.is_none_or(|until| now <= until));
+        self.places.retain(|place| now <= place.until);
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Whole seconds, rounded up: who asks at the time told is not too early.
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs() + u64::from(time.subsec_nanos() > 0)).unwrap_or(u32::MAX)
 }

@@ -25,7 +25,7 @@ use common::transfer::{Action, Answer, Download, DownloadKnobs, Lost, SourceId, 
 use common::user::{Failure, Fetch, FetchId, Hit, Note};
 
 use super::alternates::{self, ALTERNATES_MAX};
-use super::push::can_be_dialled;
+use super::push::is_elsewhere;
 use super::resource::Resource;
 use super::{Hands, Knobs, Link, Servent};
 use crate::guid::Guid;
@@ -173,7 +173,7 @@ impl Running {
         let Some(urn) = self.content else { return };
         for address in alternates::named(&response.headers) {
             let is_known = self.sources.sources().any(|(_, known)| known.address == Some(address));
-            if self.learned < LEARNED_MAX && !is_known && can_be_dialled(address, own) {
+            if self.learned < LEARNED_MAX && !is_known && is_elsewhere(address, own) {
                 self.learned += 1;
                 let target = Resource::Content(urn).to_string().into();
                 self.add(Holding { address: Some(address), servent: Guid::default(), index: 0, target });
@@ -273,9 +273,10 @@ impl Servent {
 
     /// Dials a holder, or has it dial us.
     fn reach(&mut self, fetch: FetchId, source: SourceId, cx: Hands) {
+        let own = self.own_address(cx);
         let Some(running) = self.downloads.running.get_mut(&fetch) else { return };
         let address = running.sources.key(source).address;
-        let Some(address) = address.filter(|address| can_be_dialled(*address, cx.address())) else {
+        let Some(address) = address.filter(|address| is_elsewhere(*address, own)) else {
             return self.reach_by_push(fetch, source, Lost::NoWay, cx);
         };
         let conn = cx.dial(address, Setup::Client);
@@ -349,12 +350,13 @@ impl Servent {
 
     /// A holder answers.
     pub(super) fn of_source(&mut self, conn: ConnId, message: &Message, cx: Hands) {
+        let own = self.own_address(cx);
         let Some(Link::Source(link)) = self.links.get_mut(conn) else { return };
         let (fetch, source, is_asked) = (link.fetch, link.source, std::mem::take(&mut link.is_asked));
         let Some(running) = self.downloads.running.get_mut(&fetch) else { return self.hang_up(conn, cx) };
         let taken = match message {
             Message::Response(response) if is_asked => {
-                running.learn(response, cx.address());
+                running.learn(response, own);
                 running.sources.answered(source, &Answer::of(response), cx.now())
             }
             // An answer to nothing: what follows would be taken for something that it is not.

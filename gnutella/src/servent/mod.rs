@@ -199,7 +199,7 @@ impl Servent {
         match message {
             Message::Query(header, query) => self.query_came(conn, header, query, cx),
             Message::Hit(header, hit) => self.hit_came(conn, header, hit, cx),
-            Message::Ping(header, extension) => self.ping_came(conn, header, extension, cx),
+            Message::Ping(header, extension) => self.ping_came(conn, header, extension.as_ref(), cx),
             Message::Pong(header, pong) => self.pong_came(conn, header, &pong, cx),
             Message::Push(header, push) => self.push_came(conn, header, push, cx),
             Message::Bye(_, bye) => self.bye_came(conn, &bye, cx),

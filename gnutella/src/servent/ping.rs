@@ -109,7 +109,13 @@ impl Servent {
     }
 
     /// A ping.
-    pub(super) fn ping_came(&mut self, conn: ConnId, header: Header, extension: Option<Arc<Raw>>, cx: Hands) {
+    pub(super) fn ping_came(
+        &mut self,
+        conn: ConnId,
+        header: Header,
+        extension: Option<&Arc<Raw>>,
+        cx: Hands,
+    ) {
         if header.ttl.saturating_add(header.hops) > self.knobs.ttl_hard_max {
             self.misbehaved(conn, Fault::TooFar, cx);
         } else if self.knobs.pong_caching {
@@ -223,7 +229,7 @@ impl Servent {
     }
 
     /// Answers a ping as 0.4 did, and passes it on.
-    fn pass_ping(&mut self, conn: ConnId, ping: Header, extension: Option<Arc<Raw>>, cx: Hands) {
+    fn pass_ping(&mut self, conn: ConnId, ping: Header, extension: Option<&Arc<Raw>>, cx: Hands) {
         let routes = match &mut self.pings.routes {
             Some(routes) => routes,
             none => {
@@ -248,7 +254,7 @@ impl Servent {
             let header = Header { ttl: ttl - 1, hops: ping.hops + 1, ..ping };
             for other in self.upkeep.neighbours.iter().filter(|other| **other != conn) {
                 let passes = extension.is_some() && self.neighbour(*other).is_some_and(|n| n.far.ggep);
-                cx.send(*other, Message::Ping(header, extension.clone().filter(|_| passes)));
+                cx.send(*other, Message::Ping(header, extension.filter(|_| passes).cloned()));
             }
         }
     }

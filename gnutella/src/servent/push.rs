@@ -16,6 +16,7 @@ use common::peer::{ConnId, FileId, Time};
 
 use super::{Hands, Servent};
 use crate::guid::Guid;
+use crate::hosts::is_dialable;
 use crate::library::file_name;
 use crate::node::Timer;
 use crate::wire::{Giv, Header, Message, Push, Setup};
@@ -49,17 +50,16 @@ impl Pushes {
     }
 }
 
-/// An address that somebody else may listen on.
-pub(super) fn can_be_dialled(address: SocketAddrV4, own: SocketAddrV4) -> bool {
-    let ip = address.ip();
-    address.port() != 0 && address != own && !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast())
+/// True if somebody else may listen there.
+pub(super) fn is_elsewhere(address: SocketAddrV4, own: SocketAddrV4) -> bool {
+    is_dialable(address) && address != own
 }
 
 impl Servent {
     /// A push is for us: bring the file.
     pub(super) fn pushed(&mut self, push: &Push, cx: Hands) {
         let to = push.address;
-        if !self.can_serve() || self.library.files().is_empty() || !can_be_dialled(to, cx.address()) {
+        if !self.can_serve() || self.library.files().is_empty() || !is_elsewhere(to, self.own_address(cx)) {
             return;
         }
         if !self.pushes.admit(*to.ip(), cx.now()) {
@@ -79,7 +79,7 @@ impl Servent {
         let way = self.router.route_to_servent(&servent, cx.now());
         let Some(way) = way.filter(|_| !self.me.firewalled) else { return false };
         let header = Header { guid: Guid::random(cx.rng()), ttl: self.knobs.ttl, hops: 0 };
-        let push = Push { servent, index, address: cx.address(), extension: None };
+        let push = Push { servent, index, address: self.own_address(cx), extension: None };
         cx.send(way, Message::Push(header, Arc::new(push)));
         true
     }

@@ -53,6 +53,8 @@ impl fmt::Display for Resource<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn numbered(target: &str) -> Option<(u32, String)> {
@@ -110,12 +112,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_name_comes_back() {
-        for name in ["a b.ogg", "100% + 1/2?#.ogg", "Ünïcödé 音.ogg", "%41", "a%20b"] {
-            let target = Resource::Numbered(9, name.into()).to_string();
-            assert!(target.is_ascii() && !target.contains(' '), "{target}");
-            assert_eq!(numbered(&target), Some((9, name.into())));
+    proptest! {
+        #[test]
+        fn every_name_comes_back(index: u32, name in "[^/]*") {
+            let target = Resource::Numbered(index, name.as_str().into()).to_string();
+            prop_assert!(target.is_ascii() && !target.contains(' '), "{target}");
+            prop_assert_eq!(numbered(&target), Some((index, name)));
+        }
+
+        #[test]
+        fn every_target_is_something_or_nothing(target in "(/get/|/uri-res/N2R\\?)?.*") {
+            if let Some(resource) = Resource::parse(&target) {
+                let again = resource.to_string();
+                prop_assert_eq!(Resource::parse(&again), Some(resource));
+            }
         }
     }
 }

@@ -395,6 +395,7 @@ impl Servent {
         }
         self.end_searches(SearchEnd::Offline, cx);
         self.end_downloads(cx);
+        self.end_uploads(cx);
         let rest: Vec<ConnId> = self.links.iter().map(|(conn, _)| conn).collect();
         for conn in rest {
             self.hang_up(conn, cx);

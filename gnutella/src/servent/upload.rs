@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::Digest;
-use common::http::{self, Request, Response};
+use common::http::{self, QueuePlace, Request, Response};
 use common::peer::{ConnId, FileId, Span, Time};
 use common::transfer::{Admission, Feed, QueueKnobs, SlotId, UploadQueue};
 use common::user::{Note, SharedFile};
@@ -125,8 +125,13 @@ impl Servent {
         if &*request.method == "HEAD" {
             return self.reply(conn, response, keeps_alive, cx);
         }
-        if let Err(admission) = self.admit(conn, cx.now()) {
-            return self.turn_away(conn, admission, keeps_alive, cx);
+        match self.admit(conn, cx.now()) {
+            Admission::Start(_) => {}
+            Admission::Wait(place) => return self.queue_up(conn, place, keeps_alive, cx),
+            Admission::Full(after) => {
+                let response = self.head(http::SERVICE_UNAVAILABLE, false).with("Content-Length", 0);
+                return self.decline(conn, response.with("Retry-After", after.as_secs().max(1)), cx);
+            }
         }
         let response = self.with_alternates(response, conn, &shared, request);
         cx.send(conn, Message::Response(Box::new(response)));
@@ -149,42 +154,31 @@ impl Servent {
         }
     }
 
-    /// A slot for this connection, the one that it has or a free one.
-    fn admit(&mut self, conn: ConnId, now: Time) -> Result<(), Admission> {
+    /// A slot for this connection: the one that it has, a free one, or none.
+    fn admit(&mut self, conn: ConnId, now: Time) -> Admission {
         let Some(Link::Upload(upload)) = self.links.get_mut(conn) else {
-            return Err(Admission::Full(Duration::ZERO));
+            return Admission::Full(self.knobs.step_timeout);
         };
-        if let Some(slot) = upload.slot
-            && self.uploads.queue.renew(slot, now)
-        {
-            return Ok(());
-        }
-        upload.slot = None;
-        match self.uploads.queue.request(*upload.remote.ip(), 0, now) {
-            Admission::Start(slot) => {
-                upload.slot = Some(slot);
-                Ok(())
-            }
-            turned_away => Err(turned_away),
-        }
+        let queue = &mut self.uploads.queue;
+        let admission = match upload.slot {
+            Some(slot) if queue.renew(slot, now) => Admission::Start(slot),
+            _ => queue.request(*upload.remote.ip(), 0, now),
+        };
+        upload.slot = match admission {
+            Admission::Start(slot) => Some(slot),
+            Admission::Wait(_) | Admission::Full(_) => None,
+        };
+        admission
     }
 
-    /// All slots are taken. A place in the queue keeps its connection, so that the next try needs no dial.
-    fn turn_away(&mut self, conn: ConnId, admission: Admission, keeps_alive: bool, cx: Hands) {
-        let Admission::Wait(place) = admission else {
-            let head = self.head(http::SERVICE_UNAVAILABLE, false).with("Content-Length", 0);
-            let head = match admission {
-                Admission::Full(after) => head.with("Retry-After", after.as_secs().max(1)),
-                Admission::Start(_) | Admission::Wait(_) => head,
-            };
-            return self.decline(conn, head, cx);
-        };
-        let head = self
+    /// All slots are taken. Who has a place in the queue keeps its connection, so that the next try needs no dial.
+    fn queue_up(&mut self, conn: ConnId, place: QueuePlace, keeps_alive: bool, cx: Hands) {
+        let response = self
             .head(http::SERVICE_UNAVAILABLE, keeps_alive)
             .with("Content-Length", 0)
             .with("Retry-After", place.poll_min_s)
             .with("X-Queue", place);
-        self.reply(conn, head, keeps_alive, cx);
+        self.reply(conn, response, keeps_alive, cx);
         if let Some(Link::Upload(upload)) = self.links.get_mut(conn) {
             let patience = Duration::from_secs(place.poll_max_s.into());
             upload.stage = Stage::Waiting { until: cx.now() + patience };
@@ -245,6 +239,16 @@ impl Servent {
         cx.close(conn);
         if let Some(Link::Upload(upload)) = self.links.remove(conn) {
             self.upload_closed(&upload, cx);
+        }
+    }
+
+    /// The user leaves.
+    pub(super) fn end_uploads(&mut self, cx: Hands) {
+        let is_ours = |link: &Link| matches!(link, Link::Upload(_));
+        let all: Vec<ConnId> =
+            self.links.iter().filter(|(_, link)| is_ours(link)).map(|(conn, _)| conn).collect();
+        for conn in all {
+            self.end_upload(conn, cx);
         }
     }
 

@@ -182,23 +182,21 @@ fn version(number: &[u8]) -> Option<Version> {
 fn headers(lines: &[u8]) -> Result<Headers, WireError> {
     let mut headers = Headers::default();
     let mut whole: Vec<u8> = Vec::new();
-    let mut count = 0;
     // The empty line at the end closes the last header.
     for line in lines.split(|byte| *byte == b'\n').chain([&b""[..]]) {
-        let line = line.trim_ascii_end();
         if matches!(line.first(), Some(b' ' | b'\t')) && !whole.is_empty() {
             whole.push(b' ');
-            whole.extend_from_slice(line.trim_ascii_start());
+            whole.extend_from_slice(line.trim_ascii());
             continue;
         }
         if !whole.is_empty() {
+            if headers.iter().count() == HEADERS_MAX {
+                let (len, max) = (HEADERS_MAX as u64 + 1, HEADERS_MAX as u64);
+                return Err(WireError::TooLong { what: "handshake's headers", len, max });
+            }
             push_header(&mut headers, &whole)?;
         }
-        count += 1;
-        if count > HEADERS_MAX + 2 {
-            return Err(WireError::TooLong { what: "handshake", len: count as u64, max: HEADERS_MAX as u64 });
-        }
-        whole = line.to_vec();
+        whole = line.trim_ascii_end().to_vec();
     }
     Ok(headers)
 }

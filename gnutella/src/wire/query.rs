@@ -154,7 +154,7 @@ impl Query {
         let mut payload = self.payload.to_vec();
         match self.walk_at() {
             Some(at) => {
-                payload[at..at + WALK_COBS_BYTES].copy_from_slice(&ggep::cobs_encoded(&walk.to_bytes()))
+                payload[at..at + WALK_COBS_BYTES].copy_from_slice(&ggep::cobs_encoded(&walk.to_bytes()));
             }
             None => {
                 if !self.payload[2..].contains(&0) {

@@ -1,6 +1,8 @@
 //! Servents that hold files and fetch them, on the simulator; and one alone against raw bytes.
 #![allow(dead_code, reason = "each test program uses a part of the kit")]
 
+pub mod live;
+
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +37,9 @@ impl Net {
     /// A servent that links with `to` and nobody else.
     pub fn join(&mut self, to: &[NodeId], firewalled: bool) -> NodeId {
         let connect = to.iter().map(|node| self.swarm.address(*node)).collect();
-        self.add(ServentConfig { connect, firewalled, ..quiet() })
+        let node = self.add(ServentConfig { connect, firewalled, ..quiet() });
+        self.run_s(1);
+        node
     }
 
     pub fn add(&mut self, config: ServentConfig) -> NodeId {
@@ -45,9 +49,9 @@ impl Net {
         }
     }
 
-    /// A servent without links that holds these files.
-    pub fn holder(&mut self, files: &[Arc<FileInfo>]) -> NodeId {
-        self.holder_as(quiet(), files)
+    /// A servent without links that holds a file.
+    pub fn holder(&mut self, file: &Arc<FileInfo>) -> NodeId {
+        self.holder_as(quiet(), std::slice::from_ref(file))
     }
 
     pub fn holder_as(&mut self, config: ServentConfig, files: &[Arc<FileInfo>]) -> NodeId {
@@ -213,15 +217,13 @@ impl Alone {
         Alone { lone, file: memory }
     }
 
-    /// One that fetches from these hosts, in this order, a file of this size and digest, into `store`.
+    /// One that fetches from these into `store`.
     pub fn fetching(
         config: ServentConfig,
-        (size, digest): (usize, Option<Digest>),
         candidates: Vec<Arc<Hit>>,
         store: (Arc<dyn Storage>, Arc<Memory>),
         have: Ranges,
     ) -> Alone {
-        let _ = (size, digest);
         let mut lone = Lone::new(Node::servent(config));
         let into = lone.store.add(store.0);
         lone.command(Command::Fetch(Box::new(Fetch { fetch: FetchId(1), candidates, into, have })));
