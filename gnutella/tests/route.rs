@@ -66,7 +66,10 @@ impl Mesh {
     }
 
     fn searching(neighbours: usize, knobs: Knobs, strategy: StrategyKind) -> Mesh {
-        let config = ServentConfig { knobs: Arc::new(knobs), strategy, ..ServentConfig::default() };
+        Mesh::of(neighbours, ServentConfig { knobs: Arc::new(knobs), strategy, ..ServentConfig::default() })
+    }
+
+    fn of(neighbours: usize, config: ServentConfig) -> Mesh {
         let mut mesh = Mesh { lone: Lone::new(Node::servent(config)), links: Vec::new() };
         for host in 0..neighbours {
             let conn = mesh.lone.accept(address(host));
@@ -304,6 +307,38 @@ fn pushes_follow_the_hits_of_their_servent() {
     assert!(mesh.say(0, Message::Push(header(13, 1, 1), push(50))).is_empty());
     let dropped = mesh.dropped();
     assert_eq!((dropped.duplicates, dropped.unroutable, dropped.expired), (1, 2, 1));
+}
+
+#[test]
+fn a_line_that_is_full_carries_what_matters_most() {
+    // 16 kb/s, half of it for others: a thousand bytes a second. A query to three others takes about an eighth of that.
+    let knobs = Knobs { broadcast_share: Some(0.5), cuts_misbehaving: false, ..knobs() };
+    let config = ServentConfig { knobs: Arc::new(knobs), speed_kbps: 16, ..ServentConfig::default() };
+    let mut mesh = Mesh::of(4, config);
+    mesh.share(&["zebra"]);
+    let ask = |mesh: &mut Mesh, n: u8, hops: u8| {
+        let sent = mesh.say(0, Message::Query(header(n, 5, hops), query("zebra")));
+        assert_eq!(hits(&sent).len(), 1, "whatever else, it is answered");
+        queries(&sent).len() == 3
+    };
+    let passed = (1..100).take_while(|n| ask(&mut mesh, *n, 0)).count() as u8;
+    assert!((6..=9).contains(&passed), "{passed} queries fill half of two seconds");
+    assert_eq!(mesh.dropped().over_budget, 1);
+    mesh.lone.advance(Duration::from_millis(300));
+    assert!(!ask(&mut mesh, 101, 5), "one that has come far has been seen by most");
+    assert!(ask(&mut mesh, 102, 0));
+    // Hits and pushes find room where queries do not.
+    assert_eq!(hits(&mesh.say(1, Message::Hit(header(1, 4, 1), hit(50)))).len(), 1);
+    let refused = (103..113).filter(|n| !ask(&mut mesh, *n, 0)).count() as u64;
+    assert!(refused >= 8, "{refused} of ten more queries");
+    assert_eq!(mesh.say(2, Message::Push(header(120, 4, 1), push(50))).len(), 1);
+    let flood = (0..200).map(|_| hits(&mesh.say(1, Message::Hit(header(1, 4, 1), hit(50)))).len());
+    let through = flood.sum::<usize>();
+    assert!((1..40).contains(&through), "{through} of 200");
+    assert_eq!(mesh.say(2, Message::Push(header(121, 4, 1), push(50))).len(), 1, "a push goes last");
+    mesh.lone.advance(Duration::from_secs(3));
+    assert!(ask(&mut mesh, 122, 5));
+    assert_eq!(mesh.dropped().over_budget, 1 + 1 + refused + 200 - through as u64);
 }
 
 fn walker(steps: u16, check_every: u8) -> Arc<Query> {

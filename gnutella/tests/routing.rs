@@ -6,7 +6,7 @@ use common::peer::{ConnId, Time};
 use gnutella::guid::Guid;
 use gnutella::routing::RouteTable;
 use proptest::prelude::*;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_pcg::Pcg32;
 
 const LIFE: Duration = Duration::from_secs(10);

@@ -1,17 +1,23 @@
 //! A foreign reader of our bytes: Wireshark's Gnutella dissector must find no malformed packet in them, and in every field
 //! what we wrote. It knows pings, pongs, queries, hits and pushes; of the other types it shows the header.
 
+mod live_kit;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use common::http::Headers;
 use common::wire::Wire;
 use gnutella::guid::Guid;
 use gnutella::wire::*;
+use live_kit::Live;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UdpSocket;
 use tokio_util::codec::Encoder;
 
 /// What is asked of the dissector about every packet, in the order of its answers.
@@ -83,8 +89,8 @@ impl Capture {
 }
 
 /// What tshark prints about a capture file.
-fn tshark(file: &Path, arguments: &[&str]) -> String {
-    let decode_as = format!("tcp.port=={PORT},gnutella");
+fn tshark(file: &Path, port: u16, arguments: &[&str]) -> String {
+    let decode_as = format!("tcp.port=={port},gnutella");
     let output = Command::new("tshark")
         .arg("-r")
         .arg(file)
@@ -98,11 +104,11 @@ fn tshark(file: &Path, arguments: &[&str]) -> String {
 }
 
 /// The fields of every packet that has a descriptor. Several descriptors of one packet have their values joined by `|`.
-fn fields(file: &Path) -> Vec<Vec<String>> {
+fn fields(file: &Path, port: u16) -> Vec<Vec<String>> {
     let mut arguments =
         vec!["-Y", "gnutella.header", "-T", "fields", "-E", "separator=/t", "-E", "aggregator=|"];
     arguments.extend(FIELDS.iter().flat_map(|field| ["-e", field]));
-    let lines = tshark(file, &arguments);
+    let lines = tshark(file, port, &arguments);
     lines.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
 }
 
@@ -197,9 +203,9 @@ fn wireshark_reads_in_every_descriptor_what_we_wrote() {
     let folder = tempfile::tempdir().expect("a folder for the capture");
     let file = folder.path().join("written.pcap");
     fs::write(&file, &capture.file).expect("the capture fits the disk");
-    assert_eq!(tshark(&file, &["-Y", "_ws.malformed || _ws.expert"]), "", "somebody complains");
-    assert_eq!(tshark(&file, &["-Y", "gnutella.stream"]).lines().count(), 2, "the handshake is text");
-    let packets = fields(&file);
+    assert_eq!(tshark(&file, PORT, &["-Y", "_ws.malformed || _ws.expert"]), "", "somebody complains");
+    assert_eq!(tshark(&file, PORT, &["-Y", "gnutella.stream"]).lines().count(), 2, "the handshake is text");
+    let packets = fields(&file, PORT);
     assert_eq!(packets.len(), written.len(), "{packets:?}");
     for (packet, (message, kind, expected)) in packets.iter().zip(&written) {
         let size = message.wire_len() - HEADER_BYTES;
@@ -231,5 +237,117 @@ fn wireshark_complains_about_a_broken_descriptor() {
     let folder = tempfile::tempdir().expect("a folder for the capture");
     let file = folder.path().join("broken.pcap");
     fs::write(&file, &capture.file).expect("the capture fits the disk");
-    assert_ne!(tshark(&file, &["-Y", "_ws.malformed || _ws.expert"]), "");
+    assert_ne!(tshark(&file, PORT, &["-Y", "_ws.malformed || _ws.expert"]), "");
+}
+
+/// Loopback as dumpcap sees it. Datagrams of our own mark where a capture has surely begun and where it is complete.
+struct Wiretap {
+    dumpcap: tokio::process::Child,
+    output: tokio::process::ChildStdout,
+    marks: UdpSocket,
+    captured: Vec<u8>,
+}
+
+impl Wiretap {
+    /// Listens to all that goes to and from a TCP port of this machine.
+    async fn on(port: u16) -> Wiretap {
+        let marks = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let marks_to = marks.local_addr().expect("it is bound");
+        marks.connect(marks_to).await.expect("to itself");
+        let filter = format!("tcp port {port} or udp port {}", marks_to.port());
+        let mut dumpcap = tokio::process::Command::new("dumpcap")
+            .args(["-q", "-i", "lo", "-f", &filter, "-w", "-"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("dumpcap is installed");
+        let output = dumpcap.stdout.take().expect("it is piped");
+        let mut tap = Wiretap { dumpcap, output, marks, captured: Vec::new() };
+        tap.wait_for_mark(b"<the capture begins>").await;
+        tap
+    }
+
+    /// Sends this mark until it is heard.
+    async fn wait_for_mark(&mut self, mark: &[u8]) {
+        let mut chunk = vec![0; 64 * 1024];
+        let heard = async {
+            while !self.captured.windows(mark.len()).any(|window| window == mark) {
+                self.marks.send(mark).await.expect("loopback takes a datagram");
+                let read = self.output.read(&mut chunk);
+                if let Ok(len) = tokio::time::timeout(Duration::from_millis(100), read).await {
+                    let len = len.expect("a pipe can be read");
+                    assert!(len > 0, "dumpcap has ended; it needs root or the right to capture");
+                    self.captured.extend_from_slice(&chunk[..len]);
+                }
+            }
+        };
+        tokio::time::timeout(live_kit::PATIENCE, heard).await.expect("dumpcap hears loopback");
+    }
+
+    /// Writes all that was said until now.
+    async fn save(mut self, file: &Path) {
+        self.wait_for_mark(b"<the capture is complete>").await;
+        self.dumpcap.kill().await.expect("dumpcap runs");
+        self.output.read_to_end(&mut self.captured).await.expect("a pipe can be read");
+        fs::write(file, &self.captured).expect("the capture fits the disk");
+    }
+}
+
+/// Three servents in a row; the one at the end cannot be dialled, so that the file is asked for by a push. What is captured
+/// is both links of the one in the middle.
+#[tokio::test]
+#[ignore = "needs tshark (Debian package tshark); .ci/run installs it and runs this"]
+async fn wireshark_follows_a_search_and_a_push_between_servents_on_loopback() {
+    let folder = tempfile::tempdir().expect("a folder for the capture");
+    let middle = Live::start(0, &[], false).await;
+    let port = middle.handle.address().port();
+    let tap = Wiretap::on(port).await;
+    let mut holder = Live::start(1, &[&middle], true).await;
+    holder.share(folder.path(), "Artist/Deep Blue.mp3", b"not much of a song").await;
+    holder.online().await;
+    let mut asker = Live::start(2, &[&middle], false).await;
+    asker.online().await;
+    let hit = asker.find("blue deep").await;
+    asker.fetch(hit, folder.path()).await;
+    let file = folder.path().join("session.pcapng");
+    tap.save(&file).await;
+    for servent in [asker, holder, middle] {
+        servent.handle.shutdown().await.expect("it runs");
+    }
+
+    let malformed = "_ws.malformed || _ws.expert.group == 0x07000000";
+    assert_eq!(tshark(&file, port, &["-Y", malformed]), "", "somebody complains");
+    let packets = fields(&file, port);
+    let of_type = |kind: u8| {
+        let kind = kind.to_string();
+        packets
+            .iter()
+            .filter(move |packet| field(packet, "gnutella.header.payload").split('|').any(|k| k == kind))
+    };
+    let ways = |kind| {
+        let way = |packet: &Vec<String>| {
+            format!("{}/{}", field(packet, "gnutella.header.ttl"), field(packet, "gnutella.header.hops"))
+        };
+        of_type(kind).map(way).collect::<Vec<_>>()
+    };
+    assert_eq!(ways(0x80), ["7/0", "6/1"], "the query and its copy: {packets:?}");
+    for query in of_type(0x80) {
+        assert_eq!(field(query, "gnutella.query.search"), "blue deep");
+    }
+    let [hit, back] = of_type(0x81).collect::<Vec<_>>()[..] else { panic!("{packets:?}") };
+    let servent = field(hit, "gnutella.queryhit.servent_id");
+    for hit in [hit, back] {
+        assert_eq!(field(hit, "gnutella.queryhit.hit.name"), "Deep Blue.mp3");
+        assert_eq!(field(hit, "gnutella.queryhit.hit.size"), "18");
+        assert_eq!(field(hit, "gnutella.queryhit.servent_id"), servent);
+        assert_eq!(
+            field(hit, "gnutella.header.id"),
+            field(of_type(0x80).next().unwrap(), "gnutella.header.id")
+        );
+    }
+    let pushes: Vec<_> = of_type(0x40).collect();
+    assert_eq!(pushes.len(), 2, "{packets:?}");
+    assert!(pushes.iter().all(|push| field(push, "gnutella.push.servent_id") == servent), "{pushes:?}");
+    assert!(of_type(0x00).count() > 0 && of_type(0x01).count() > 0, "{packets:?}");
 }

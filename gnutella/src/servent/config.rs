@@ -78,6 +78,9 @@ pub struct Knobs {
     pub pong_life: Duration,
     /// False: an odd client that passes on what it has seen before.
     pub drops_duplicates: bool,
+    /// The share of the claimed line, 0 to 1, that descriptors passed on for others may take; what is beyond it is dropped,
+    /// pings first. `None`: no limit, for experiments that count what a flood would cost.
+    pub broadcast_share: Option<f64>,
     /// Ids remembered, of each kind. 57,344: two generations that fill a hash table of 32,768 places each; an hour of 16
     /// queries a second.
     pub routes_max: usize,
@@ -163,6 +166,7 @@ impl Default for Knobs {
             pongs_kept: 10,
             pong_life: Duration::from_secs(60),
             drops_duplicates: true,
+            broadcast_share: None,
             routes_max: 57_344,
             route_life: Duration::from_secs(600),
             step_timeout: Duration::from_secs(20),

@@ -7,6 +7,7 @@
 //! | one neighbour | `neighbour.rs` |
 //! | pings and pongs | `ping.rs` |
 //! | queries, hits and pushes that pass through | `route.rs`, with [`crate::routing`] and [`crate::library`] |
+//! | how much of the line that may take | `budget.rs` |
 //! | the user's own searches | `search.rs`, with [`crate::strategy`]; a walker's questions, `walk.rs` |
 //! | downloads | `download.rs`, with [`common::transfer`] |
 //! | uploads | `upload.rs`, with the same |
@@ -16,6 +17,7 @@
 //! One port serves neighbours, downloaders and those who bring a file; the first message tells which it is.
 
 mod alternates;
+mod budget;
 mod config;
 mod download;
 mod handshake;
@@ -40,6 +42,7 @@ use crate::guid::Guid;
 use crate::library::Library;
 use crate::node::{Node, Timer};
 use crate::wire::Message;
+use budget::Budget;
 pub use config::{Knobs, ServentConfig};
 use download::{Downloads, Source};
 use handshake::Handshake;
@@ -67,6 +70,7 @@ pub struct Servent {
     upkeep: Upkeep,
     pings: Pings,
     router: Router,
+    budget: Budget,
     library: Library,
     searches: Searches,
     walks: Walks,
@@ -105,6 +109,7 @@ impl Servent {
             upkeep: Upkeep::new(&config.knobs),
             pings: Pings::default(),
             router: Router::default(),
+            budget: Budget::default(),
             library: Library::default(),
             searches: Searches::default(),
             walks: Walks::default(),

@@ -21,7 +21,9 @@ use std::time::Duration;
 use common::peer::{ConnId, Time};
 use rand::RngExt as _;
 
+use super::budget::Passing;
 use super::neighbour::{Farewell, Fault, Kept, Neighbour};
+use super::route::len_of;
 use super::{Hands, Servent};
 use crate::guid::Guid;
 use crate::node::Timer;
@@ -141,7 +143,9 @@ impl Servent {
             };
             if header.ttl > 1 && back != conn {
                 let header = Header { ttl: header.ttl - 1, hops: header.hops.saturating_add(1), ..header };
-                self.send_pong(back, header, pong, cx);
+                if self.has_line_for(Passing::Pong(header.hops), len_of(pong.len()), cx.now()) {
+                    self.send_pong(back, header, pong, cx);
+                }
             }
         }
         self.upkeep.learn(pong.address);
@@ -252,6 +256,11 @@ impl Servent {
         let ttl = ping.ttl.min(self.knobs.ttl_max.saturating_sub(ping.hops));
         if ttl > 1 {
             let header = Header { ttl: ttl - 1, hops: ping.hops + 1, ..ping };
+            let others = self.upkeep.neighbours.len().saturating_sub(1) as u64;
+            let len = len_of(extension.as_ref().map_or(0, |raw| raw.len()));
+            if !self.has_line_for(Passing::Ping(header.hops), others * len, cx.now()) {
+                return;
+            }
             for other in self.upkeep.neighbours.iter().filter(|other| **other != conn) {
                 let passes = extension.is_some() && self.neighbour(*other).is_some_and(|n| n.far.ggep);
                 cx.send(*other, Message::Ping(header, extension.filter(|_| passes).cloned()));

@@ -22,12 +22,15 @@ use common::digest::Digest;
 use common::peer::{ConnId, Time};
 use common::user::SharedFile;
 
+use super::budget::Passing;
 use super::neighbour::Fault;
 use super::{Hands, Knobs, Servent};
 use crate::guid::Guid;
 use crate::library::file_name;
 use crate::routing::RouteTable;
-use crate::wire::{Entry, Header, HitBuilder, Message, Push, Query, QueryHit, Sha1Urn, Trailer};
+use crate::wire::{
+    Entry, HEADER_BYTES, Header, HitBuilder, Message, Push, Query, QueryHit, Sha1Urn, Trailer,
+};
 
 /// What a servent asks with to be told everything its neighbour shares.
 const EVERYTHING: &str = "    ";
@@ -43,7 +46,7 @@ pub(super) struct Router {
     servents: RouteTable,
     /// Ids of pushes. Few servents ever see one.
     pushes: Option<Box<RouteTable>>,
-    dropped: Dropped,
+    pub(super) dropped: Dropped,
 }
 
 /// What a servent dropped, by reason.
@@ -57,6 +60,8 @@ pub struct Dropped {
     pub unroutable: u64,
     /// Hits and pushes whose TTL was used up.
     pub expired: u64,
+    /// Descriptors to be passed on for which there was no room on the line; see [`Knobs::broadcast_share`].
+    pub over_budget: u64,
 }
 
 impl Router {
@@ -131,6 +136,10 @@ impl Servent {
     /// Passes a query on to all neighbours but the one it came from.
     fn flood(&mut self, from: ConnId, header: Header, query: &Arc<Query>, cx: Hands) {
         let Some(header) = step(header, self.knobs.ttl_max.saturating_sub(header.hops)) else { return };
+        let others = self.upkeep.neighbours.len().saturating_sub(1) as u64;
+        if !self.has_line_for(Passing::Query(header.hops), others * len_of(query.len()), cx.now()) {
+            return;
+        }
         for neighbour in self.upkeep.neighbours.iter().filter(|neighbour| **neighbour != from) {
             cx.send(*neighbour, Message::Query(header, Arc::clone(query)));
         }
@@ -186,7 +195,11 @@ impl Servent {
         let ttl_max = if self.is_walked(&header.guid, now) { u8::MAX } else { ANSWER_TTL_MAX };
         match (ours, back) {
             (false, Some(back)) => match step(header, ttl_max) {
-                Some(header) => cx.send(back, Message::Hit(header, hit)),
+                Some(header) => {
+                    if self.has_line_for(Passing::Hit(header.hops), len_of(hit.len()), now) {
+                        cx.send(back, Message::Hit(header, hit));
+                    }
+                }
                 None => self.router.dropped.expired += 1,
             },
             _ => self.found(header, &hit, cx),
@@ -208,7 +221,11 @@ impl Servent {
         let way = self.router.route_to_servent(&push.servent, cx.now());
         match way.filter(|way| *way != conn && self.neighbour(*way).is_some()) {
             Some(way) => match step(header, ANSWER_TTL_MAX) {
-                Some(header) => cx.send(way, Message::Push(header, push)),
+                Some(header) => {
+                    if self.has_line_for(Passing::Push, len_of(push.len()), cx.now()) {
+                        cx.send(way, Message::Push(header, push));
+                    }
+                }
                 None => self.router.dropped.expired += 1,
             },
             None => self.router.dropped.unroutable += 1,
@@ -220,6 +237,11 @@ impl Servent {
 fn step(header: Header, ttl_max: u8) -> Option<Header> {
     let ttl = header.ttl.min(ttl_max).saturating_sub(1);
     (ttl > 0).then_some(Header { ttl, hops: header.hops.saturating_add(1), ..header })
+}
+
+/// Bytes of a descriptor with a payload of so many.
+pub(super) fn len_of(payload: u32) -> u64 {
+    u64::from(HEADER_BYTES + payload)
 }
 
 /// A file as a result.

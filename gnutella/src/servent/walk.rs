@@ -97,7 +97,7 @@ impl Servent {
         let header = Header { ttl: 1, hops: header.hops.saturating_add(1).min(HOPS_MAX), ..header };
         let walker = Walker { header, query, walk: Walk { steps, ..walk }, from };
         let every = u16::from(walk.check_every.max(self.knobs.walk_check_every));
-        let asks = walk.check_every > 0 && walk.origin.port() > 0 && steps % every == 0;
+        let asks = walk.check_every > 0 && walk.origin.port() > 0 && steps.is_multiple_of(every);
         if asks { self.ask_searcher(walker, cx) } else { self.send_walker(walker, cx) }
     }
 
