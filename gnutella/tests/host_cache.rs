@@ -84,11 +84,9 @@ fn nonsense_is_refused() {
     assert_eq!(cache.get("10.0.0.5", "/index.html").0, 404);
     assert_eq!(cache.get("10.0.0.5", "/?hostfile=2").0, 400);
     assert_eq!(cache.get("10.0.0.5", "/?%ff=%00&&=&").0, 400);
-    for line in ["HEAD /?ping=1 HTTP/1.1\r\n\r\n"] {
-        let conn = cache.dial("10.0.0.5");
-        cache.lone.feed(conn, line.as_bytes());
-        assert_eq!(parse(&cache.lone.take(conn)).0, 400);
-    }
+    let conn = cache.dial("10.0.0.5");
+    cache.lone.feed(conn, b"HEAD /?ping=1 HTTP/1.1\r\n\r\n");
+    assert_eq!(parse(&cache.lone.take(conn)).0, 400);
     for bytes in [&b"POST / HTTP/1.1\r\n\r\n"[..], b"GNUTELLA CONNECT/0.4\n\n", b"\0\0", b"GET \r\n\r\n"] {
         let conn = cache.dial("10.0.0.5");
         cache.lone.feed(conn, bytes);

@@ -5,7 +5,6 @@ mod kit;
 use std::time::Duration;
 
 use common::net::NodeId;
-use common::user::Command;
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
 use kit::Overlay;
@@ -213,16 +212,42 @@ fn neighbours_that_leave_are_replaced_and_their_bye_is_heard() {
     overlay.run_until_degree(7);
     let leaving = overlay.servents[5];
     let links = overlay.degree(leaving) as u64;
-    overlay.swarm.command(leaving, Command::Leave);
+    overlay.leave(leaving);
     overlay.run_s(30);
     assert_eq!(overlay.swarm.sent("bye"), links);
     assert_eq!(overlay.offline(leaving), ["left"]);
     assert_eq!(overlay.degree(leaving), 0);
-    for node in overlay.living().into_iter().filter(|node| *node != leaving) {
+    for node in overlay.living() {
         assert!(overlay.degree(node) >= 7);
         let gone = overlay.swarm.address(leaving);
         assert!(overlay.servent(node).neighbour_addresses().all(|address| address != gone));
     }
+}
+
+#[test]
+fn a_coming_and_going_of_a_tenth_every_minute_leaves_nobody_alone() {
+    let mut overlay = Overlay::seeded(13);
+    let seed = overlay.add(&[]);
+    for _ in 1..200 {
+        overlay.add(&[seed]);
+    }
+    overlay.run_until_degree(7);
+    // Two go and two come every six seconds, half of those who go without a word.
+    for turn in 1..=40 {
+        let living = overlay.living();
+        overlay.crash(living[turn % 90]);
+        overlay.leave(living[90 + 7 * turn % 90]);
+        overlay.run_s(3);
+        let known = overlay.living()[31 * turn % 190];
+        overlay.add(&[known]);
+        overlay.add(&[known]);
+        overlay.run_s(3);
+        let living = overlay.living();
+        let short = living.iter().filter(|node| overlay.degree(**node) < 7).count();
+        assert!(short <= living.len() / 20, "turn {turn}: {short} of {} lack neighbours", living.len());
+    }
+    assert_eq!(overlay.living().len(), 200);
+    assert_eq!(overlay.reachable(), 200);
 }
 
 /// A servent that knows these web caches and nobody else.

@@ -41,7 +41,8 @@ pub struct Knobs {
     pub degree_max: usize,
     /// False: the overlay is a fixed graph, as experiments want it; only `connect` is dialled and everybody is accepted.
     pub keeps_degree: bool,
-    /// Neighbours that are dialled at a time, at most. 10: our choice.
+    /// Neighbours that are dialled at a time, at most. 4: our choice; with more, those who join at the same time end with far
+    /// more neighbours than they need.
     pub dials_max: usize,
     /// Handshakes and links that callers from one address may have at a time; more are refused. 8: our choice, so that
     /// a few servents on one machine can meet (gtk-gnutella bans for two links a minute).
@@ -149,7 +150,7 @@ impl Default for Knobs {
             degree: 7,
             degree_max: 14,
             keeps_degree: true,
-            dials_max: 10,
+            dials_max: 4,
             links_per_address_max: 8,
             dials_old: false,
             retry: Duration::from_secs(5),

@@ -147,6 +147,8 @@ impl Servent {
     pub(super) fn greeted(&mut self, conn: ConnId, remote: SocketAddrV4, greeting: &Greeting, cx: Hands) {
         let far = Far::read(greeting.version, &greeting.headers, remote, false);
         if let Some(refusal) = self.refusal(conn, &far, &greeting.headers, false, cx) {
+            // Who looks for neighbours has room for them: others that we refuse will hear of this one.
+            far.listens.into_iter().for_each(|address| self.upkeep.learn(address));
             return self.refuse(conn, &far, refusal, cx);
         }
         if greeting.version == Version::V04 {
@@ -200,9 +202,7 @@ impl Servent {
             Step::Greeting(Version::V06) if self.knobs.dials_old && reason != CloseReason::Protocol => {
                 return self.dial_neighbour(handshake.remote, Version::V04, cx);
             }
-            // Whoever hangs up lives: they may have no better way to refuse.
-            Step::Greeting(_) => self.upkeep.hosts.refused(handshake.remote, now),
-            Step::Dialled(_) => self.upkeep.hosts.failed(handshake.remote, now, retry),
+            Step::Greeting(_) | Step::Dialled(_) => self.upkeep.hosts.failed(handshake.remote, now, retry),
             Step::Answered(_) => {}
         }
         self.seek(cx);
@@ -288,7 +288,8 @@ impl Servent {
         if !dialled && crowd >= self.knobs.links_per_address_max {
             return Some(Refusal::Crowd);
         }
-        let taken = self.upkeep.neighbours.len() + if dialled { 0 } else { accepted.count() };
+        // Those that were accepted have a promise.
+        let taken = self.upkeep.neighbours.len() + accepted.count();
         (taken >= self.knobs.degree_max).then_some(Refusal::Full)
     }
 

@@ -206,7 +206,8 @@ impl Servent {
         if self.left {
             return;
         }
-        while self.upkeep.dialling() < self.knobs.dials_max {
+        // In a fixed graph the user's list is the bound.
+        while !self.knobs.keeps_degree || self.upkeep.dialling() < self.knobs.dials_max {
             let Some(address) = self.next_to_dial(cx) else { break };
             // Not twice, whatever becomes of it.
             self.upkeep.hosts.put_off(address, cx.now() + self.knobs.retry);

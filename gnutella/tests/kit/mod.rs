@@ -9,7 +9,7 @@ use common::net::NodeId;
 use common::peer::{ConnId, Time};
 use common::sim::Sim;
 use common::testing::{Lone, Swarm};
-use common::user::Note;
+use common::user::{Command, Note};
 use gnutella::host_cache::HostCacheConfig;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, Servent, ServentConfig};
@@ -21,13 +21,20 @@ pub const OURS: &str = "10.0.0.1:7000";
 pub struct Overlay {
     pub swarm: Swarm<Node>,
     pub servents: Vec<NodeId>,
+    /// Those that have left, though their nodes are up.
+    pub gone: Vec<NodeId>,
     /// What those that are added next are configured with.
     pub config: ServentConfig,
 }
 
 impl Overlay {
     pub fn seeded(seed: u64) -> Self {
-        Overlay { swarm: Swarm::seeded(seed), servents: Vec::new(), config: ServentConfig::default() }
+        Overlay {
+            swarm: Swarm::seeded(seed),
+            servents: Vec::new(),
+            gone: Vec::new(),
+            config: ServentConfig::default(),
+        }
     }
 
     /// With knobs for those that are added next.
@@ -92,9 +99,16 @@ impl Overlay {
         self.servent(node).degree()
     }
 
-    /// Those that are up.
+    /// Those that are up and have not left.
     pub fn living(&self) -> Vec<NodeId> {
-        self.servents.iter().copied().filter(|node| self.swarm.sim.is_up(*node)).collect()
+        let lives = |node: &NodeId| self.swarm.sim.is_up(*node) && !self.gone.contains(node);
+        self.servents.iter().copied().filter(lives).collect()
+    }
+
+    /// The user of a servent closes it.
+    pub fn leave(&mut self, node: NodeId) {
+        self.swarm.command(node, Command::Leave);
+        self.gone.push(node);
     }
 
     /// Runs until every servent that is up has so many neighbours, and says how long it took.
