@@ -81,6 +81,7 @@ pub fn check(case: &Case<'_>) -> Vec<Verdict> {
         content_passes_no_server(case),
         bounds_hold(case),
         bytes_are_conserved(case),
+        progress_has_arrived(case),
         nobody_breaks(case),
     ]
 }
@@ -314,6 +315,30 @@ fn bytes_are_conserved(case: &Case<'_>) -> Verdict {
     if told + heard > 0 {
         verdict.judge(heard <= told, || {
             format!("all together: expected at most the {told} messages that were sent, saw {heard} received")
+        });
+    }
+    verdict
+}
+
+/// Nobody is told of more bytes than have crossed the line: the throughput over time is read from what people are told.
+fn progress_has_arrived(case: &Case<'_>) -> Verdict {
+    let mut verdict = Verdict::new("bytes told of <= bytes received");
+    let mut have: BTreeMap<FetchId, u64> = BTreeMap::new();
+    let mut told: BTreeMap<NodeId, u64> = BTreeMap::new();
+    for record in &case.outcome.records {
+        let What::Progress(fetch, now) = record.what else { continue };
+        let before = have.insert(fetch, now).unwrap_or(0);
+        *told.entry(record.node).or_default() += now.saturating_sub(before);
+    }
+    // Of a run that was cut short, the drivers' counters are read while bytes still come.
+    let allowed = if case.outcome.cut_short { IN_FLIGHT_MAX } else { 0 };
+    for (node, told) in told {
+        let received = case.outcome.loads.get(node.index()).map_or(0, |load| load.body_received);
+        verdict.judge(told <= received + allowed, || {
+            format!(
+                "{}: was told of {told} bytes that arrived; expected at least as many received, saw {received}",
+                case.cast.title(node)
+            )
         });
     }
     verdict

@@ -93,7 +93,10 @@ struct CompareArgs {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match common::cli::arguments() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -106,10 +109,7 @@ pub fn main() -> ExitCode {
             processes::work(control).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new)
         }
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("bench: {error:#}");
-        ExitCode::FAILURE
-    })
+    done.unwrap_or_else(|error| common::cli::failed("bench", error.as_ref()))
 }
 
 fn run_claims(args: &ClaimsArgs) -> Result<()> {
@@ -118,7 +118,12 @@ fn run_claims(args: &ClaimsArgs) -> Result<()> {
 
 fn scenarios(name: Option<&str>) -> Result<()> {
     let text = match name {
-        Some(name) => find(name)?.to_owned(),
+        Some(name) => {
+            let text = find(name)?;
+            let knobs =
+                Scenario::parse(text).with_context(|| format!("scenario {name}"))?.knobs_as_comments();
+            format!("{text}\n# What can be set of single overlays, with the values it has here:\n{knobs}")
+        }
         None => {
             let line = |listed: &crate::scenario::Listed| {
                 Scenario::parse(listed.text)

@@ -22,7 +22,7 @@ use common::tcp::{self, Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore
 use common::user::{Command, FetchId, Note};
 
 use crate::crowd::Crowd;
-use crate::overlay::{Cast, Overlay};
+use crate::overlay::{Cast, Overlay, set_up};
 use crate::simulate::{items_at, kinds};
 use crate::trace::{CutOff, Delivered, KindCount, Record, What};
 use crate::world::World;
@@ -121,14 +121,14 @@ pub fn host<O: Overlay>(plan: HostPlan, ends: HostEnds) -> Result<(), HostError>
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let world = Arc::clone(&plan.world);
     runtime.block_on(async move {
-        let servers = O::servers(&world.scenario);
-        let cast = Cast { world: &world, servers, network: NETWORK, port: plan.port };
-        Host::<O>::new(cast, &plan.nodes, ends.reports).run(ends.orders).await
+        let (cast, overlay) = set_up::<O>(&world, NETWORK, plan.port);
+        Host::new(cast, overlay, &plan.nodes, ends.reports).run(ends.orders).await
     })
 }
 
 struct Host<'a, O: Overlay> {
     cast: Cast<'a>,
+    overlay: O,
     clock: Clock,
     /// Nodes that have not started, the next one last.
     coming: Vec<NodeId>,
@@ -143,11 +143,10 @@ struct Host<'a, O: Overlay> {
     sink: NoteSink,
     notes_lost: Arc<AtomicU64>,
     casualties: Vec<String>,
-    overlay: std::marker::PhantomData<fn() -> O>,
 }
 
 impl<'a, O: Overlay> Host<'a, O> {
-    fn new(cast: Cast<'a>, nodes: &[NodeId], reports: reports::Sender<Report>) -> Self {
+    fn new(cast: Cast<'a>, overlay: O, nodes: &[NodeId], reports: reports::Sender<Report>) -> Self {
         let (sender, notes) = mpsc::channel(NOTES_WAITING_MAX);
         let notes_lost = Arc::new(AtomicU64::new(0));
         let lost = Arc::clone(&notes_lost);
@@ -158,6 +157,7 @@ impl<'a, O: Overlay> Host<'a, O> {
         });
         Host {
             cast,
+            overlay,
             clock: Clock::start(),
             coming: nodes.iter().rev().copied().collect(),
             nodes: BTreeMap::new(),
@@ -170,7 +170,6 @@ impl<'a, O: Overlay> Host<'a, O> {
             sink,
             notes_lost,
             casualties: Vec::new(),
-            overlay: std::marker::PhantomData,
         }
     }
 
@@ -251,7 +250,7 @@ impl<'a, O: Overlay> Host<'a, O> {
             seed: world.scenario.seed,
             clock: self.clock,
         };
-        let peer = O::peer(&self.cast, node);
+        let peer = self.overlay.peer(&self.cast, node);
         let handle = tcp::spawn(peer, config, SharedStore::new(store), Arc::clone(&self.sink)).await?;
         self.records.push(Record { at: self.clock.now(), node, what: What::Arrived });
         if !items.is_empty() {

@@ -6,21 +6,27 @@
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use common::net::{Attachment, NodeId};
 use common::peer::Peer;
 use common::user::Holder;
 
 use crate::cluster::{self, HostEnds, HostPlan};
-use crate::scenario::Scenario;
+use crate::scenario::{self, KnobFault, Rule, Scenario};
 use crate::simulate;
 use crate::trace::{Outcome, Purpose};
 use crate::watch::Watch;
 use crate::world::World;
 
-/// An overlay, as the harness needs it: its servers come first in a run, then one peer for each person.
-pub trait Overlay: 'static {
+/// An overlay set up for one run, as the harness needs it: its servers come first, then one peer for each person.
+pub trait Overlay: Sized + 'static {
     /// What drivers run.
     type Peer: Peer + Send + 'static;
+    /// What a scenario's table `[overlay.NAME]` may set: a type whose every knob has a default and which refuses what it
+    /// does not know (`#[serde(default, deny_unknown_fields)]`; a test holds it for every overlay of the table).
+    type Knobs: Serialize + DeserializeOwned;
 
     /// The name in tables, files and on the command line.
     const NAME: &'static str;
@@ -31,11 +37,17 @@ pub trait Overlay: 'static {
     /// Whether a result says which participant has the file, so that it can be compared with who does.
     const HITS_NAME_HOLDERS: bool;
 
+    /// What must be true of the knobs' values beyond their types.
+    fn rules(knobs: &Self::Knobs) -> Vec<Rule>;
+
     /// How many servers it needs.
-    fn servers(scenario: &Scenario) -> u32;
+    fn servers(scenario: &Scenario, knobs: &Self::Knobs) -> u32;
+
+    /// Once for each run and host: whatever the peers there share.
+    fn set_up(cast: &Cast<'_>, knobs: &Self::Knobs) -> Self;
 
     /// The peer of a node.
-    fn peer(cast: &Cast<'_>, node: NodeId) -> Self::Peer;
+    fn peer(&self, cast: &Cast<'_>, node: NodeId) -> Self::Peer;
 
     /// Which node a result's holder is; `None` if it cannot be told.
     fn holder(cast: &Cast<'_>, holder: &Holder) -> Option<NodeId>;
@@ -43,6 +55,24 @@ pub trait Overlay: 'static {
     /// What a kind of message is for.
     fn purpose(kind: &str) -> Purpose;
 }
+
+/// The overlay's knobs as the scenario sets them.
+fn knobs<O: Overlay>(scenario: &Scenario) -> Result<O::Knobs, KnobFault> {
+    scenario::read(&scenario.overlay, O::NAME, O::rules)
+}
+
+/// Sets the overlay up for a run of this world, on nodes that listen at this port of this network.
+///
+/// # Panics
+/// If the scenario has not been [checked](Scenario::check).
+pub(crate) fn set_up<O: Overlay>(world: &World, network: Ipv4Addr, port: u16) -> (Cast<'_>, O) {
+    let knobs = knobs::<O>(&world.scenario).expect(CHECKED);
+    let cast = Cast { world, servers: O::servers(&world.scenario, &knobs), network, port };
+    (cast, O::set_up(&cast, &knobs))
+}
+
+/// Why a scenario's knobs can be read.
+const CHECKED: &str = "a world is made of a checked scenario";
 
 /// Who sends content in an overlay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,7 +157,12 @@ pub trait Contestant: Send + Sync {
     fn content_from(&self) -> Source;
     /// [`Overlay::HITS_NAME_HOLDERS`].
     fn hits_name_holders(&self) -> bool;
-    /// [`Overlay::servers`].
+    /// Every knob with the value it has in the scenario.
+    ///
+    /// # Errors
+    /// What the overlay does not understand.
+    fn knobs(&self, scenario: &Scenario) -> Result<toml::Table, KnobFault>;
+    /// [`Overlay::servers`] of a checked scenario.
     fn servers(&self, scenario: &Scenario) -> u32;
     /// A run in simulation.
     fn simulate(&self, world: &World, watch: &Watch) -> Outcome;
@@ -160,8 +195,12 @@ impl<O: Overlay> Contestant for Entry<O> {
         O::HITS_NAME_HOLDERS
     }
 
+    fn knobs(&self, scenario: &Scenario) -> Result<toml::Table, KnobFault> {
+        knobs::<O>(scenario).map(|knobs| scenario::table_of(&knobs))
+    }
+
     fn servers(&self, scenario: &Scenario) -> u32 {
-        O::servers(scenario)
+        O::servers(scenario, &knobs::<O>(scenario).expect(CHECKED))
     }
 
     fn simulate(&self, world: &World, watch: &Watch) -> Outcome {

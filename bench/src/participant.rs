@@ -132,8 +132,8 @@ impl Participant {
     pub fn told(&mut self, at: Time, note: Note, world: &World, who_is: WhoIs<'_>) -> Option<Record> {
         let what = match note {
             Note::Found(search, hit) => {
-                let found =
-                    What::Found { search, item: world.identify(&hit.info), holder: who_is(&hit.holder) };
+                let (item, holder) = (world.identify(&hit.info), who_is(&hit.holder));
+                let found = What::Found { search, item, holder, hops: hit.hops };
                 if let Some(results) = self.results.get_mut(&search).filter(|r| r.len() < RESULTS_READ_MAX) {
                     results.push(hit);
                 }

@@ -11,7 +11,7 @@ use common::user::{Command, Note, SearchId};
 use common::wire::Wire;
 
 use crate::crowd::Crowd;
-use crate::overlay::{Cast, Overlay, Source};
+use crate::overlay::{Cast, Overlay, Source, set_up};
 use crate::participant::THINKING;
 use crate::scenario::Victim;
 use crate::trace::{CutOff, KindCount, Outcome, Record, SearchCost, What};
@@ -27,7 +27,7 @@ pub const SETTLING: Duration = Duration::from_secs(2);
 /// Runs the world on overlay `O` until everybody is done, or the scenario's limit.
 pub fn run<O: Overlay>(world: &World, watch: &Watch) -> Outcome {
     let network = Ipv4Addr::new(10, 0, 0, 0);
-    let cast = Cast { world, servers: O::servers(&world.scenario), network, port: PORT };
+    let (cast, overlay) = set_up::<O>(world, network, PORT);
     let config = Config {
         seed: world.scenario.seed,
         network,
@@ -37,6 +37,7 @@ pub fn run<O: Overlay>(world: &World, watch: &Watch) -> Outcome {
     };
     let mut run = Run::<O> {
         cast,
+        overlay,
         sim: Sim::new(config),
         crowd: Crowd::new(cast, O::holder),
         records: Vec::new(),
@@ -49,6 +50,7 @@ pub fn run<O: Overlay>(world: &World, watch: &Watch) -> Outcome {
 
 struct Run<'a, O: Overlay> {
     cast: Cast<'a>,
+    overlay: O,
     sim: Sim<O::Peer>,
     crowd: Crowd<'a>,
     records: Vec<Record>,
@@ -105,7 +107,7 @@ impl<O: Overlay> Run<'_, O> {
     fn add(&mut self) {
         let node = NodeId(self.sim.len() as u32);
         let world = self.cast.world;
-        self.sim.add(O::peer(&self.cast, node), PORT, self.cast.attachment(node));
+        self.sim.add(self.overlay.peer(&self.cast, node), PORT, self.cast.attachment(node));
         self.records.push(Record { at: self.sim.now(), node, what: What::Arrived });
         let items = items_at::<O>(&self.cast, node);
         if !items.is_empty() {

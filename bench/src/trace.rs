@@ -40,6 +40,8 @@ pub enum What {
         item: Option<u32>,
         /// Who is said to have it.
         holder: Option<NodeId>,
+        /// How far away whoever answered is, where the overlay's wire says it.
+        hops: Option<u8>,
     },
     /// No more results will come.
     SearchEnded(SearchId, SearchEnd),

@@ -92,7 +92,7 @@ fn a_search_with_two_ends_or_a_late_result_is_found() {
             let What::SearchEnded(search, how) = outcome.records[end].what else { unreachable!() };
             let what = match twice {
                 true => What::SearchEnded(search, how),
-                false => What::Found { search, item: None, holder: None },
+                false => What::Found { search, item: None, holder: None, hops: None },
             };
             let again = Record { at: outcome.ended, node: outcome.records[end].node, what };
             outcome.records.push(again);
@@ -166,4 +166,13 @@ fn a_fault_is_known_by_whom_it_hit_even_where_a_clock_is_behind() {
         assert_eq!(victims, [1, 2], "{}", contestant.name());
         assert_eq!(strikes[0].victims, ["server 0"]);
     }
+}
+
+#[test]
+fn progress_without_the_bytes_is_found() {
+    let verdict = tampered(Source::Participants, "bytes told of <= bytes received", |outcome, _| {
+        let at = first(outcome, |what| matches!(what, What::Progress(_, have) if *have > 0));
+        outcome.loads[outcome.records[at].node.index()].body_received = 7;
+    });
+    fails_with(&verdict, &["peer ", "was told of", "saw 7"]);
 }

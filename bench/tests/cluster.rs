@@ -129,10 +129,9 @@ fn a_mistake_is_one_clear_line_and_no_success() {
         }
         let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "{arguments:?} was accepted");
-        let line = words.lines().next().unwrap_or_default();
-        assert!(line.contains(word), "{arguments:?}: {words}");
-        assert!(!words.contains("panicked"), "{words}");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {words}");
+        assert_eq!(words.lines().count(), 1, "{arguments:?}: {words}");
+        assert!(words.starts_with("bench: ") && words.contains(word), "{arguments:?}: {words}");
     }
 }
 

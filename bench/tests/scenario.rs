@@ -2,6 +2,7 @@
 
 mod common;
 
+use bench::overlays::overlays;
 use bench::scenario::{Fault, LIBRARY, Scenario, ScenarioError, Victim};
 use bench::world::World;
 use proptest::prelude::*;
@@ -56,7 +57,7 @@ fn an_unknown_field_is_named_with_its_line_and_what_was_meant() {
 #[test]
 fn senseless_values_are_refused_in_words() {
     type Spoil = fn(&mut Scenario);
-    let spoilt: [(Spoil, &str); 9] = [
+    let spoilt: [(Spoil, &str); 11] = [
         (|s| s.peers = 0, "peers"),
         (|s| s.version = 2, "version"),
         (|s| s.name = "../x".to_owned(), "name"),
@@ -65,7 +66,9 @@ fn senseless_values_are_refused_in_words() {
         (|s| s.lines.firewalled = 1.5, "firewalled"),
         (|s| s.catalog.titles = 0, "titles"),
         (|s| s.searches.downloads_per_peer = 99, "downloads_per_peer"),
-        (|s| s.mirrors = 0, "mirrors"),
+        (|s| set(s, "mirror", "mirrors", 0), "overlay.mirror: mirrors must be"),
+        (|s| set(s, "napster", "upload_slots", 0), "overlay.napster: upload_slots must be"),
+        (|s| set(s, "napster", "slots", 1), "overlay.napster.slots: unknown field"),
     ];
     for (spoil, word) in spoilt {
         let mut scenario = Scenario::default();
@@ -73,6 +76,74 @@ fn senseless_values_are_refused_in_words() {
         let words = scenario.check().unwrap_err().to_string();
         assert!(words.contains(word) && !words.contains('\n'), "{word}: {words}");
     }
+}
+
+fn set(scenario: &mut Scenario, overlay: &str, knob: &str, value: impl Into<toml::Value>) {
+    scenario.overlay.entry(overlay.to_owned()).or_default().insert(knob.to_owned(), value.into());
+}
+
+#[test]
+fn a_mistaken_knob_is_named_with_its_line_and_what_was_meant() {
+    let lines = LIBRARY[0].text.lines().count();
+    // What follows the classroom's text, in which line of it the mistake is, and what is said of it.
+    for (text, line, words) in [
+        ("[overlay.napstr]\nprobes = 2", 1, &["unknown overlay `napstr`", "did you mean `napster`?"][..]),
+        ("[overlay.napster]\nprobes = 2\nslots = 2", 3, &["unknown field `slots`", "`upload_slots`"]),
+        ("[overlay.napster]\n\nselection = \"rnadom\"", 3, &["`rnadom`", "did you mean `random`?"]),
+        ("[overlay]\nnapster = { probes = \"two\" }", 2, &["overlay.napster.probes", "invalid type"]),
+        ("[overlay.napster]\nprobes = 256", 2, &["overlay.napster.probes", "256"]),
+        ("[overlay.napster]\nupload_slots = 0", 1, &["upload_slots must be at least 1"]),
+        ("[overlay]\nnapster = 3", 2, &["expected a map"]),
+        ("[overlays.napster]", 1, &["unknown field `overlays`", "did you mean `overlay`?"]),
+    ] {
+        let error = Scenario::parse(&format!("{}{text}\n", LIBRARY[0].text)).unwrap_err();
+        let ScenarioError::Text { line: found, .. } = &error else { panic!("{text}: {error}") };
+        assert_eq!(*found, lines + line, "{text}: {error}");
+        let said = error.to_string();
+        assert!(words.iter().all(|word| said.contains(word)) && !said.contains('\n'), "{text}: {said}");
+    }
+}
+
+#[test]
+fn every_overlay_has_a_default_for_each_of_its_knobs_and_refuses_what_is_none() {
+    let default = Scenario::default();
+    for overlay in overlays() {
+        let knobs = overlay.knobs(&default).unwrap();
+        for (knob, value) in knobs.clone() {
+            let mut alone = default.clone();
+            set(&mut alone, overlay.name(), &knob, value);
+            assert_eq!(overlay.knobs(&alone).as_ref(), Ok(&knobs), "{} {knob}", overlay.name());
+            set(&mut alone, overlay.name(), &knob, toml::Table::new());
+            let words = alone.check().unwrap_err().to_string();
+            assert!(words.starts_with(&format!("overlay.{}.{knob}: ", overlay.name())), "{words}");
+        }
+        let mut unknown = default.clone();
+        set(&mut unknown, overlay.name(), "no_such_knob", 1);
+        assert!(unknown.check().unwrap_err().to_string().contains("unknown field"), "{}", overlay.name());
+    }
+}
+
+#[test]
+fn knobs_come_back_from_their_text_and_what_is_not_set_is_shown() {
+    let mut scenario = Scenario::default();
+    assert!(!scenario.to_text().contains("overlay"), "nothing is set");
+    set(&mut scenario, "napster", "selection", "random");
+    scenario.check().unwrap();
+    assert_eq!(Scenario::parse(&scenario.to_text()).unwrap(), scenario);
+    let comments = scenario.knobs_as_comments();
+    for line in [
+        "# [overlay.mirror]",
+        "# mirrors = 1",
+        "# [overlay.napster]",
+        "# selection = \"random\"",
+        "# probes = 5",
+    ] {
+        assert!(comments.lines().any(|shown| shown == line), "{line} is missing:\n{comments}");
+    }
+    // Whoever takes the comment signs away has set everything to what it was.
+    let bare = comments.replace("# ", "");
+    let full = Scenario::parse(&format!("{}{bare}", LIBRARY[0].text)).unwrap();
+    assert_eq!(full.knobs_as_comments(), comments);
 }
 
 #[test]

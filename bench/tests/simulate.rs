@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bench::compare::{Backend, Column, Comparison, Options, compare};
+use bench::measure::FlowRow;
 use bench::report::{Folder, Look, render, to_json};
 use bench::scenario::Scenario;
 use bench::watch::Watch;
@@ -35,7 +37,7 @@ fn two_comparisons_of_one_seed_are_the_same_to_the_byte_in_every_file() {
     }
     let names: Vec<_> =
         std::fs::read_dir(dirs[0].path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 5, "{names:?}");
+    assert_eq!(names.len(), 6, "{names:?}");
     for name in names {
         let read = |dir: &tempfile::TempDir| std::fs::read(dir.path().join(&name)).unwrap();
         assert!(!read(&dirs[0]).is_empty());
@@ -68,10 +70,21 @@ fn everything_that_must_be_true_is_exercised_and_is_true() {
         assert_eq!(value(column, "fetched"), 30.0, "{}", column.overlay);
         assert!(value(column, "over_bound") >= 1.0);
         assert!(value(column, "recall_items") > 0.9);
+        assert_eq!(value(column, "search_hops"), 1.0, "{}", column.overlay);
+        let used = value(column, "uplink_use");
+        assert!(used > 0.0 && used <= 1.0, "{}: {used}", column.overlay);
+        let measured = &column.runs[0].measured;
+        let sum = |of: fn(&FlowRow) -> f64| measured.flow.iter().map(of).sum::<f64>();
+        let size: u64 = measured.downloads.iter().map(|row| row.size).sum();
+        let took: f64 = measured.downloads.iter().filter_map(|row| row.took_s).sum();
+        assert!((sum(|row| row.bytes_per_s) - size as f64).abs() < 1e-3, "all that was fetched arrived");
+        assert!((sum(|row| row.downloads) - took).abs() < 1e-6, "all its time is there");
     }
     let table = render(&comparison, NARROW);
     assert!(!table.contains('\u{1b}'), "no colours were asked for");
     assert!(comparison.columns.iter().all(|column| table.contains(column.overlay)));
+    assert!(table.contains("- [1]") && table.contains("\n[1] "), "what is missing has a reason");
+    assert!(table.contains('█'), "the best second reaches the top");
 }
 
 #[test]
@@ -91,6 +104,31 @@ fn content_comes_from_the_server_in_one_world_and_never_in_the_other() {
     let comparison = simulated(common::small(30, 4), 1);
     let shares: Vec<f64> = comparison.columns.iter().map(|column| value(column, "server_share")).collect();
     assert_eq!(shares, [1.0, 0.0], "the mirror's and Napster's");
+}
+
+#[test]
+fn a_knob_of_one_overlay_changes_its_runs_and_nobody_elses() {
+    let plain = simulated(common::small(20, 1), 1);
+    let changed = |knobs: &str| {
+        let text = common::small(20, 1).to_text() + knobs;
+        simulated(Scenario::parse(&text).unwrap(), 1)
+    };
+    let digests = |comparison: &Comparison| {
+        let digest = |column: &Column| (column.overlay, column.runs[0].digest.clone());
+        comparison.columns.iter().map(digest).collect::<BTreeMap<_, _>>()
+    };
+    for (knobs, overlay) in [
+        ("[overlay.napster]\nselection = \"random\"", "napster"),
+        ("[overlay.napster]\nprobes = 1", "napster"),
+        ("[overlay.mirror]\nmirrors = 3", "mirror"),
+    ] {
+        let (before, after) = (digests(&plain), digests(&changed(knobs)));
+        for name in before.keys() {
+            assert_eq!(before[name] != after[name], *name == overlay, "{knobs}: {name}");
+        }
+    }
+    let default = changed("[overlay.napster]\nselection = \"ping\"\nprobes = 5\nupload_slots = 3");
+    assert_eq!(digests(&plain), digests(&default), "what is set to its default changes nothing");
 }
 
 #[test]

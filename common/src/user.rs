@@ -135,7 +135,7 @@ pub struct Holder {
 }
 
 /// One result of a search.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Hit {
     /// The file as its holder describes it.
     pub info: FileInfo,
@@ -143,6 +143,9 @@ pub struct Hit {
     pub holder: Holder,
     /// The holder's line as it claims it, in the overlay's own classes.
     pub speed: u32,
+    /// Connections of the overlay between the user and whoever answered: 1 for a server or a neighbour. `None` where the
+    /// wire does not say, and for a hit that no search has found.
+    pub hops: Option<u8>,
 }
 
 /// A download to be made.

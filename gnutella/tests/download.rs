@@ -46,7 +46,7 @@ impl World {
         };
         let hit = |host: &u8| {
             let holder = Holder { address: Some(remote(*host)), index: 7, ..Holder::default() };
-            Arc::new(Hit { info: info.clone(), holder, speed: 0 })
+            Arc::new(Hit { info: info.clone(), holder, ..Hit::default() })
         };
         let memory = Arc::new(Memory::default());
         let store = store.unwrap_or_else(|| memory.clone());

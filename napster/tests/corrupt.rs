@@ -65,7 +65,7 @@ impl Getter {
                 ..FileInfo::default()
             };
             let holder = Holder { nick: (*nick).into(), ..Holder::default() };
-            Arc::new(Hit { info, holder, speed: 0 })
+            Arc::new(Hit { info, holder, ..Hit::default() })
         };
         let candidates = holders.iter().map(hit).collect();
         let have = Ranges::from_start(have);

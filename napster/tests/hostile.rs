@@ -162,7 +162,7 @@ impl Victim {
         victim.lone.store.add(Arc::new(Memory::default()));
         let info = FileInfo { name: "d/Song.mp3".into(), size, ..FileInfo::default() };
         let holder = Holder { nick: "bob".into(), ..Holder::default() };
-        let candidates = vec![Arc::new(Hit { info, holder, speed: 0 })];
+        let candidates = vec![Arc::new(Hit { info, holder, ..Hit::default() })];
         let fetch = Fetch { fetch: FetchId(1), candidates, into: FileId(0), have: Ranges::default() };
         victim.lone.command(Command::Fetch(Box::new(fetch)));
         assert_eq!(victim.heard(), [(203, "bob \"d\\Song.mp3\"".into())]);

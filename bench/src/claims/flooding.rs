@@ -116,7 +116,8 @@ pub(super) fn connected(nodes: u32, mean_degree: f64, seed: u64) -> Graph {
 fn by_turns(graph: &Graph, seed: u64, ttls: &[u8]) -> Network {
     // Everybody must let pass what the one with the largest TTL sends.
     let most = fixed(ttls.iter().copied().max().unwrap_or(0));
-    let knobs: Vec<Arc<Knobs>> = ttls.iter().map(|ttl| Arc::new(Knobs { ttl: *ttl, ..most.clone() })).collect();
+    let knobs: Vec<Arc<Knobs>> =
+        ttls.iter().map(|ttl| Arc::new(Knobs { ttl: *ttl, ..most.clone() })).collect();
     Network::new(graph, seed, StrategyKind::Flood, |node| Arc::clone(&knobs[node as usize % ttls.len()]))
 }
 

@@ -28,6 +28,9 @@ pub struct Estimate {
     pub median: Option<f64>,
     /// An interval that holds the true median with at least 95 % certainty, whatever the distribution; from six runs on.
     pub interval_95: Option<(f64, f64)>,
+    /// Why no run has a value, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_none: Option<&'static str>,
 }
 
 /// Each measure over all runs.
@@ -44,6 +47,7 @@ pub(super) fn over(runs: &[Run]) -> Vec<Estimate> {
             runs: values.len() as u32,
             median: median(&values),
             interval_95: interval(&values),
+            why_none: measure.why_none.filter(|_| values.is_empty()),
         }
     };
     first.measured.sheet.0.iter().enumerate().map(estimate).collect()

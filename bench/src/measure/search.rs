@@ -46,11 +46,13 @@ pub fn rows(
                 });
                 truths[at] = truth;
             }
-            What::Found { search, item, holder } => {
+            What::Found { search, item, holder, hops } => {
                 let at = search.0 as usize;
                 let Some(Some(row)) = rows.get_mut(at) else { continue };
                 let after = record.at.as_secs_f64() - row.started_s;
-                row.first_s.get_or_insert(after);
+                if row.first_s.is_none() {
+                    (row.first_s, row.first_hops) = (Some(after), *hops);
+                }
                 row.last_s = Some(after);
                 row.results += 1;
                 row.stale += u32::from(holder.is_some_and(|holder| lives.has_ended(holder, record.at)));
@@ -105,7 +107,7 @@ fn truth(cast: &Cast<'_>, source: Source, lives: &Lives, search: usize, at: comm
 }
 
 /// The measures over all searches.
-pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow]) {
+pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow], names_holders: bool) {
     let count = rows.len() as f64;
     let complete: Vec<&SearchRow> = rows.iter().filter(|row| row.end == Some(SearchEnd::Complete)).collect();
     let traffic = of_purpose(outcome, Purpose::Search);
@@ -118,6 +120,7 @@ pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow]) {
     let share = |found: u32, there: u32| (there > 0).then(|| f64::from(found) / f64::from(there));
     let recall = mean(rows.iter().filter_map(|row| share(row.items_found, row.items_there)));
     let copies = mean(rows.iter().filter_map(|row| share(row.copies_found?, row.copies_there)));
+    let hops = mean(rows.iter().filter_map(|row| row.first_hops).map(f64::from));
     let mut put = |key, title, unit, value| sheet.put(GROUP, key, title, unit, value);
     put("searches", "searches", Unit::Count, Some(count));
     put("searches_complete", "answered", Unit::Share, per_search(complete.len() as u64));
@@ -126,11 +129,21 @@ pub fn summarise(sheet: &mut Sheet, outcome: &Outcome, rows: &[SearchRow]) {
     put("search_reach", "nodes that hear of a search", Unit::Count, reached);
     put("search_first_s", "time to first result, median", Unit::Seconds, quantile(&first, 0.5));
     put("search_first_p95_s", "time to first result, p95", Unit::Seconds, quantile(&first, 0.95));
+    put("search_hops", "hops to first result, mean", Unit::Count, hops);
     put("search_last_s", "time to last result, median", Unit::Seconds, quantile(&last, 0.5));
     put("search_results", "results per search", Unit::Count, per_search(results));
     put("recall_items", "recall: files found of all", Unit::Share, recall);
     put("recall_copies", "recall: copies found of all", Unit::Share, copies);
     put("stale", "stale results", Unit::Share, (results > 0).then(|| stale as f64 / results as f64));
+    if results > 0 {
+        sheet.because("search_hops", "the overlay's messages do not say how far an answer came");
+    }
+    if outcome.search_costs.is_empty() {
+        sheet.because("search_reach", "on real sockets nobody sees to which search a message belongs");
+    }
+    if !names_holders {
+        sheet.because("recall_copies", "results do not say who has a copy");
+    }
 }
 
 /// What the messages of one purpose add up to.

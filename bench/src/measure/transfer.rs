@@ -83,7 +83,7 @@ pub fn summarise(
     put("download_p95_s", "completion time, p95", Unit::Seconds, quantile(&took, 0.95));
     put("download_last_s", "completion time, longest", Unit::Seconds, quantile(&took, 1.0));
     put("peer_kbps", "throughput, median download", Unit::Kbps, quantile(&kbps, 0.5));
-    put("total_kbps", "throughput of all together", Unit::Kbps, rate);
+    put("total_kbps", "throughput of all, mean", Unit::Kbps, rate);
     put(
         "server_share",
         "servers' share of content bytes",
@@ -101,6 +101,9 @@ pub fn summarise(
     put("achieved_s", "time taken, first to last", Unit::Seconds, span);
     let over = span.zip(bound).map(|(span, bound)| span / bound.seconds);
     put("over_bound", "time taken / least time", Unit::Ratio, over);
+    if source == Source::Servers {
+        sheet.because("gini_uploads", "people upload nothing here");
+    }
 }
 
 /// Seconds from the first start to the last end.

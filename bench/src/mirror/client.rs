@@ -219,7 +219,10 @@ impl Client {
         let address = Some(self.mirrors[self.home]);
         for line in listing.lines() {
             let holder = Holder { address, index: line.number, ..Holder::default() };
-            cx.note(Note::Found(search.id, Arc::new(Hit { info: line.info, holder, speed: 0 })));
+            cx.note(Note::Found(
+                search.id,
+                Arc::new(Hit { info: line.info, holder, speed: 0, hops: Some(1) }),
+            ));
         }
         cx.note(Note::SearchEnded(search.id, SearchEnd::Complete));
     }

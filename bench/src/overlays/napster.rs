@@ -1,31 +1,99 @@
 //! Napster.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
 use common::net::NodeId;
 use common::user::Holder;
 use napster::node::Node;
-use napster::peer::PeerConfig;
+use napster::peer::{self, PeerConfig};
+use napster::selection::Selection;
 use napster::server::ServerConfig;
 
 use crate::overlay::{Cast, Overlay, Source};
-use crate::scenario::Scenario;
+use crate::scenario::{Rule, Scenario};
 use crate::trace::Purpose;
 
 /// One index server, and peers who exchange files among themselves.
-pub struct Napster;
+pub struct Napster {
+    selection: Selection,
+    knobs: Arc<peer::Knobs>,
+}
+
+/// What a scenario may set; the rest is as the crate has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Knobs {
+    /// Which holder of a file is asked first.
+    selection: Policy,
+    /// How many holders are pinged at a time, where pings decide.
+    probes: u8,
+    /// Uploads of one peer at a time; whoever comes then is told to wait.
+    upload_slots: u16,
+}
+
+/// The names of [`Selection`]s.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Policy {
+    Ping,
+    Random,
+    ClaimedSpeed,
+    First,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        let slots = PeerConfig::default().knobs.upload_slots;
+        let (selection, probes) = match Selection::default() {
+            Selection::Ping { probes } => (Policy::Ping, probes),
+            Selection::Random => (Policy::Random, 1),
+            Selection::ClaimedSpeed => (Policy::ClaimedSpeed, 1),
+            Selection::First => (Policy::First, 1),
+        };
+        Knobs { selection, probes, upload_slots: slots.try_into().unwrap_or(u16::MAX) }
+    }
+}
+
+impl Knobs {
+    fn selection(&self) -> Selection {
+        match self.selection {
+            Policy::Ping => Selection::Ping { probes: self.probes },
+            Policy::Random => Selection::Random,
+            Policy::ClaimedSpeed => Selection::ClaimedSpeed,
+            Policy::First => Selection::First,
+        }
+    }
+}
 
 impl Overlay for Napster {
     type Peer = Node;
+    type Knobs = Knobs;
 
     const NAME: &'static str = "napster";
     const ABOUT: &'static str = "one server knows who has what; files go from peer to peer";
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = true;
 
-    fn servers(_: &Scenario) -> u32 {
+    fn rules(knobs: &Knobs) -> Vec<Rule> {
+        vec![
+            (knobs.probes >= 1, "probes must be at least 1"),
+            (knobs.upload_slots >= 1, "upload_slots must be at least 1"),
+        ]
+    }
+
+    fn servers(_: &Scenario, _: &Knobs) -> u32 {
         1
     }
 
-    fn peer(cast: &Cast<'_>, node: NodeId) -> Node {
+    fn set_up(_: &Cast<'_>, knobs: &Knobs) -> Self {
+        let upload_slots = knobs.upload_slots.into();
+        let of_peers = peer::Knobs { upload_slots, ..peer::Knobs::default() };
+        Napster { selection: knobs.selection(), knobs: Arc::new(of_peers) }
+    }
+
+    fn peer(&self, cast: &Cast<'_>, node: NodeId) -> Node {
         let Some(person) = cast.person(node) else {
             // A class may be larger than one of the historical servers was; nobody floods here.
             let users_max = (cast.world.people.len()).max(ServerConfig::default().users_max);
@@ -37,6 +105,8 @@ impl Overlay for Napster {
             nick: nick(person),
             speed: attachment.line.up_bps.map_or(0, link_class),
             firewalled: attachment.firewalled,
+            selection: self.selection,
+            knobs: Arc::clone(&self.knobs),
             ..PeerConfig::default()
         })
     }

@@ -23,7 +23,7 @@ fn fault(path: &Path, why: &impl ToString) -> FolderFault {
 pub struct Folder(PathBuf);
 
 /// Columns of `searches.csv` after overlay, backend and seed, as [`SearchRow`](crate::measure::SearchRow) has them.
-const SEARCH_COLUMNS: [&str; 17] = [
+const SEARCH_COLUMNS: [&str; 18] = [
     "search",
     "person",
     "words",
@@ -32,6 +32,7 @@ const SEARCH_COLUMNS: [&str; 17] = [
     "took_s",
     "first_s",
     "last_s",
+    "first_hops",
     "results",
     "items_found",
     "items_there",
@@ -45,6 +46,10 @@ const SEARCH_COLUMNS: [&str; 17] = [
 /// Columns of `downloads.csv` after overlay, backend and seed, as [`DownloadRow`](crate::measure::DownloadRow) has them.
 const DOWNLOAD_COLUMNS: [&str; 10] =
     ["fetch", "person", "item", "size", "started_s", "candidates", "end", "took_s", "kbps", "bound_s"];
+
+/// Columns of `throughput.csv` after overlay, backend and seed, as [`FlowRow`](crate::measure::FlowRow) has them.
+const FLOW_COLUMNS: [&str; 6] =
+    ["second", "seconds", "bytes_per_s", "bytes_per_s_each", "downloads", "downloaders"];
 
 impl Folder {
     /// Makes the folder if need be and puts the scenario into it, before the first run: a folder that takes no files is
@@ -78,6 +83,12 @@ impl Folder {
                     .searches
                     .iter()
                     .try_for_each(|row| csv.serialize((overlay, backend, run.seed, row)))
+            })
+        })?;
+        self.csv("throughput.csv", |csv| {
+            csv.write_record(["overlay", "backend", "seed"].into_iter().chain(FLOW_COLUMNS))?;
+            each(comparison, |overlay, backend, run| {
+                run.measured.flow.iter().try_for_each(|row| csv.serialize((overlay, backend, run.seed, row)))
             })
         })?;
         self.csv("downloads.csv", |csv| {

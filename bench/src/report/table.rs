@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::number::Scale;
+use super::spark;
 use crate::compare::{Agreement, Column, Comparison, Estimate};
-use crate::measure::{Asked, Strike};
+use crate::measure::{Asked, FlowRow, Strike, Unit};
 
 /// How the tables should look.
 #[derive(Clone, Copy, Debug)]
@@ -22,22 +23,26 @@ pub struct Look {
 pub fn render(comparison: &Comparison, look: Look) -> String {
     let Look { coloured, columns } = look;
     let mut text = String::new();
-    let mut section = |title: &str, table: Table| {
+    let mut section = |title: &str, table: &dyn std::fmt::Display| {
         // A String takes everything.
         let _ = writeln!(text, "{title}\n{table}\n");
     };
     let Comparison { scenario, peers, seed, .. } = comparison;
-    section(&format!("{scenario}: {peers} peers, first seed {seed}"), measures(comparison, columns));
+    section(&format!("{scenario}: {peers} peers, first seed {seed}"), &measures(comparison, columns));
+    if let Some((end_s, table)) = flows(comparison, columns) {
+        let title = format!("Content that arrives, 0 to {end_s} s, all on one scale (the first run of each)");
+        section(&title, &table);
+    }
     if let Some(table) = strikes(comparison) {
-        section("What the faults did", table);
+        section("What the faults did", &table);
     }
     if !comparison.twins.is_empty() {
-        section("The same run over real sockets and in simulation", twins(comparison, coloured));
+        section("The same run over real sockets and in simulation", &twins(comparison, coloured));
     }
-    section("What must be true of every run: times it was exercised", checks(comparison, coloured));
+    section("What must be true of every run: times it was exercised", &checks(comparison, coloured));
     let digests = digests(comparison);
     if digests.row_iter().next().is_some() {
-        section("Digests: equal ones mean that every event was the same", digests);
+        section("Digests: equal ones mean that every event was the same", &digests);
     }
     text
 }
@@ -66,21 +71,23 @@ fn heads(comparison: &Comparison) -> Vec<String> {
 }
 
 /// The measures: with intervals where there are some and the screen is wide enough, else medians alone.
-fn measures(comparison: &Comparison, columns: usize) -> Table {
+fn measures(comparison: &Comparison, columns: usize) -> String {
     let has_interval = comparison.columns.iter().any(|c| c.estimates.iter().any(|e| e.interval_95.is_some()));
     if has_interval {
-        let table = measures_with(comparison, true);
+        let (table, remarks) = measures_with(comparison, true);
         if table.lines().map(|line| line.chars().count()).max() <= Some(columns) {
-            return table;
+            return format!("{table}{remarks}");
         }
     }
-    measures_with(comparison, false)
+    let (table, remarks) = measures_with(comparison, false);
+    format!("{table}{remarks}")
 }
 
-fn measures_with(comparison: &Comparison, intervals: bool) -> Table {
+fn measures_with(comparison: &Comparison, intervals: bool) -> (Table, Remarks) {
     let title = if intervals { "median (95 % interval)" } else { "median" };
     let mut table = new([title.to_owned()].into_iter().chain(heads(comparison)).collect());
-    let Some(first) = comparison.columns.first() else { return table };
+    let mut remarks = Remarks::default();
+    let Some(first) = comparison.columns.first() else { return (table, remarks) };
     let mut group = "";
     for (at, estimate) in first.estimates.iter().enumerate() {
         if estimate.group != group {
@@ -95,21 +102,80 @@ fn measures_with(comparison: &Comparison, intervals: bool) -> Table {
             unit => format!("  {} ({unit})", estimate.title),
         };
         let mut row = vec![Cell::new(label)];
-        row.extend(estimates().map(|estimate| right(estimate_text(estimate, &scale, intervals))));
+        row.extend(estimates().map(|estimate| {
+            let none = || estimate.why_none.map_or("-".to_owned(), |why| format!("- {}", remarks.sign(why)));
+            right(estimate_text(estimate, &scale, intervals).unwrap_or_else(none))
+        }));
         table.add_row(row);
     }
-    table
+    (table, remarks)
 }
 
-fn estimate_text(estimate: &Estimate, scale: &Scale, intervals: bool) -> String {
-    let Some(median) = estimate.median else { return "-".to_owned() };
+/// Why values are missing, each once, to stand under a table.
+#[derive(Default)]
+struct Remarks(Vec<&'static str>);
+
+impl Remarks {
+    /// What stands at the place of the missing value.
+    fn sign(&mut self, why: &'static str) -> String {
+        let known = self.0.iter().position(|known| *known == why);
+        let number = known.unwrap_or_else(|| {
+            self.0.push(why);
+            self.0.len() - 1
+        });
+        format!("[{}]", number + 1)
+    }
+}
+
+impl std::fmt::Display for Remarks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (1..).zip(&self.0).try_for_each(|(number, why)| write!(f, "\n[{number}] {why}"))
+    }
+}
+
+/// Throughput over time, of the first run of each column; also until when. `None` if nothing ever arrived.
+fn flows(comparison: &Comparison, columns: usize) -> Option<(u64, Table)> {
+    /// Of the columns beside the blocks, with the lines between them.
+    const OTHERS_WIDTH: usize = 52;
+    let flow = |column: &Column| column.runs.first().map(|run| run.measured.flow.clone()).unwrap_or_default();
+    let flows: Vec<Vec<FlowRow>> = comparison.columns.iter().map(flow).collect();
+    let is_busy = |row: &&FlowRow| row.bytes_per_s > 0.0;
+    let end_s = flows.iter().flatten().filter(is_busy).map(|row| row.second + row.seconds).max()?;
+    let width = columns.saturating_sub(OTHERS_WIDTH).clamp(10, 60);
+    let parts: Vec<Vec<f64>> = flows.iter().map(|rows| spark::parts(rows, end_s, width)).collect();
+    let top = parts.iter().flatten().copied().fold(0.0, f64::max);
+    let kbps = |bytes_per_s: f64| bytes_per_s * 8.0 / 1000.0;
+    let peaks: Vec<f64> =
+        flows.iter().map(|rows| kbps(rows.iter().map(|row| row.bytes_per_s).fold(0.0, f64::max))).collect();
+    let scale = Scale::of(Unit::Kbps, peaks.iter().copied().fold(0.0, f64::max));
+    let head = |what: &str| format!("{what}\n({})", scale.name);
+    let mut table =
+        new(vec![String::new(), "over time".to_owned(), head("best second"), head("mean while\nbusy")]);
+    for ((column, rows), (parts, peak)) in comparison.columns.iter().zip(&flows).zip(parts.iter().zip(&peaks))
+    {
+        let (running, bytes) = rows
+            .iter()
+            .filter(|row| row.downloads > 0.0)
+            .fold((0, 0.0), |(s, b), row| (s + row.seconds, b + row.bytes_per_s * row.seconds as f64));
+        table.add_row([
+            Cell::new(format!("{} {}", column.overlay, column.backend.name())),
+            Cell::new(spark::blocks(parts, top)),
+            right(scale.number(*peak)),
+            right(if running > 0 { scale.number(kbps(bytes) / running as f64) } else { "-".to_owned() }),
+        ]);
+    }
+    Some((end_s, table))
+}
+
+fn estimate_text(estimate: &Estimate, scale: &Scale, intervals: bool) -> Option<String> {
+    let median = estimate.median?;
     let text = scale.number(median);
-    match estimate.interval_95 {
+    Some(match estimate.interval_95 {
         Some((low, high)) if intervals && low != high => {
             format!("{text} ({}-{})", scale.number(low), scale.number(high))
         }
         _ => text,
-    }
+    })
 }
 
 /// What each fault hit and what worked before and after, over all runs of a column; `None` without faults.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Scenario;
+use super::knobs::place_of;
 
 /// The longest scenario file that is read, in bytes.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
@@ -39,14 +40,17 @@ impl Scenario {
     /// # Errors
     /// What is wrong, and in which line.
     pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
-        let scenario: Scenario = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start).min(text.len());
-            let line = text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
-            let what = error.message().lines().collect::<Vec<_>>().join(" ");
-            let hint =
-                suggestion(&what).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
+        let wrong = |at: usize, what: String, said: &str| {
+            let line = text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
+            let hint = suggestion(said).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
             ScenarioError::Text { line, what, hint }
+        };
+        let scenario: Scenario = toml::from_str(text).map_err(|error| {
+            let what = error.message().lines().collect::<Vec<_>>().join(" ");
+            wrong(error.span().map_or(0, |span| span.start), what.clone(), &what)
         })?;
+        let faulty = |fault| wrong(place_of(&fault, text), fault.to_string(), &fault.what);
+        scenario.check_knobs().map_err(faulty)?;
         scenario.check()?;
         Ok(scenario)
     }

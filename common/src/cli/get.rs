@@ -106,7 +106,8 @@ mod tests {
     fn hit(name: &str, size: u64, digest: Option<u8>, nick: &str) -> Arc<Hit> {
         let digest = digest.map(|byte| Digest::Md5([byte; 16]));
         let info = FileInfo { name: name.into(), size, digest, ..FileInfo::default() };
-        Arc::new(Hit { info, holder: Holder { nick: nick.into(), ..Holder::default() }, speed: 0 })
+        let holder = Holder { nick: nick.into(), ..Holder::default() };
+        Arc::new(Hit { info, holder, ..Hit::default() })
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! What the command lines of the overlays share: one node over the tcp driver under the hand of a user.
+//! What the command lines share: a mistake gets one line; one node over the tcp driver under the hand of a user.
 //!
 //! | part | file |
 //! |---|---|
+//! | arguments, and what is said of what went wrong | `mistake.rs` |
 //! | a node that is started, heard and ended | `client.rs` |
 //! | the folder that is shared, and what happens to it | `share.rs` |
 //! | a file fetched with a progress bar, kept and resumed | `get.rs` |
@@ -12,6 +13,7 @@
 mod address;
 mod client;
 mod get;
+mod mistake;
 mod share;
 mod text;
 
@@ -24,6 +26,7 @@ use anyhow::Context as _;
 pub use address::resolve;
 pub use client::{Client, Interrupted};
 pub use get::{fetch_into, make_folder, most_common};
+pub use mistake::{arguments, failed};
 pub use share::{offer, read_folder, serve_until_interrupted};
 pub use text::{counted, known, printable};
 

@@ -134,6 +134,8 @@ impl Servent {
         let Some(at) = self.searches.position(&header.guid) else { return };
         let search = &mut self.searches.running[at];
         let (servent, speed) = (hit.servent(), hit.speed_kbps());
+        // A neighbour's own answer has crossed no other servent.
+        let hops = Some(header.hops.saturating_add(1));
         // Who cannot be dialled is not to be dialled: a holder without an address is pushed for.
         let firewalled = hit.trailer().and_then(|trailer| trailer.push).unwrap_or(false);
         let address = (!firewalled).then(|| hit.address());
@@ -154,7 +156,7 @@ impl Servent {
                 digest: entry.urn.map(Into::into),
                 ..FileInfo::default()
             };
-            cx.note(Note::Found(search.name, Arc::new(Hit { info, holder, speed })));
+            cx.note(Note::Found(search.name, Arc::new(Hit { info, holder, speed, hops })));
         }
         if search.found.len() >= search.results_max {
             self.end_search(at, SearchEnd::Complete, cx);

@@ -181,7 +181,7 @@ pub fn file(name: &str, size: u64) -> Arc<FileInfo> {
 /// What a search says of the first file of whoever listens there.
 pub fn hit(info: &FileInfo, address: SocketAddrV4) -> Arc<Hit> {
     let holder = Holder { address: Some(address), ..Holder::default() };
-    Arc::new(Hit { info: info.clone(), holder, speed: 0 })
+    Arc::new(Hit { info: info.clone(), holder, ..Hit::default() })
 }
 
 pub fn sha1(bytes: &[u8]) -> Digest {

@@ -148,7 +148,8 @@ impl Peer {
     }
 }
 
-/// A file of somebody as the user is told of it. Napster tells addresses without ports; zero stands for that.
+/// A file of somebody as the user is told of it. Napster tells addresses without ports; zero stands for that. The server
+/// answers, one hop away; whether it is linked to others, its clients are not told.
 fn hit(record: &FileRecord, nick: &Token, ip: Option<Ipv4Addr>, speed: u32) -> Hit {
     Hit {
         info: FileInfo {
@@ -167,5 +168,6 @@ fn hit(record: &FileRecord, nick: &Token, ip: Option<Ipv4Addr>, speed: u32) -> H
             ..Holder::default()
         },
         speed,
+        hops: Some(1),
     }
 }

@@ -12,12 +12,15 @@ use crate::overlay::{Cast, Source};
 use crate::trace::{Outcome, What};
 
 mod bound;
+mod flow;
 mod load;
 mod search;
+mod spans;
 mod strike;
 mod transfer;
 
 pub use bound::{Bound, Term, of_download, of_run};
+pub use flow::FlowRow;
 pub use strike::{Asked, Strike};
 
 /// In what a value is counted; tables and tolerances follow from it.
@@ -51,6 +54,9 @@ pub struct Measure {
     pub group: &'static str,
     /// The value; `None` where there is nothing to measure.
     pub value: Option<f64>,
+    /// Why there is none, where that is not plain from the other measures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_none: Option<&'static str>,
 }
 
 /// All measures of a run, in the order of the table.
@@ -74,7 +80,15 @@ impl Sheet {
     ) {
         // What is not a number has nothing to say; JSON has no word for it either.
         let value = value.filter(|value| value.is_finite());
-        self.0.push(Measure { key, title, unit, group, value });
+        self.0.push(Measure { key, title, unit, group, value, why_none: None });
+    }
+
+    /// Says why a measure has no value, if it has none.
+    fn because(&mut self, key: &str, why: &'static str) {
+        let measure = self.0.iter_mut().find(|measure| measure.key == key && measure.value.is_none());
+        if let Some(measure) = measure {
+            measure.why_none = Some(why);
+        }
     }
 }
 
@@ -97,6 +111,8 @@ pub struct SearchRow {
     pub first_s: Option<f64>,
     /// Seconds to the last result.
     pub last_s: Option<f64>,
+    /// Hops between the user and whoever gave the first result, where the overlay's wire says it.
+    pub first_hops: Option<u8>,
     /// Results.
     pub results: u32,
     /// Different items among them.
@@ -183,6 +199,9 @@ pub struct Measured {
     /// Download by download.
     #[serde(skip)]
     pub downloads: Vec<DownloadRow>,
+    /// Second by second.
+    #[serde(skip)]
+    pub flow: Vec<FlowRow>,
     /// Which line was the limit of the whole run's transfers.
     pub bound_by: Option<Term>,
     /// What the scenario's faults hit.
@@ -195,12 +214,14 @@ pub fn measure(cast: &Cast<'_>, source: Source, names_holders: bool, outcome: &O
     let searches = search::rows(cast, source, names_holders, outcome, &lives);
     let downloads = transfer::rows(cast, source, outcome, &lives);
     let bound = of_run(cast, source, &downloads);
+    let flow = flow::rows(outcome, &downloads, &lives, cast);
     let mut sheet = Sheet::default();
-    search::summarise(&mut sheet, outcome, &searches);
+    search::summarise(&mut sheet, outcome, &searches, names_holders);
     load::summarise(&mut sheet, cast, outcome);
     transfer::summarise(&mut sheet, cast, source, outcome, &downloads, bound);
+    flow::summarise(&mut sheet, cast, outcome, &downloads, &lives, &flow);
     let strikes = strike::strikes(cast, outcome, &lives, &searches, &downloads);
-    Measured { sheet, searches, downloads, bound_by: bound.map(|bound| bound.term), strikes }
+    Measured { sheet, searches, downloads, flow, bound_by: bound.map(|bound| bound.term), strikes }
 }
 
 /// When each node was part of the overlay.
@@ -211,6 +232,8 @@ pub struct Lives(BTreeMap<NodeId, Life>);
 struct Life {
     /// Changes in the order of time: true when it came online.
     online: Vec<(Time, bool)>,
+    /// When it was started.
+    arrived: Option<Time>,
     /// When it vanished or left.
     ended: Option<Time>,
 }
@@ -222,6 +245,7 @@ impl Lives {
         for record in &outcome.records {
             let life = lives.entry(record.node).or_default();
             match record.what {
+                What::Arrived => life.arrived = life.arrived.or(Some(record.at)),
                 What::Online => life.online.push((record.at, true)),
                 What::Offline(_) => life.online.push((record.at, false)),
                 What::Crashed | What::Left => life.ended = life.ended.or(Some(record.at)),
@@ -241,6 +265,11 @@ impl Lives {
     /// True if the node has vanished or left by then.
     pub fn has_ended(&self, node: NodeId, at: Time) -> bool {
         self.ended(node).is_some_and(|ended| ended <= at)
+    }
+
+    /// When the node was started.
+    pub fn arrived(&self, node: NodeId) -> Option<Time> {
+        self.0.get(&node)?.arrived
     }
 
     /// When the node vanished or left.

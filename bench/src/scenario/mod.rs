@@ -13,10 +13,12 @@ use common::catalog::{CatalogConfig, PlacementConfig, TITLES_MAX};
 use common::net::Line;
 
 mod fault;
+mod knobs;
 mod library;
 mod text;
 
 pub use fault::{Fault, Victim};
+pub use knobs::{KnobFault, Knobs, read, table_of};
 pub use library::{LIBRARY, Listed, OF_A_FOLDER, named};
 pub use text::ScenarioError;
 
@@ -71,13 +73,9 @@ pub struct Scenario {
     /// What goes wrong: `busiest@10s`, `server@10s`, `random 10%@20s`.
     #[serde(default)]
     pub faults: Vec<Fault>,
-    /// How many mirrors the client-server baseline has.
-    #[serde(default = "one")]
-    pub mirrors: u32,
-}
-
-fn one() -> u32 {
-    1
+    /// Settings of single overlays, by their names: the tables `[overlay.NAME]`, which only the overlay's entry understands.
+    #[serde(default, skip_serializing_if = "Knobs::is_empty")]
+    pub overlay: Knobs,
 }
 
 /// The people's access lines.
@@ -206,7 +204,7 @@ impl Scenario {
             [self.rules_of_people(), self.rules_of_lines(), self.rules_of_content()].into_iter().flatten();
         match rules.find(|(holds, _)| !holds) {
             Some((_, wrong)) => Err(ScenarioError::Senseless(wrong.to_owned())),
-            None => Ok(()),
+            None => self.check_knobs().map_err(|fault| ScenarioError::Senseless(fault.to_string())),
         }
     }
 
@@ -241,7 +239,6 @@ impl Scenario {
                 "arrivals: over_s cannot be negative and per_s must be above 0",
             ),
             (self.sessions.linger_s.is_none_or(at_least_0), "sessions.linger_s cannot be negative"),
-            ((1..=100).contains(&self.mirrors), "mirrors must be from 1 to 100"),
         ]
     }
 
@@ -300,7 +297,7 @@ impl Scenario {
 }
 
 /// Whether something holds, and what to say if it does not.
-type Rule = (bool, &'static str);
+pub type Rule = (bool, &'static str);
 
 fn share(x: f64) -> bool {
     (0.0..=1.0).contains(&x)

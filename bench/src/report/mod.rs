@@ -2,6 +2,7 @@
 
 mod files;
 pub(crate) mod number;
+mod spark;
 mod table;
 
 pub use files::{Folder, FolderFault, to_json};

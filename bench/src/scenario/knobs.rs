@@ -1,0 +1,115 @@
+//! Settings of single overlays: the tables `[overlay.NAME]`, which the overlays read themselves.
+//!
+//! A scenario carries them without knowing what they mean. Which names there are, the table of overlays says; which
+//! knobs a name has and what they may be, its entry says by the type it reads them into, in which every knob has a default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Rule, Scenario};
+use crate::overlays::overlays;
+
+/// The name of all these tables together.
+const TABLES: &str = "overlay";
+
+/// Overlays by name, knobs by name.
+pub type Knobs = BTreeMap<String, toml::Table>;
+
+/// What is wrong with a knob.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnobFault {
+    /// The overlay, and the knob if it is one knob's fault.
+    pub(super) path: Vec<String>,
+    /// What is wrong, beginning with `unknown` if it is the last name of the path.
+    pub(super) what: String,
+}
+
+impl fmt::Display for KnobFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{TABLES}.{}: {}", self.path.join("."), self.what)
+    }
+}
+
+/// Reads what a scenario says of the overlay of that name.
+///
+/// # Errors
+/// The first knob that is unknown or of the wrong type, or the first rule that does not hold.
+pub fn read<K: DeserializeOwned>(
+    knobs: &Knobs,
+    name: &str,
+    rules: fn(&K) -> Vec<Rule>,
+) -> Result<K, KnobFault> {
+    let fault = |knob: Option<&String>, what: &str| KnobFault {
+        path: [name.to_owned()].into_iter().chain(knob.cloned()).collect(),
+        what: what.lines().collect::<Vec<_>>().join(" "),
+    };
+    let given = knobs.get(name).cloned().unwrap_or_default();
+    for (knob, value) in &given {
+        // Each alone first, so that the fault has a name, and with it a line of the text.
+        let alone = toml::Table::from_iter([(knob.clone(), value.clone())]);
+        alone.try_into::<K>().map_err(|error| fault(Some(knob), error.message()))?;
+    }
+    let read: K = given.try_into().map_err(|error: toml::de::Error| fault(None, error.message()))?;
+    match rules(&read).into_iter().find(|(holds, _)| !holds) {
+        Some((_, wrong)) => Err(fault(None, wrong)),
+        None => Ok(read),
+    }
+}
+
+/// Knobs in their text form.
+///
+/// # Panics
+/// If the type of an overlay's knobs is no table.
+pub fn table_of(knobs: &impl Serialize) -> toml::Table {
+    toml::Table::try_from(knobs).expect("an overlay's knobs have names and values")
+}
+
+impl Scenario {
+    /// Says whether every overlay that is named exists and understands its knobs.
+    pub(super) fn check_knobs(&self) -> Result<(), KnobFault> {
+        for name in self.overlay.keys() {
+            let Some(overlay) = overlays().iter().find(|overlay| overlay.name() == name) else {
+                let known: Vec<String> =
+                    overlays().iter().map(|overlay| format!("`{}`", overlay.name())).collect();
+                let what = format!("unknown overlay `{name}`, expected one of {}", known.join(", "));
+                return Err(KnobFault { path: vec![name.clone()], what });
+            };
+            overlay.knobs(self)?;
+        }
+        Ok(())
+    }
+
+    /// Every knob of every overlay with the value it has here, as comments that can be appended to the text form.
+    ///
+    /// # Panics
+    /// If the scenario has not been [checked](Scenario::check).
+    pub fn knobs_as_comments(&self) -> String {
+        let mut text = String::new();
+        for overlay in overlays() {
+            let knobs = overlay.knobs(self).expect("a checked scenario's knobs can be read");
+            if !knobs.is_empty() {
+                text += &format!("\n# [{TABLES}.{}]\n", overlay.name());
+                text.extend(knobs.to_string().lines().map(|line| format!("# {line}\n")));
+            }
+        }
+        text
+    }
+}
+
+/// Where in a scenario's text the fault is, in bytes: at the last name of its path that the text has.
+pub(super) fn place_of(fault: &KnobFault, text: &str) -> usize {
+    let Ok(root) = DeTable::parse(text) else { return 0 };
+    let mut table = root.get_ref();
+    let mut place = 0;
+    for name in [TABLES].into_iter().chain(fault.path.iter().map(String::as_str)) {
+        let Some((key, value)) = table.get_key_value(name) else { break };
+        place = key.span().start;
+        let DeValue::Table(inner) = value.get_ref() else { break };
+        table = inner;
+    }
+    place
+}

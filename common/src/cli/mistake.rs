@@ -1,0 +1,88 @@
+//! A mistake, in the arguments or in what they ask for, gets one line on standard error and exit code 1.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+/// This process' arguments. Help and version are printed and end the program, with exit code 0 where they were asked for.
+///
+/// # Errors
+/// The exit code for arguments that make no sense, after the line that says why.
+pub fn arguments<C: Parser>() -> Result<C, ExitCode> {
+    C::try_parse().map_err(|error| {
+        if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            error.exit();
+        }
+        complain(C::command().get_name(), &usage_line(&error.to_string()))
+    })
+}
+
+/// Says what went wrong, with its causes, and gives the exit code for it.
+pub fn failed(program: &str, error: &(dyn Error + 'static)) -> ExitCode {
+    complain(program, &one_line(error))
+}
+
+fn complain(program: &str, line: &str) -> ExitCode {
+    eprintln!("{program}: {line}");
+    ExitCode::FAILURE
+}
+
+/// The first paragraph of clap's words; usage and tips follow behind an empty line.
+fn usage_line(words: &str) -> String {
+    let said = words.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+    let line = said.collect::<Vec<_>>().join(" ");
+    format!("{}; --help shows what there is", line.trim_start_matches("error: "))
+}
+
+/// An error and its causes, without the causes that an error above has named already.
+fn one_line(error: &(dyn Error + 'static)) -> String {
+    let mut line = String::new();
+    for part in std::iter::successors(Some(error), |error| (*error).source()) {
+        let part = part.to_string().replace(['\n', '\r'], " ");
+        if !line.contains(&part) {
+            line += if line.is_empty() { "" } else { ": " };
+            line += &part;
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{words}")]
+    struct Layer {
+        words: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn causes_are_named_once_and_on_one_line() {
+        let inner = Layer { words: "permission\ndenied", source: None };
+        let middle = Layer { words: "cannot open a.mp3", source: Some(Box::new(inner)) };
+        let repeated = Layer { words: "a.mp3", source: Some(Box::new(middle)) };
+        let outer = Layer { words: "sharing a.mp3", source: Some(Box::new(repeated)) };
+        assert_eq!(one_line(&outer), "sharing a.mp3: cannot open a.mp3: permission denied");
+    }
+
+    #[test]
+    fn mistaken_arguments_are_one_line() {
+        #[derive(Debug, Parser)]
+        struct Arguments {
+            /// An option with one required value.
+            #[arg(long)]
+            seed: u64,
+            /// Another.
+            #[arg(long)]
+            words: String,
+        }
+        for (given, word) in [(&["x"][..], "--words"), (&["x", "--seed", "one"], "invalid value 'one'")] {
+            let line = usage_line(&Arguments::try_parse_from(given).unwrap_err().to_string());
+            assert!(line.contains(word) && !line.contains('\n') && !line.starts_with("error"), "{line}");
+        }
+    }
+}
