@@ -5,24 +5,34 @@ use std::path::Path;
 use common::http::{HeadScan, Request, Response, Target, percent_decode};
 use common::wire::WireError;
 
+/// What a head was taken for: by the rules, then with patience.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Read {
+    request: (bool, bool),
+    response: (bool, bool),
+}
+
 /// What a codec does with bytes that come in pieces: look for the end of the head, then parse both ways.
-fn read(bytes: &[u8], piece: usize) -> Result<Option<(bool, bool)>, WireError> {
+fn read(bytes: &[u8], piece: usize) -> Result<Option<Read>, WireError> {
     let mut scan = HeadScan::default();
     let mut seen = 0;
     while seen < bytes.len() {
         seen = (seen + piece).min(bytes.len());
         if let Some(len) = scan.find(&bytes[..seen])? {
-            let (request, response) = (Request::parse(&bytes[..len]), Response::parse(&bytes[..len]));
-            if let Ok(request) = &request {
+            let head = &bytes[..len];
+            let requests = [Request::parse(head), Request::parse_lenient(head)];
+            let responses = [Response::parse(head), Response::parse_lenient(head)];
+            for request in requests.iter().flatten() {
                 // Whatever hides in a target or a range must come out as a value, never as a panic.
                 let target = Target::parse(&request.target);
                 let _ = (percent_decode(target.path).len(), target.parameter("q"), request.range());
             }
-            if let Ok(response) = &response {
-                let _ =
-                    (response.content_range(), response.retry_after_s(), response.headers.content_length());
+            for response in responses.iter().flatten() {
+                let _ = (response.content_range(), response.retry_after_s(), response.queue_place());
+                let _ = (response.headers.content_length(), response.keeps_alive());
             }
-            return Ok(Some((request.is_ok(), response.is_ok())));
+            let [request, response] = [requests.map(|read| read.is_ok()), responses.map(|read| read.is_ok())];
+            return Ok(Some(Read { request: request.into(), response: response.into() }));
         }
     }
     Ok(None)
@@ -39,10 +49,20 @@ fn the_corpus_is_read_as_each_file_s_name_says() {
         let bytes = std::fs::read(&path).unwrap();
         for piece in [bytes.len(), 1, 7] {
             let seen = read(&bytes, piece);
+            let heads = |request, response| Some(Read { request, response });
+            let (no, both, patience) = ((false, false), (true, true), (false, true));
             let as_named = match name.split('-').next().unwrap() {
-                "request" => matches!(seen, Ok(Some((true, false)))),
-                "response" => matches!(seen, Ok(Some((false, true)))),
-                "refused" => matches!(seen, Ok(Some((false, false))) | Err(WireError::Malformed(_))),
+                "request" => matches!(seen, Ok(read) if read == heads(both, no)),
+                "response" => matches!(seen, Ok(read) if read == heads(no, both)),
+                "lenient" if name.starts_with("lenient-request") => {
+                    matches!(seen, Ok(read) if read == heads(patience, no))
+                }
+                "lenient" => matches!(seen, Ok(read) if read == heads(no, patience)),
+                "refused" => match &seen {
+                    Ok(Some(read)) => *read == heads(no, no).unwrap(),
+                    Ok(None) => false,
+                    Err(error) => matches!(error, WireError::Malformed(_)),
+                },
                 "open" => matches!(seen, Ok(None)),
                 "toolong" => matches!(seen, Err(WireError::TooLong { .. })),
                 other => panic!("{name}: no rule for {other}"),
@@ -60,6 +80,9 @@ fn doubtful_lengths_and_ranges_are_no_values() {
     assert!(response("response-length-twice.bin").headers.content_length().is_err());
     assert_eq!(response("response-range-lies.bin").content_range(), None);
     assert_eq!(response("response-no-reason.bin").retry_after_s(), None);
+    assert_eq!(response("response-queue-lies.bin").queue_place(), None);
+    assert_eq!(response("response-queued.bin").queue_place().map(|place| place.position), Some(2));
+    assert_eq!(response("response-range-equals.bin").content_range().map(|range| range.first), Some(100));
     let request = |name: &str| Request::parse(&std::fs::read(dir.join(name)).unwrap()).unwrap();
     for name in ["request-range-overflow.bin", "request-range-backwards.bin", "request-range-many.bin"] {
         assert_eq!(request(name).range(), None, "{name}");

@@ -2,7 +2,8 @@
 //!
 //! Whoever downloads by HTTP here (the mirror; Gnutella, KaZaA and the torrent site) frames its codec with a
 //! [`HeadScan`], which finds the end of a head in bytes that come in pieces, and parses it with
-//! [`Request::parse`] or [`Response::parse`]. Bodies are the driver's business: a head only says how long
+//! [`Request::parse`] or [`Response::parse`], or with the `parse_lenient` of both where old programs may be on the other
+//! side. Bodies are the driver's business: a head only says how long
 //! they are ([`Headers::content_length`]).
 //!
 //! ```
@@ -21,6 +22,7 @@ use bytes::BufMut;
 
 use crate::wire::WireError;
 
+mod lenient;
 mod queue;
 mod range;
 mod target;
@@ -215,16 +217,8 @@ pub struct Request {
 impl Request {
     /// A `GET`. Spaces and control characters of the target are percent-encoded; everything else must be already.
     pub fn get(target: &str) -> Self {
-        let mut clean = String::with_capacity(target.len());
-        for c in target.chars() {
-            if c.is_ascii_graphic() {
-                clean.push(c);
-            } else {
-                percent_encode(c.encode_utf8(&mut [0; 4]), &mut clean);
-            }
-        }
-        let version = Version::default();
-        Request { method: "GET".into(), target: clean.into(), version, headers: Headers::default() }
+        let (target, version) = (target::clean(target.as_bytes()).into(), Version::default());
+        Request { method: "GET".into(), target, version, headers: Headers::default() }
     }
 
     /// With one more line.

@@ -29,16 +29,34 @@ impl<'a> Target<'a> {
 
 /// Appends `text`, with every byte that a URI reserves or forbids as `%XX`.
 pub fn percent_encode(text: &str, into: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             into.push(byte as char);
         } else {
-            into.push('%');
-            into.push(HEX[usize::from(byte >> 4)] as char);
-            into.push(HEX[usize::from(byte & 15)] as char);
+            push_escape(byte, into);
         }
     }
+}
+
+/// A target of these bytes: spaces, control characters and whatever is not ASCII become escapes; everything else,
+/// escapes among it, stays as it is.
+pub(super) fn clean(target: &[u8]) -> String {
+    let mut clean = String::with_capacity(target.len());
+    for byte in target {
+        if byte.is_ascii_graphic() {
+            clean.push(char::from(*byte));
+        } else {
+            push_escape(*byte, &mut clean);
+        }
+    }
+    clean
+}
+
+fn push_escape(byte: u8, into: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    into.push('%');
+    into.push(HEX[usize::from(byte >> 4)] as char);
+    into.push(HEX[usize::from(byte & 15)] as char);
 }
 
 /// Undoes [`percent_encode`]. What is not a valid escape stays as it is; what is not UTF-8 becomes U+FFFD.

@@ -49,19 +49,26 @@ pub struct Busy {
 }
 
 impl Answer {
-    /// Reads a response. A 206 that does not say which range it is, or whose length differs from its range, and every
-    /// body of unknown length are [`Answer::Broken`].
+    /// Reads a response. A 206 that does not say which range it is, or whose length differs from its range, and a 200
+    /// that does not say its length are [`Answer::Broken`].
     pub fn of(response: &Response) -> Answer {
         let keeps_alive = response.keeps_alive();
         let Ok(len) = response.headers.content_length() else { return Answer::Broken };
+        let is_told = response.headers.get("Content-Length").is_some();
         match response.status {
-            http::OK => Answer::Body(Offered { offset: 0, len, total: Some(len), keeps_alive }),
+            http::OK if is_told => Answer::Body(Offered { offset: 0, len, total: Some(len), keeps_alive }),
             http::PARTIAL_CONTENT => match response.content_range() {
-                Some(range) if range.last - range.first == len.wrapping_sub(1) => {
-                    Answer::Body(Offered { offset: range.first, len, total: range.total, keeps_alive })
-                }
-                _ => Answer::Broken,
+                // `last` comes from a number of 64 bits, too, and may be the largest.
+                Some(range) => match (range.last - range.first).checked_add(1) {
+                    Some(of_range) if !is_told || len == of_range => {
+                        let (offset, total) = (range.first, range.total);
+                        Answer::Body(Offered { offset, len: of_range, total, keeps_alive })
+                    }
+                    _ => Answer::Broken,
+                },
+                None => Answer::Broken,
             },
+            http::OK => Answer::Broken,
             http::SERVICE_UNAVAILABLE => Answer::Busy(Busy {
                 place: response.queue_place(),
                 retry_after: response.retry_after_s().map(Duration::from_secs),

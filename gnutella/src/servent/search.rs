@@ -134,8 +134,6 @@ impl Servent {
         let Some(at) = self.searches.position(&header.guid) else { return };
         let search = &mut self.searches.running[at];
         let (servent, speed) = (hit.servent(), hit.speed_kbps());
-        // A neighbour's own answer has crossed no other servent.
-        let hops = Some(header.hops.saturating_add(1));
         // Who cannot be dialled is not to be dialled: a holder without an address is pushed for.
         let firewalled = hit.trailer().and_then(|trailer| trailer.push).unwrap_or(false);
         let address = (!firewalled).then(|| hit.address());
@@ -156,6 +154,8 @@ impl Servent {
                 digest: entry.urn.map(Into::into),
                 ..FileInfo::default()
             };
+            // The first link does not count as a hop on the wire.
+            let hops = Some(header.hops.saturating_add(1));
             cx.note(Note::Found(search.name, Arc::new(Hit { info, holder, speed, hops })));
         }
         if search.found.len() >= search.results_max {

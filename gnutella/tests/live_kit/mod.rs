@@ -18,6 +18,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 /// Far beyond what any step takes: a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where all servents of this kit listen. Other tests' servents, which may run at the same time, do not remember it.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 91, 0, 1);
+
 /// A running servent.
 pub struct Live {
     pub handle: Handle,
@@ -29,13 +32,14 @@ impl Live {
     /// A servent that links with these and with nobody else.
     pub async fn start(number: u32, connect: &[&Live], firewalled: bool) -> Live {
         let connect = connect.iter().map(|live| live.handle.address()).collect();
-        let knobs = Arc::new(Knobs { keeps_degree: false, ..Knobs::default() });
+        let ping_every = Some(Duration::from_secs(1));
+        let knobs = Arc::new(Knobs { keeps_degree: false, ping_every, ..Knobs::default() });
         let servent = ServentConfig { connect, firewalled, knobs, ..ServentConfig::default() };
         let (sender, notes) = unbounded_channel();
         let store = SharedStore::default();
         let config = NodeConfig {
             node: NodeId(number),
-            listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+            listen: Some(SocketAddrV4::new(ADDRESS, 0)),
             attachment: Attachment { firewalled, ..Attachment::default() },
             limits: Limits::default(),
             seed: u64::from(number),
