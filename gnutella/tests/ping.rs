@@ -4,8 +4,7 @@ mod kit;
 
 use std::time::Duration;
 
-use gnutella::servent::Knobs;
-use kit::{BYE, Descriptor, OURS, Overlay, PONG, Raw, guid};
+use kit::{BYE, Descriptor, OURS, Overlay, PING, PONG, Raw, guid};
 
 /// Longer than pings of one link have to be apart.
 const LATER: Duration = Duration::from_millis(1001);
@@ -201,17 +200,14 @@ fn who_says_nothing_for_six_turns_is_cut_off_and_who_says_anything_is_not() {
     assert_eq!((bye.kind, &bye.payload[..2]), (BYE, &406u16.to_le_bytes()[..]));
 }
 
-/// Pings and pongs sent in a complete graph of five while one servent pings once.
-fn cost(change: impl FnOnce(&mut Knobs)) -> (u64, u64) {
-    let mut overlay = Overlay::with(9, |knobs| {
-        knobs.ping_every = None;
-        change(knobs);
-    });
+/// Pings and pongs sent when a sixth servent comes to five who are all linked, and is the only one to ping.
+fn cost(pong_caching: bool, pings_at_once: usize) -> (u64, u64) {
+    let mut overlay = Overlay::with(9, |knobs| (knobs.ping_every, knobs.pong_caching) = (None, pong_caching));
     let edges: Vec<(usize, usize)> = (0..5).flat_map(|a| (0..a).map(move |b| (a, b))).collect();
     overlay.graph(5, &edges);
-    // The sixth pings its neighbour as soon as it is there, and nobody else pings at all.
     let knobs = std::sync::Arc::make_mut(&mut overlay.config.knobs);
-    (knobs.ping_every, knobs.keeps_degree, knobs.degree) = (Some(Duration::from_secs(3600)), true, 1);
+    (knobs.keeps_degree, knobs.degree, knobs.pings_at_once) = (true, 1, pings_at_once);
+    knobs.ping_every = Some(Duration::from_secs(3600));
     overlay.add(&[overlay.servents[0]]);
     overlay.run_s(5);
     (overlay.swarm.sent("ping"), overlay.swarm.sent("pong"))
@@ -219,9 +215,66 @@ fn cost(change: impl FnOnce(&mut Knobs)) -> (u64, u64) {
 
 #[test]
 fn a_ping_costs_the_whole_horizon_naively_and_one_link_with_a_cache() {
-    // Five servents, each linked to all others, and the sixth: N = 6, E = 11, messages of a flood 2E - N + 1.
-    // One pong from the servent next to it, over one link, and four over two.
-    assert_eq!(cost(|knobs| knobs.pong_caching = false), (2 * 11 - 6 + 1, 1 + 4 * 2));
+    // N = 6, E = 11, messages of a flood 2E - N + 1. One pong from the servent next to it, over one link, and four over two.
+    assert_eq!(cost(false, 1), (2 * 11 - 6 + 1, 1 + 4 * 2));
     // Nobody has pinged before, so the cache is empty.
-    assert_eq!(cost(|knobs| knobs.pong_caching = true), (1, 1));
+    assert_eq!(cost(true, 1), (1, 1));
+}
+
+#[test]
+fn a_storm_of_pings_stops_at_the_first_servent_that_keeps_pongs() {
+    assert_eq!(cost(false, 10), (10 * 17, 10 * 9));
+    assert_eq!(cost(true, 10), (10, 1));
+}
+
+/// Pings and pongs of a minute, three turns, in a line of three servents that have been linked for a while.
+fn minute(pong_caching: bool) -> (u64, u64) {
+    let mut overlay = Overlay::with(3, |knobs| knobs.pong_caching = pong_caching);
+    overlay.graph(3, &[(0, 1), (1, 2)]);
+    overlay.run_s(120);
+    let so_far = (overlay.swarm.sent("ping"), overlay.swarm.sent("pong"));
+    overlay.run_s(60);
+    (overlay.swarm.sent("ping") - so_far.0, overlay.swarm.sent("pong") - so_far.1)
+}
+
+#[test]
+fn what_a_minute_costs_is_known_to_the_message() {
+    // Each turn: the ends' pings cross two links and bring two pongs over three, the middle's cross one each.
+    assert_eq!(minute(false), (3 * (2 + 2 + 2), 3 * (3 + 3 + 2)));
+    // Each turn: a ping over each link from each side; the middle answers with itself and the other end.
+    assert_eq!(minute(true), (3 * 4, 3 * (2 + 2 + 1 + 1)));
+}
+
+#[test]
+fn neighbours_that_keep_no_pongs_are_spared_two_of_three_floods() {
+    let mut raw = Raw::with(|_| ());
+    let (old, new) = (raw.neighbour_with(1, ""), raw.neighbour(2));
+    let mut ttls = (Vec::new(), Vec::new());
+    for turn in 0..60 {
+        raw.lone.advance(Duration::from_secs(3));
+        for (conn, ttls) in [(old, &mut ttls.0), (new, &mut ttls.1)] {
+            ttls.extend(raw.heard(conn).iter().filter(|d| d.kind == PING).map(|d| d.ttl));
+            raw.send(conn, &Descriptor::ping(turn, 1, 0));
+        }
+    }
+    assert_eq!(ttls.0, [1, 1, 7, 1, 1, 7, 1, 1, 7]);
+    assert_eq!(ttls.1, [7; 9]);
+}
+
+#[test]
+fn extensions_go_only_to_those_who_pass_them() {
+    let mut raw = Raw::with(|k| k.pong_caching = false);
+    let (a, plain, modern) = (raw.neighbour(1), raw.neighbour_with(2, ""), raw.neighbour(3));
+    let block = [0xc3, 0x83, b'S', b'C', b'P', 0x41, 0x01];
+    raw.send(a, &Descriptor { payload: block.to_vec(), ..Descriptor::ping(1, 7, 0) });
+    assert_eq!(raw.heard(plain)[0].payload, []);
+    assert_eq!(raw.heard(modern)[0].payload, block);
+    raw.heard(a);
+    raw.send(plain, &Descriptor::ping(2, 7, 0));
+    let mut pong = Descriptor::pong(guid(2), 2, 0, 9);
+    pong.payload.extend(block);
+    raw.heard(plain);
+    raw.send(modern, &pong);
+    assert_eq!(raw.heard(plain), [Descriptor::pong(guid(2), 1, 1, 9)]);
+    assert_eq!(raw.heard(a).len(), 1, "the ping, and no pong");
 }

@@ -63,8 +63,7 @@ impl Servent {
         }
         cx.wake(every, Timer::Ping);
         self.pings.turns = self.pings.turns.wrapping_add(1);
-        // A servent in bad manners pings more than once at a time.
-        let ids: Vec<Guid> = (0..self.knobs.pings_at_once).map(|_| self.new_ping(cx)).collect();
+        let ids = self.new_pings(cx);
         for conn in self.upkeep.neighbours.clone() {
             self.ping_neighbour(conn, &ids, cx);
         }
@@ -96,18 +95,20 @@ impl Servent {
             cx.wake(first, Timer::Ping);
         }
         if self.knobs.keeps_degree {
-            let guid = self.new_ping(cx);
-            cx.send(conn, Message::Ping(Header { guid, ttl: self.knobs.ttl, hops: 0 }, None));
+            for guid in self.new_pings(cx) {
+                cx.send(conn, Message::Ping(Header { guid, ttl: self.knobs.ttl, hops: 0 }, None));
+            }
         }
     }
 
-    fn new_ping(&mut self, cx: Hands) -> Guid {
-        let guid = Guid::random(cx.rng());
-        if self.pings.mine.len() >= MINE_MAX {
+    /// Ids for the pings of one occasion: one, or many if we are in bad manners.
+    fn new_pings(&mut self, cx: Hands) -> Vec<Guid> {
+        let ids: Vec<Guid> = (0..self.knobs.pings_at_once).map(|_| Guid::random(cx.rng())).collect();
+        self.pings.mine.extend(&ids);
+        while self.pings.mine.len() > MINE_MAX {
             self.pings.mine.pop_front();
         }
-        self.pings.mine.push_back(guid);
-        guid
+        ids
     }
 
     /// A ping.

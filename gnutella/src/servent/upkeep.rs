@@ -232,23 +232,26 @@ impl Servent {
 
     fn next_to_dial(&self, cx: Hands) -> Option<SocketAddrV4> {
         let fixed = !self.knobs.keeps_degree;
-        if !fixed && self.missing() == 0 {
+        let all_there = if fixed { self.me.connect.is_empty() } else { self.missing() == 0 };
+        if all_there {
             return None;
         }
         let own = self.own_address(cx);
-        let taken: Vec<SocketAddrV4> = self
-            .neighbours()
-            .filter_map(|neighbour| neighbour.far.listens)
+        // Sorted, since the hub of a fixed graph has thousands.
+        let mut taken: Vec<SocketAddrV4> = self
+            .neighbour_addresses()
             .chain(self.upkeep.attempts.iter().map(|attempt| attempt.address))
             .chain([own])
             .collect();
+        taken.sort_unstable();
+        let is_free = |address: SocketAddrV4| taken.binary_search(&address).is_err();
         let now = cx.now();
         let hosts = &self.upkeep.hosts;
-        let named = self.me.connect.iter().find(|a| !taken.contains(a) && hosts.is_due(**a, now));
+        let named = self.me.connect.iter().find(|address| hosts.is_due(**address, now) && is_free(**address));
         match named {
             Some(address) => Some(*address),
             None if fixed => None,
-            None => hosts.pick(now, cx.rng(), |address| !taken.contains(&address)),
+            None => hosts.pick(now, cx.rng(), is_free),
         }
     }
 
