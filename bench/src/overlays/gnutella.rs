@@ -78,6 +78,7 @@ impl Knobs {
             ttl_max: defaults.ttl_max.max(self.ttl),
             pong_caching: self.pong_caching,
             search_wait: Duration::from_secs_f64(self.search_wait_s),
+            retry: RETRY,
             ..defaults
         }
     }
@@ -148,6 +149,10 @@ impl Overlay for Gnutella {
         }
     }
 }
+
+/// How soon a newcomer whom the web cache knew nobody for asks again. In a run everybody may come at the same moment, as
+/// nobody does in years of an overlay; and it lasts half a minute.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// The script of the web cache.
 const CACHE_PATH: &str = "/gcache";
