@@ -186,6 +186,8 @@ fn the_busiest_node_of_an_index_is_its_server_and_without_one_it_is_somebody() {
 fn people_who_leave_are_gone_and_those_who_vanish_leave_stale_results_at_most() {
     let mut scenario = common::small(30, 1);
     scenario.sessions.linger_s = Some(0.5);
+    // Where files come from many holders, each that has vanished is tried again for a while.
+    scenario.duration_limit_s = 300.0;
     scenario.faults = vec!["random 30%@1.5s".parse().unwrap()];
     let comparison = simulated(scenario, 1);
     assert_eq!(comparison.failures(), Vec::<String>::new());
