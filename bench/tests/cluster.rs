@@ -77,8 +77,8 @@ fn a_folder_without_a_scenario_gets_lines_on_which_everything_completes() {
     std::fs::create_dir(folder.path().join("songs")).unwrap();
     for n in 0..6 {
         // Where nobody indexes, words of one letter are too short to be asked for.
-        let song =
-            std::fs::File::create(folder.path().join(format!("songs/singer no{n} - song no{n}.mp3"))).unwrap();
+        let song = std::fs::File::create(folder.path().join(format!("songs/singer no{n} - song no{n}.mp3")))
+            .unwrap();
         song.set_len(4_000_000 + n).unwrap();
     }
     let mut command = program();

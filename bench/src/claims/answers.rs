@@ -43,7 +43,7 @@ fn hits(trial: &Trial) -> Vec<Reading> {
     let mut everybody = sample(graph.nodes(), graph.nodes() as usize, &mut trial.rng(3));
     let holders = everybody.split_off(everybody.len() - everybody.len() / 100);
     holders.iter().for_each(|holder| network.share(*holder, [file("a sought song.mp3")]));
-    let (mut beyond, mut crossed, mut found) = (0.0, 0, 0);
+    let (mut beyond, mut crossed, mut found, mut seen_by) = (0.0, 0, 0, 0);
     let sources = trial.size.pick(3, 5, 10);
     for source in everybody.into_iter().take(sources) {
         let distances = graph.distances(source);
@@ -53,6 +53,7 @@ fn hits(trial: &Trial) -> Vec<Reading> {
         beyond += (searched.hits as f64 - f64::from(expected)).abs();
         crossed += searched.hits;
         found += searched.results.len();
+        seen_by += network.download(source, &searched.results[0]);
     }
     let shown = shown();
     let exactly = |value| Rule::exactly(value, Mark::Derived);
@@ -70,6 +71,12 @@ fn hits(trial: &Trial) -> Vec<Reading> {
             "times an answer's bytes hold the holder's address",
             Unit::Count,
             f64::from(shown.answering),
+        )
+        .rule(exactly(1.0)),
+        Reading::new(
+            "peers that a download shows the address to",
+            Unit::Count,
+            seen_by as f64 / sources as f64,
         )
         .rule(exactly(1.0)),
     ]

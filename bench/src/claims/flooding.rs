@@ -64,8 +64,6 @@ pub(super) const DUPLICATES: Claim = Claim {
 };
 
 /// R14.
-
-/// R14.
 pub(super) const CRAWL: Claim = Claim {
     id: "R14",
     sentence: "95 % of all pairs of peers are within 7 hops of each other, and the overlay's traffic is a measurable part of the internet's.",

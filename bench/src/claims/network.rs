@@ -8,7 +8,8 @@ use std::time::Duration;
 use common::net::{Attachment, NodeId};
 use common::peer::{FileId, Time};
 use common::sim::{Config, Sim};
-use common::user::{Command, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile};
+use common::store::Ranges;
+use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile};
 use common::wire::Wire as _;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
@@ -147,8 +148,7 @@ impl Network {
             let notes = &mut self.notes;
             let stepped = self.sim.step(&mut |at, node, note| notes.push((at, node, note)));
             assert!(stepped.is_some_and(|now| now < limit), "a search ends");
-            for (at, from, note) in self.notes.drain(..).filter(|(_, from, _)| *from == NodeId(node)) {
-                debug_assert_eq!(from, NodeId(node));
+            for (at, _, note) in self.notes.drain(..).filter(|(_, from, _)| *from == NodeId(node)) {
                 match note {
                     Note::Found(id, hit) if id == search => {
                         searched.first_s.get_or_insert(at.since(began).as_secs_f64());
@@ -166,6 +166,26 @@ impl Network {
             std::array::from_fn(|at| after[at] - before[at]);
         (searched.messages, searched.reached) = (cost.messages, cost.nodes_reached);
         searched
+    }
+
+    /// A node downloads a result; returns how many others any message of that came to.
+    ///
+    /// # Panics
+    /// If the download fails: on ideal lines nothing is in its way.
+    pub fn download(&mut self, node: u32, hit: &Arc<Hit>) -> u64 {
+        let began = self.sim.now();
+        let (fetch, into) = (FetchId(0), FileId(u32::MAX));
+        let fetch = Fetch { fetch, candidates: vec![Arc::clone(hit)], into, have: Ranges::default() };
+        let cause = self.sim.command(NodeId(node), Command::Fetch(Box::new(fetch)));
+        let mut fetched = false;
+        while !fetched {
+            let notes = &mut self.notes;
+            let stepped = self.sim.step(&mut |at, node, note| notes.push((at, node, note)));
+            assert!(stepped.is_some_and(|now| now < began + SEARCHING), "a download ends");
+            fetched = self.notes.drain(..).any(|(_, _, note)| matches!(note, Note::Fetched(_)));
+        }
+        // The answers come to the node itself.
+        self.sim.cause_cost(cause).nodes_reached - 1
     }
 
     /// A node will search after a while; what comes of it is nobody's business.
