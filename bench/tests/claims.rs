@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bench::claims::draw::{Weighted, sample};
 use bench::claims::finding::Verdict;
+use bench::claims::gnutella::network::{Network, file, fixed};
 use bench::claims::graph::{Graph, UNREACHABLE};
-use bench::claims::network::{Network, file, fixed};
 use bench::claims::show::to_json;
 use bench::claims::theory::{drawn_reach, flood_messages, poisson_reach};
 use bench::claims::{Claim, Report, Size, Tried, claims, run};

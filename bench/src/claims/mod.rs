@@ -11,8 +11,7 @@
 //! | [`draw`] | random draws |
 //! | [`graph`], [`theory`] | what experiments are made on, and held against |
 //! | [`show`] | tables and files |
-//! | [`network`] | servents on a fixed graph |
-//! | `flooding`, `answers`, `resilience`, `pings`, `content`, `sharing`, `odd`, `walks`, `blind` | the claims of the lecture's section on Gnutella |
+//! | [`gnutella`] | the claims of the lecture's section on it, and servents on a graph to try them on |
 //!
 //! Claims are about particular systems, so that this folder may name them, as the table of overlays does.
 
@@ -21,22 +20,13 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::Serialize;
 
-mod answers;
-mod blind;
 pub mod command;
-mod content;
 pub mod draw;
 pub mod finding;
-mod flooding;
+pub mod gnutella;
 pub mod graph;
-pub mod network;
-mod odd;
-mod pings;
-mod resilience;
-mod sharing;
 pub mod show;
 pub mod theory;
-mod walks;
 
 use finding::{Finding, Reading, Verdict};
 
@@ -108,26 +98,9 @@ pub struct Claim {
     pub trial: fn(&Trial) -> Vec<Reading>,
 }
 
-/// All claims, in the order of the lecture, the papers' results after it.
+/// All claims, in the order of the lecture's sections.
 pub fn claims() -> Vec<&'static Claim> {
-    vec![
-        &flooding::REACH,
-        &flooding::SCALING,
-        &flooding::DUPLICATES,
-        &answers::HITS,
-        &resilience::PLUG,
-        &pings::OVERHEAD,
-        &content::RIDERS,
-        &content::TOP,
-        &content::REMOVED,
-        &sharing::HYPOTHESES,
-        &sharing::FREE_RIDING,
-        &odd::CLIENTS,
-        &flooding::CRAWL,
-        &resilience::CRAWL,
-        &walks::WALKERS,
-        &blind::REPLICATION,
-    ]
+    [gnutella::CLAIMS].into_iter().flatten().collect()
 }
 
 /// A claim that has been tried.

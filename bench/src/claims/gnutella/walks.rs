@@ -5,13 +5,13 @@ use std::sync::Arc;
 use gnutella::servent::Knobs;
 use gnutella::strategy::StrategyKind;
 
-use super::draw::sample;
-use super::finding::{Mark, Published, Reading, Rule};
 use super::flooding::connected;
-use super::graph::Graph;
 use super::network::{Network, file, fixed};
 use super::resilience::crawled;
-use super::{Claim, Size, Trial};
+use crate::claims::draw::sample;
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::graph::Graph;
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 
 /// R16.
@@ -27,7 +27,7 @@ pub(super) const WALKERS: Claim = Claim {
         )
     },
     varied: "the strategy; a title at 0.1 % and at 1 % of all nodes",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: walkers,
 };
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use gnutella::servent::Knobs;
 use gnutella::strategy::StrategyKind;
 
-use super::draw::sample;
-use super::finding::{Mark, Published, Reading, Rule};
 use super::flooding::connected;
 use super::network::{Network, file, fixed};
-use super::{Claim, Size, Trial};
+use crate::claims::draw::sample;
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 use crate::world::{below, exponential};
 
@@ -35,7 +35,7 @@ pub(super) const OVERHEAD: Claim = Claim {
         )
     },
     varied: "pings passed on to everybody, as 0.4 had it, and answered from a cache, as 0.6 has it",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: overhead,
 };
 

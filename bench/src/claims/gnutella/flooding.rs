@@ -7,12 +7,12 @@ use gnutella::strategy::StrategyKind;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
 
-use super::draw::sample;
-use super::finding::{Mark, Published, Reading, Rule};
-use super::graph::Graph;
 use super::network::{Network, fixed};
-use super::theory::{drawn_reach, duplicate_share, flood_messages, lecture_nodes, poisson_reach};
-use super::{Claim, Size, Trial};
+use crate::claims::draw::sample;
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::graph::Graph;
+use crate::claims::theory::{drawn_reach, duplicate_share, flood_messages, lecture_nodes, poisson_reach};
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 
 /// G1.
@@ -29,7 +29,7 @@ pub(super) const REACH: Claim = Claim {
         )
     },
     varied: "TTL 1 to 10; mean degree 6.8 and 3.4",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: reach,
 };
 
@@ -45,7 +45,7 @@ pub(super) const SCALING: Claim = Claim {
         )
     },
     varied: "the number of peers, doubled three times; TTL 40, which covers everybody, and 3, which does not",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: scaling,
 };
 
@@ -59,7 +59,7 @@ pub(super) const DUPLICATES: Claim = Claim {
         format!("servents on the giant components of random graphs of {nodes} nodes, {floods} floods each")
     },
     varied: "mean degree 6.8 and 3.4; TTL 40, which covers everybody, and 7",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: duplicates,
 };
 
@@ -70,7 +70,7 @@ pub(super) const CRAWL: Claim = Claim {
     said_by: "Ripeanu, Iamnitchi and Foster 2002",
     setup: |_| format!("a random graph of {CRAWLED} nodes and {CRAWLED_LINKS} links, 6 kbit/s on each link"),
     varied: "the number of hops",
-    seeds: super::LIGHT,
+    seeds: crate::claims::LIGHT,
     trial: crawl,
 };
 

@@ -16,7 +16,7 @@ use gnutella::servent::{Knobs, ServentConfig};
 use gnutella::strategy::StrategyKind;
 use gnutella::wire::Message;
 
-use super::graph::Graph;
+use crate::claims::graph::Graph;
 
 /// The port on which all listen.
 const PORT: u16 = 6346;

@@ -1,9 +1,9 @@
 //! Searches that do not know where to look.
 
-use super::draw::{Weighted, sample};
-use super::finding::{Mark, Published, Reading, Rule};
-use super::theory::{expected_probes, square_root_probes};
-use super::{Claim, Size, Trial};
+use crate::claims::draw::{Weighted, sample};
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::theory::{expected_probes, square_root_probes};
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 use crate::world::below;
 
@@ -27,7 +27,7 @@ pub(super) const REPLICATION: Claim = Claim {
         )
     },
     varied: "how copies are shared out",
-    seeds: super::LIGHT,
+    seeds: crate::claims::LIGHT,
     trial: replication,
 };
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use gnutella::servent::Knobs;
 use gnutella::strategy::StrategyKind;
 
-use super::draw::sample;
-use super::finding::{Mark, Reading, Rule};
 use super::flooding::connected;
-use super::graph::Graph;
 use super::network::{Network, fixed};
-use super::{Claim, Size, Trial};
+use crate::claims::draw::sample;
+use crate::claims::finding::{Mark, Reading, Rule};
+use crate::claims::graph::Graph;
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 
 /// G11.
@@ -27,7 +27,7 @@ pub(super) const CLIENTS: Claim = Claim {
         )
     },
     varied: "the share of odd clients, who ask with TTL 15, pass on what they have passed on, or ping ten times as often",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: clients,
 };
 

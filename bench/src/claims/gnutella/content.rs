@@ -6,11 +6,11 @@ use common::catalog::{Catalog, CatalogConfig, Placement, PlacementConfig, TitleI
 use gnutella::servent::Knobs;
 use gnutella::strategy::StrategyKind;
 
-use super::finding::{Mark, Published, Reading, Rule};
 use super::flooding::connected;
 use super::network::{Network, Searched, fixed};
 use super::sharing::share_of_top;
-use super::{Claim, Size, Trial};
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 use crate::world::below;
 
@@ -29,7 +29,7 @@ pub(super) const RIDERS: Claim = Claim {
         )
     },
     varied: "the share of peers that share nothing",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: riders,
 };
 
@@ -46,7 +46,7 @@ pub(super) const TOP: Claim = Claim {
         )
     },
     varied: "nothing: this asks whether the number of files alone explains it",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: top,
 };
 
@@ -62,7 +62,7 @@ pub(super) const REMOVED: Claim = Claim {
         )
     },
     varied: "whether the 1 % of all peers with the most files are there",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: removed,
 };
 

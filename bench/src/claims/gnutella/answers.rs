@@ -9,11 +9,11 @@ use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
 use gnutella::strategy::StrategyKind;
 
-use super::draw::sample;
-use super::finding::{Mark, Reading, Rule};
 use super::flooding::connected;
 use super::network::{Network, file, fixed};
-use super::{Claim, Size, Trial};
+use crate::claims::draw::sample;
+use crate::claims::finding::{Mark, Reading, Rule};
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 
 /// G4.
@@ -28,7 +28,7 @@ pub(super) const HITS: Claim = Claim {
         )
     },
     varied: "who searches",
-    seeds: super::HEAVY,
+    seeds: crate::claims::HEAVY,
     trial: hits,
 };
 

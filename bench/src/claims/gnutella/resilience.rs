@@ -1,9 +1,9 @@
 //! What is left when peers go.
 
-use super::draw::sample;
-use super::finding::{Mark, Published, Reading, Rule};
-use super::graph::Graph;
-use super::{Claim, Size, Trial};
+use crate::claims::draw::sample;
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::graph::Graph;
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 
 /// A crawl of Gnutella had so many peers.
@@ -25,7 +25,7 @@ pub(super) const PLUG: Claim = Claim {
         )
     },
     varied: "who goes: nodes at random, or those with the most links first; until less than half of those left hang together",
-    seeds: super::LIGHT,
+    seeds: crate::claims::LIGHT,
     trial: plug,
 };
 
@@ -40,7 +40,7 @@ pub(super) const CRAWL: Claim = Claim {
         )
     },
     varied: "the share of nodes removed, at random and by degree",
-    seeds: super::LIGHT,
+    seeds: crate::claims::LIGHT,
     trial: crawl,
 };
 

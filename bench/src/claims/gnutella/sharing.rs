@@ -2,9 +2,9 @@
 
 use common::catalog::{Catalog, CatalogConfig, Placement, PlacementConfig};
 
-use super::draw::{Weighted, log_normal};
-use super::finding::{Mark, Published, Reading, Rule};
-use super::{Claim, Trial};
+use crate::claims::draw::{Weighted, log_normal};
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::{Claim, Trial};
 use crate::measure::Unit;
 use crate::world::unit;
 
@@ -30,7 +30,7 @@ pub(super) const FREE_RIDING: Claim = Claim {
         )
     },
     varied: "nothing: this checks the generators against the measurement they were fitted to",
-    seeds: super::LIGHT,
+    seeds: crate::claims::LIGHT,
     trial: free_riding,
 };
 
@@ -45,7 +45,7 @@ pub(super) const HYPOTHESES: Claim = Claim {
         )
     },
     varied: "whether what is shared is what is asked for",
-    seeds: super::LIGHT,
+    seeds: crate::claims::LIGHT,
     trial: hypotheses,
 };
 
