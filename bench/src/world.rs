@@ -4,13 +4,14 @@
 //! say in it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::{Rng, SeedableRng as _};
 use rand_pcg::Pcg64;
 
 use common::catalog::{Catalog, FolderError, Placement, TitleId};
+use common::digest::Fingerprint;
 use common::net::{Attachment, Line};
 use common::peer::{FileId, Time};
 use common::store::{Checking, ScanLimits, Storage};
@@ -84,6 +85,7 @@ pub struct World {
     by_name_and_size: BTreeMap<(Box<str>, u64), u32>,
     /// By the last component of the name, which is all that some overlays tell; those that are alike are not in it.
     by_file_name_and_size: BTreeMap<(Box<str>, u64), u32>,
+    by_fingerprint: Mutex<Vec<(Fingerprint, Arc<[Arc<FileInfo>]>)>>,
 }
 
 impl std::fmt::Debug for World {
@@ -126,6 +128,7 @@ impl World {
             holders,
             by_name_and_size,
             by_file_name_and_size,
+            by_fingerprint: Mutex::default(),
         })
     }
 
@@ -150,13 +153,32 @@ impl World {
         (0..self.items.len() as u32).filter(|item| !self.holders(*item).is_empty()).collect()
     }
 
-    /// Items as a store that holds them in this order numbers them.
-    pub fn as_shared(&self, items: &[u32]) -> Arc<[SharedFile]> {
+    /// Items as a store that holds them in this order numbers them, with the digest an overlay knows files by if that is
+    /// another than the scenario's.
+    pub fn as_shared(&self, items: &[u32], fingerprint: Option<Fingerprint>) -> Arc<[SharedFile]> {
+        // The files of a real folder keep what they have: to read them whole would take longer than many a run.
+        let known = fingerprint.filter(|_| self.scenario.folder.is_none()).map(|by| self.known_by(by));
+        let infos = known.as_deref().unwrap_or(&self.items);
         let file = |(at, item): (u32, &u32)| SharedFile {
             file: FileId(at),
-            info: Arc::clone(&self.items[*item as usize]),
+            info: Arc::clone(&infos[*item as usize]),
         };
         (0..).zip(items).map(file).collect()
+    }
+
+    /// All items with other digests, made when first asked for.
+    fn known_by(&self, fingerprint: Fingerprint) -> Arc<[Arc<FileInfo>]> {
+        let mut all = self.by_fingerprint.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, infos)) = all.iter().find(|(known, _)| *known == fingerprint) {
+            return Arc::clone(infos);
+        }
+        let other = |(info, item): (&Arc<FileInfo>, u32)| {
+            let digest = fingerprint.of(&*self.content(item)).ok();
+            Arc::new(FileInfo { digest, ..FileInfo::clone(info) })
+        };
+        let infos: Arc<[_]> = self.items.iter().zip(0..).map(other).collect();
+        all.push((fingerprint, Arc::clone(&infos)));
+        infos
     }
 
     /// The content of an item.

@@ -54,9 +54,9 @@ impl Size {
 }
 
 /// Trials of a claim about graphs and draws, each of which takes a moment.
-const LIGHT: fn(Size) -> u64 = |size| size.pick(20, 30, 50);
+const LIGHT: fn(Size) -> u64 = |size| size.pick(30, 40, 50);
 /// Trials of a claim about the overlay itself.
-const HEAVY: fn(Size) -> u64 = |size| size.pick(4, 5, 10);
+const HEAVY: fn(Size) -> u64 = |size| size.pick(8, 8, 10);
 
 /// One run of an experiment.
 #[derive(Clone, Copy, Debug)]

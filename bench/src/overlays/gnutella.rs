@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use common::digest::Fingerprint;
 use common::net::NodeId;
 use common::user::Holder;
 use gnutella::guid::Guid;
@@ -92,6 +93,7 @@ impl Overlay for Gnutella {
     const ABOUT: &'static str = "no server: searches flood the overlay; files go from peer to peer";
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = true;
+    const FINGERPRINT: Option<Fingerprint> = Some(Fingerprint::GNUTELLA);
 
     fn rules(knobs: &Knobs) -> Vec<Rule> {
         vec![
