@@ -13,6 +13,7 @@ use common::store::{Faulty, Memory, Ranges, Storage};
 use common::user::{Failure, FileInfo, Hit, Holder};
 use files_kit::{Alone, content, quiet, remote, sha1};
 use gnutella::wire::Sha1Urn;
+use proptest::prelude::*;
 
 /// What a holder does with a request for these bytes of the content.
 type Manners<'a> = &'a dyn Fn(u8, &Request, &[u8]) -> Vec<u8>;
@@ -189,14 +190,16 @@ fn answers_in_old_and_odd_words_are_understood() {
 
 type Way = Box<dyn Fn(&Request, &[u8]) -> Vec<u8>>;
 
-/// Ways to misbehave, by name.
-fn misbehaviours() -> Vec<(&'static str, Way)> {
-    fn way(name: &'static str, f: impl Fn(&Request, &[u8]) -> Vec<u8> + 'static) -> (&'static str, Way) {
-        (name, Box::new(f))
-    }
-    fn ranged(bytes: &[u8], len: impl std::fmt::Display, range: &str) -> Vec<u8> {
-        answer(206, &format!("Content-Length: {len}\r\nContent-Range: bytes {range}\r\n"), bytes)
-    }
+fn way(name: &'static str, f: impl Fn(&Request, &[u8]) -> Vec<u8> + 'static) -> (&'static str, Way) {
+    (name, Box::new(f))
+}
+
+fn ranged(bytes: &[u8], len: impl std::fmt::Display, range: &str) -> Vec<u8> {
+    answer(206, &format!("Content-Length: {len}\r\nContent-Range: bytes {range}\r\n"), bytes)
+}
+
+/// Ranges that were not asked for, or that are none.
+fn odd_ranges() -> Vec<(&'static str, Way)> {
     vec![
         way("another range", |request, bytes| {
             let (first, last) = first_and_last(request);
@@ -218,6 +221,12 @@ fn misbehaviours() -> Vec<(&'static str, Way)> {
         way("another whole file", |_, bytes| {
             answer(200, &format!("Content-Length: {}\r\n", bytes.len() - 1), bytes)
         }),
+    ]
+}
+
+/// Heads without sense, or with one that is no use.
+fn odd_heads() -> Vec<(&'static str, Way)> {
+    vec![
         way("a negative length", |_, bytes| ranged(bytes, "-5", "0-4/700000")),
         way("a length beyond all numbers", |_, bytes| {
             answer(200, "Content-Length: 99999999999999999999\r\n", bytes)
@@ -239,6 +248,12 @@ fn misbehaviours() -> Vec<(&'static str, Way)> {
         way("an answer too many", |request, bytes| {
             [honest(request, bytes), answer(404, "Content-Length: 0\r\n", &[])].concat()
         }),
+    ]
+}
+
+/// Bodies that are not what their heads say, queues without end, and silence.
+fn odd_bodies() -> Vec<(&'static str, Way)> {
+    vec![
         way("lies", |request, bytes| {
             let mut lies = bytes.to_vec();
             lies[bytes.len() / 2] ^= 1;
@@ -260,6 +275,11 @@ fn misbehaviours() -> Vec<(&'static str, Way)> {
             all[..all.len() - bytes.len() / 2].to_vec()
         }),
     ]
+}
+
+/// All ways to misbehave, by name.
+fn misbehaviours() -> impl Iterator<Item = (&'static str, Way)> {
+    odd_ranges().into_iter().chain(odd_heads()).chain(odd_bodies())
 }
 
 #[test]
@@ -436,4 +456,27 @@ fn what_is_refused_or_lost_is_tried_again_a_few_times() {
     world.alone.lone.hang_up(conn, CloseReason::Reset);
     world.alone.lone.advance(Duration::from_secs(10));
     assert_eq!(world.run(&|_, request, bytes| honest(request, bytes)), Ok(()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_answer_of_a_holder_is_too_odd(
+        start in "(HTTP/1.[01] (200|206|404|416|503)[^\r\n]*\r\n)?",
+        headers in "((Content-Length|Content-Range|Retry-After|X-Queue|X-Alt|Connection): [a-z0-9=,/ -]{0,30}\r\n){0,5}",
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let content = content(100_000);
+        let mut world = World::new(&content, &[1, 2]);
+        let odd = |host: u8, request: &Request, bytes: &[u8]| match host {
+            1 => [start.as_bytes(), headers.as_bytes(), b"\r\n", &body].concat(),
+            _ => {
+                let (first, last) = first_and_last(request);
+                let line = format!("Content-Range: bytes {first}-{last}/100000\r\n");
+                answer(206, &format!("Content-Length: {}\r\n{line}", bytes.len()), bytes)
+            }
+        };
+        prop_assert_eq!(world.run(&odd), Ok(()));
+        prop_assert!(world.is_right());
+    }
 }

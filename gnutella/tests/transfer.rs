@@ -5,12 +5,13 @@ mod files_kit;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::net::NodeId;
+use common::net::{Line, NodeId};
 use common::peer::FileId;
 use common::sim::Config;
 use common::transfer::{DownloadKnobs, QueueKnobs};
 use common::user::{Command, Failure, FileInfo, Note};
 use files_kit::{MB, Net, file, quiet, with};
+use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
 
 fn holders(net: &mut Net, count: usize, file: &Arc<FileInfo>) -> Vec<NodeId> {
@@ -191,6 +192,48 @@ fn a_busy_holder_is_left_alone_while_others_send() {
     assert_eq!(net.body_sent(free), 5 * MB);
     let never = net.fetch(asker, hits[..1].to_vec());
     assert_eq!(never, Err(Failure::Refused), "a queue that never moves is given up");
+}
+
+#[test]
+fn a_holder_that_has_a_content_twice_is_one_source() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 2 * MB);
+    let holder = net.holder(&info);
+    net.slow(holder);
+    let asker = net.add(quiet());
+    let mut hits = net.hits(&[holder, holder], &info);
+    Arc::make_mut(&mut hits[1]).holder.index = 9;
+    assert_eq!(net.fetch(asker, hits), Ok(()));
+    assert_eq!(net.body_sent(holder), 2 * MB);
+    let load = net.swarm.sim.load(holder);
+    assert_eq!(load.received.messages, net.swarm.sent("request"), "nobody else was asked");
+    // A second connection would have been told to wait, and asked again.
+    assert_eq!(
+        net.swarm.sent("request"),
+        net.swarm.notes(holder).filter(|note| matches!(note, Note::Uploaded(..))).count() as u64
+    );
+}
+
+#[test]
+fn a_downloader_that_takes_nothing_loses_its_slot() {
+    let mut net = Net::default();
+    let info = file("Deep/Blue.mp3", 2 * MB);
+    let knobs = QueueKnobs { slots: 1, ..QueueKnobs::default() };
+    let config = with(|all| {
+        all.uploads = Arc::new(knobs);
+        all.data_timeout = Duration::from_secs(5);
+    });
+    let holder = net.holder_as(config, std::slice::from_ref(&info));
+    // A packet of this line takes twelve seconds.
+    let dying = net.swarm.add_behind(Node::servent(quiet()), Line::kbps(1, 1, Duration::ZERO));
+    let hits = net.hits(&[holder], &info);
+    net.start(dying, hits.clone());
+    net.run_s(4);
+    let other = net.add(quiet());
+    let before = net.swarm.sim.now();
+    assert_eq!(net.fetch(other, hits), Ok(()));
+    let took = net.swarm.sim.now().since(before);
+    assert!((5..60).contains(&took.as_secs()), "{took:?}: it had to wait, and not for long");
 }
 
 #[test]

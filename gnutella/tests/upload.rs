@@ -9,6 +9,7 @@ use common::transfer::QueueKnobs;
 use common::user::Note;
 use files_kit::{Alone, quiet, sha1, with};
 use gnutella::servent::ServentConfig;
+use proptest::prelude::*;
 
 const NAME: &str = "Songs/zebra giraffe.ogg";
 const CONTENT: &[u8] = b"the very bytes that were promised";
@@ -248,4 +249,19 @@ fn other_holders_are_told_to_the_next_who_asks() {
     let second = holder.call(2, &format!("{get}\r\n"));
     let answer = holder.heard(second);
     assert!(answer.contains("X-Alt: 10.0.9.9:6347\r\n"), "not itself: {answer}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_of_a_caller_are_too_odd(
+        start in "(GET |HEAD |GIV |GNUTELLA )?(/get/0/|/uri-res/N2R\\?)?",
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        end in "( HTTP/1.[01])?(\r\n(Range|X-Alt|Connection|X-Queue): [0-9=,.a-z-]*)?(\r\n\r\n)?",
+    ) {
+        let mut holder = holder();
+        let conn = holder.call(1, "");
+        holder.lone.feed(conn, &[start.as_bytes(), &bytes, end.as_bytes()].concat());
+        holder.lone.advance(Duration::from_secs(120));
+        prop_assert!(holder.lone.closed(conn), "who does not go on is not kept");
+    }
 }

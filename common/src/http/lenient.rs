@@ -39,7 +39,12 @@ impl Request {
             return Err(WireError::Malformed(REQUEST));
         }
         let target = target::clean(target).into();
-        Ok(Request { method: method.into(), target, version, headers: headers(rest, REQUEST)? })
+        Ok(Request {
+            method: method.into(),
+            target,
+            version,
+            headers: Headers::parse_lenient(rest, REQUEST)?,
+        })
     }
 }
 
@@ -67,7 +72,41 @@ impl Response {
             }
             _ => return Err(WireError::Malformed(RESPONSE)),
         };
-        Ok(Response { status, version, headers: headers(rest, RESPONSE)? })
+        Ok(Response { status, version, headers: Headers::parse_lenient(rest, RESPONSE)? })
+    }
+}
+
+impl Headers {
+    /// Reads header lines up to the empty one, with the same patience. `what` they are the head of is for the error.
+    ///
+    /// # Errors
+    /// More than [`HEADERS_MAX`] lines, or no empty one.
+    pub fn parse_lenient(lines: &[u8], what: &'static str) -> Result<Headers, WireError> {
+        let (mut rest, mut read) = (lines, Vec::<(String, String)>::new());
+        loop {
+            let end = rest.iter().position(|byte| *byte == b'\n').ok_or(WireError::Truncated)?;
+            let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+            rest = &rest[end + 1..];
+            if line.is_empty() {
+                break;
+            }
+            let text = String::from_utf8_lossy(line);
+            if line.starts_with(b" ") || line.starts_with(b"\t") {
+                if let Some((_, value)) = read.last_mut() {
+                    value.push(' ');
+                    value.push_str(text.trim());
+                }
+            } else if let Some((name, value)) = text.split_once(':').filter(|(name, _)| is_token(name.trim()))
+            {
+                if read.len() >= HEADERS_MAX {
+                    return Err(WireError::Malformed(what));
+                }
+                read.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+        }
+        let mut headers = Headers::default();
+        read.iter().for_each(|(name, value)| headers.push(name, value));
+        Ok(headers)
     }
 }
 
@@ -87,34 +126,6 @@ fn version(number: &[u8]) -> Option<Version> {
         [b'1'..=b'9', b'.', b'0'..=b'9'] => Some(Version::Http11),
         _ => None,
     }
-}
-
-/// The header lines up to the empty one.
-fn headers(mut rest: &[u8], what: &'static str) -> Result<Headers, WireError> {
-    let mut lines: Vec<(String, String)> = Vec::new();
-    loop {
-        let end = rest.iter().position(|byte| *byte == b'\n').ok_or(WireError::Truncated)?;
-        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-        rest = &rest[end + 1..];
-        if line.is_empty() {
-            break;
-        }
-        let text = String::from_utf8_lossy(line);
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
-            if let Some((_, value)) = lines.last_mut() {
-                value.push(' ');
-                value.push_str(text.trim());
-            }
-        } else if let Some((name, value)) = text.split_once(':').filter(|(name, _)| is_token(name.trim())) {
-            if lines.len() >= HEADERS_MAX {
-                return Err(WireError::Malformed(what));
-            }
-            lines.push((name.trim().to_owned(), value.trim().to_owned()));
-        }
-    }
-    let mut headers = Headers::default();
-    lines.iter().for_each(|(name, value)| headers.push(name, value));
-    Ok(headers)
 }
 
 /// RFC 9110, 5.6.2.

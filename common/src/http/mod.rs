@@ -173,11 +173,13 @@ impl Headers {
         !says("close") && (version == Version::Http11 || says("keep-alive"))
     }
 
-    fn encoded_len(&self) -> usize {
+    /// Bytes of the lines on the wire, the empty one included.
+    pub fn encoded_len(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + 2 + value.len() + 2).sum::<usize>() + 2
     }
 
-    fn encode(&self, dst: &mut impl BufMut) {
+    /// Writes the lines and the empty one.
+    pub fn encode(&self, dst: &mut impl BufMut) {
         for (name, value) in self.iter() {
             dst.put_slice(name.as_bytes());
             dst.put_slice(b": ");

@@ -45,7 +45,8 @@ pub struct Knobs {
     /// more neighbours than they need.
     pub dials_max: usize,
     /// Handshakes and links that callers from one address may have at a time; more are refused. 8: our choice, so that
-    /// a few servents on one machine can meet (gtk-gnutella bans for two links a minute).
+    /// those behind one address translator can meet (gtk-gnutella bans for two links a minute). One's own machine, by its
+    /// loopback addresses, may have all.
     pub links_per_address_max: usize,
     /// Whoever hangs up on a greeting of 0.6 is dialled again with 0.4. False: servents of 0.4 died out by 2003, and to
     /// dial twice is abuse to those that came after.

@@ -149,7 +149,15 @@ impl Running {
         Some(running)
     }
 
+    /// One more source. Who has one content under several numbers is one source of it.
     fn add(&mut self, holding: Holding) {
+        let is_same = |known: &Holding| {
+            holding.address.is_some() && known.address == holding.address
+                || holding.servent != Guid::default() && known.servent == holding.servent
+        };
+        if self.content.is_some() && self.sources.sources().any(|(_, known)| is_same(known)) {
+            return;
+        }
         if let Some(source) = self.sources.add_source(holding) {
             debug_assert_eq!(source.index(), self.ways.len());
             self.ways.push(Way::None);
@@ -171,12 +179,11 @@ impl Running {
     /// A source has named other holders of the same content.
     fn learn(&mut self, response: &Response, own: SocketAddrV4) {
         let Some(urn) = self.content else { return };
-        for address in alternates::named(&response.headers) {
-            let is_known = self.sources.sources().any(|(_, known)| known.address == Some(address));
-            if self.learned < LEARNED_MAX && !is_known && is_elsewhere(address, own) {
-                self.learned += 1;
-                let target = Resource::Content(urn).to_string().into();
+        for address in alternates::named(&response.headers, urn) {
+            if self.learned < LEARNED_MAX && is_elsewhere(address, own) {
+                let (before, target) = (self.ways.len(), Resource::Content(urn).to_string().into());
                 self.add(Holding { address: Some(address), servent: Guid::default(), index: 0, target });
+                self.learned += self.ways.len() - before;
             }
         }
     }

@@ -13,7 +13,7 @@
 use std::borrow::Cow;
 
 use bytes::BufMut;
-use common::http::{HEADERS_MAX, Headers};
+use common::http::Headers;
 use common::wire::WireError;
 
 use super::extension;
@@ -68,7 +68,7 @@ impl Greeting {
     pub fn wire_len(&self) -> u32 {
         match self.version {
             Version::V04 => GREETING_04.len() as u32,
-            Version::V06 => (GREETING_06.len() + headers_len(&self.headers)) as u32,
+            Version::V06 => (GREETING_06.len() + self.headers.encoded_len()) as u32,
         }
     }
 
@@ -77,7 +77,7 @@ impl Greeting {
             Version::V04 => dst.put_slice(GREETING_04),
             Version::V06 => {
                 dst.put_slice(GREETING_06);
-                put_headers(&self.headers, dst);
+                self.headers.encode(dst);
             }
         }
     }
@@ -87,7 +87,11 @@ impl Greeting {
         let (first, lines) = first_line(head);
         let number = first.strip_prefix(CONNECT).and_then(version);
         let version = number.ok_or(WireError::Malformed("greeting: version"))?;
-        let headers = if version == Version::V06 { headers(lines)? } else { Headers::default() };
+        let headers = if version == Version::V06 {
+            Headers::parse_lenient(lines, "handshake")?
+        } else {
+            Headers::default()
+        };
         Ok(Greeting { version, headers })
     }
 }
@@ -129,7 +133,7 @@ impl Answer {
             return ANSWER_04.len() as u32;
         }
         let status = Decimal(u32::from(self.status)).len();
-        (ANSWER_06.len() + status + 1 + self.reason.len() + 2 + headers_len(&self.headers)) as u32
+        (ANSWER_06.len() + status + 1 + self.reason.len() + 2 + self.headers.encoded_len()) as u32
     }
 
     pub(super) fn put(&self, dst: &mut impl BufMut) {
@@ -141,7 +145,7 @@ impl Answer {
         dst.put_slice(b" ");
         put_line_part(&self.reason, dst);
         dst.put_slice(b"\r\n");
-        put_headers(&self.headers, dst);
+        self.headers.encode(dst);
     }
 
     /// Reads all lines, the empty one included.
@@ -161,7 +165,12 @@ impl Answer {
             Some((status.0 as u16, extension::text(reason.trim_ascii())))
         };
         let (status, reason) = parsed().ok_or(WireError::Malformed("answer to a greeting"))?;
-        Ok(Answer { version: Version::V06, status, reason: reason.into(), headers: headers(lines)? })
+        Ok(Answer {
+            version: Version::V06,
+            status,
+            reason: reason.into(),
+            headers: Headers::parse_lenient(lines, "handshake")?,
+        })
     }
 }
 
@@ -176,54 +185,6 @@ fn version(number: &[u8]) -> Option<Version> {
     let dot = number.iter().position(|byte| *byte == b'.')?;
     let (major, minor) = (Decimal::parse(&number[..dot])?, Decimal::parse(&number[dot + 1..])?);
     Some(if (major.0, minor.0) >= (0, 6) { Version::V06 } else { Version::V04 })
-}
-
-/// Header lines up to the empty one. A line that begins with a blank continues the one before (RFC 2616, 2.2).
-fn headers(lines: &[u8]) -> Result<Headers, WireError> {
-    let mut headers = Headers::default();
-    let mut whole: Vec<u8> = Vec::new();
-    // The empty line at the end closes the last header.
-    for line in lines.split(|byte| *byte == b'\n').chain([&b""[..]]) {
-        if matches!(line.first(), Some(b' ' | b'\t')) && !whole.is_empty() {
-            whole.push(b' ');
-            whole.extend_from_slice(line.trim_ascii());
-            continue;
-        }
-        if !whole.is_empty() {
-            if headers.iter().count() == HEADERS_MAX {
-                let (len, max) = (HEADERS_MAX as u64 + 1, HEADERS_MAX as u64);
-                return Err(WireError::TooLong { what: "handshake's headers", len, max });
-            }
-            push_header(&mut headers, &whole)?;
-        }
-        whole = line.trim_ascii_end().to_vec();
-    }
-    Ok(headers)
-}
-
-fn push_header(headers: &mut Headers, line: &[u8]) -> Result<(), WireError> {
-    let colon =
-        line.iter().position(|byte| *byte == b':').ok_or(WireError::Malformed("handshake: header"))?;
-    let (name, value) = (line[..colon].trim_ascii(), &line[colon + 1..]);
-    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-        return Err(WireError::Malformed("handshake: header's name"));
-    }
-    headers.push(&extension::text(name), extension::text(value));
-    Ok(())
-}
-
-fn headers_len(headers: &Headers) -> usize {
-    headers.iter().map(|(name, value)| name.len() + 2 + value.len() + 2).sum::<usize>() + 2
-}
-
-fn put_headers(headers: &Headers, dst: &mut impl BufMut) {
-    for (name, value) in headers.iter() {
-        dst.put_slice(name.as_bytes());
-        dst.put_slice(b": ");
-        dst.put_slice(value.as_bytes());
-        dst.put_slice(b"\r\n");
-    }
-    dst.put_slice(b"\r\n");
 }
 
 /// Writes text that somebody else may have chosen so that it cannot end the line.
