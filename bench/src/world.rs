@@ -67,6 +67,9 @@ pub struct Person {
     pub attachment: Attachment,
 }
 
+/// All items, by number.
+type Infos = Arc<[Arc<FileInfo>]>;
+
 /// A scenario made concrete.
 pub struct World {
     /// What it was made from.
@@ -85,7 +88,7 @@ pub struct World {
     by_name_and_size: BTreeMap<(Box<str>, u64), u32>,
     /// By the last component of the name, which is all that some overlays tell; those that are alike are not in it.
     by_file_name_and_size: BTreeMap<(Box<str>, u64), u32>,
-    by_fingerprint: Mutex<Vec<(Fingerprint, Arc<[Arc<FileInfo>]>)>>,
+    by_fingerprint: Mutex<Vec<(Fingerprint, Infos)>>,
 }
 
 impl std::fmt::Debug for World {
@@ -167,7 +170,7 @@ impl World {
     }
 
     /// All items with other digests, made when first asked for.
-    fn known_by(&self, fingerprint: Fingerprint) -> Arc<[Arc<FileInfo>]> {
+    fn known_by(&self, fingerprint: Fingerprint) -> Infos {
         let mut all = self.by_fingerprint.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, infos)) = all.iter().find(|(known, _)| *known == fingerprint) {
             return Arc::clone(infos);
@@ -176,7 +179,7 @@ impl World {
             let digest = fingerprint.of(&*self.content(item)).ok();
             Arc::new(FileInfo { digest, ..FileInfo::clone(info) })
         };
-        let infos: Arc<[_]> = self.items.iter().zip(0..).map(other).collect();
+        let infos: Infos = self.items.iter().zip(0..).map(other).collect();
         all.push((fingerprint, Arc::clone(&infos)));
         infos
     }

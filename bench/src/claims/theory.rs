@@ -42,7 +42,7 @@ pub fn poisson_reach(nodes: u32, mean_degree: f64, hops: usize) -> Vec<f64> {
 /// The recursion takes the source for an average one. But whoever has few neighbours, who have few themselves, reaches
 /// fewer hop by hop, and since reach is bounded, the lucky ones do not make up for it: between the first hops and the last
 /// the average of all sources lies below what an average source reaches, by up to nine points at a mean degree of 3.4.
-/// So the first [`SHELLS`] hops are drawn here, as a tree whose nodes have a Poisson number of children, and the recursion goes
+/// So the first three hops are drawn here, as a tree whose nodes have a Poisson number of children, and the recursion goes
 /// on from there: of those not reached yet, each is missed by all `z N` nodes of the last hop with probability `e^(-c z)`.
 pub fn drawn_reach(nodes: u32, mean_degree: f64, hops: usize, sources: u32, rng: &mut Pcg64) -> Vec<f64> {
     let n = f64::from(nodes);
