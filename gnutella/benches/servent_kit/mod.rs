@@ -113,8 +113,11 @@ pub async fn one_to_many(
     let (cpu, copies) = (child.cpu(), others.len());
     let way = Way::new(window * copies);
     let mut receivers = JoinSet::new();
-    for other in others {
-        receivers.spawn(way.clone().receive(other.reader, |frame| usize::from(frame.kind == QUERY)));
+    // Who lets go of the writer hangs up.
+    let mut writers = Vec::new();
+    for Neighbour { reader, writer } in others {
+        receivers.spawn(way.clone().receive(reader, |frame| usize::from(frame.kind == QUERY)));
+        writers.push(writer);
     }
     let (batch, mut sent) = (BATCH.min(window), 0);
     while way.start.elapsed() < time {
@@ -128,6 +131,7 @@ pub async fn one_to_many(
     }
     let took = way.close().await;
     let times = receivers.join_all().await;
+    drop(writers);
     outcome(child, u64::from(sent), u64::from(sent) * copies as u64, took, &times, cpu)
 }
 
