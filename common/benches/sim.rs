@@ -10,15 +10,19 @@
 //! simulator can do beside. Delays are whole ticks of the bare loop's wheel, else its order (and so its count) would be another;
 //! the last column is the simulator's rate with delays at any nanosecond, which spares the bare loop but not the simulator.
 //!
-//! `cargo bench -p common --bench sim [-- --quick | -- NODES SEARCHES]`
+//! With `--arc` a message also holds its text behind a counted pointer, on both sides, as messages of real protocols do: it
+//! has 32 bytes and must be cloned and dropped.
+//!
+//! `cargo bench -p common --bench sim [-- --arc] [--quick | NODES SEARCHES]`
 
 mod bare_flood;
 
+use std::marker::PhantomData;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bare_flood::{Bare, Graph, Guid, SPACING, Seen, Stopwatch, TTL, guid, median, resident_bytes};
+use bare_flood::{Baggage, Bare, Graph, Guid, SPACING, Seen, Stopwatch, TTL, guid, median, resident_bytes};
 use bytes::BytesMut;
 use common::net::{Attachment, Line, NodeId, Observer};
 use common::peer::{ConnId, Cx, Event, Peer, Time};
@@ -33,35 +37,36 @@ const DEGREE: usize = 7;
 const REPEATS: usize = 5;
 const PORT: u16 = 6346;
 
-#[derive(Clone, Copy, Debug)]
-struct Flood {
+#[derive(Clone, Debug)]
+struct Flood<B> {
     guid: Guid,
     ttl: u8,
+    baggage: B,
 }
 
-struct NoCodec;
+struct NoCodec<B>(PhantomData<B>);
 
-impl Decoder for NoCodec {
-    type Item = Flood;
+impl<B: Baggage> Decoder for NoCodec<B> {
+    type Item = Flood<B>;
     type Error = WireError;
-    fn decode(&mut self, _: &mut BytesMut) -> Result<Option<Flood>, WireError> {
+    fn decode(&mut self, _: &mut BytesMut) -> Result<Option<Flood<B>>, WireError> {
         unreachable!("the simulator moves values")
     }
 }
 
-impl Encoder<Flood> for NoCodec {
+impl<B: Baggage> Encoder<Flood<B>> for NoCodec<B> {
     type Error = WireError;
-    fn encode(&mut self, _: Flood, _: &mut BytesMut) -> Result<(), WireError> {
+    fn encode(&mut self, _: Flood<B>, _: &mut BytesMut) -> Result<(), WireError> {
         unreachable!("the simulator moves values")
     }
 }
 
-impl Wire for Flood {
+impl<B: Baggage> Wire for Flood<B> {
     type Setup = ();
-    type Codec = NoCodec;
+    type Codec = NoCodec<B>;
     const KINDS: &'static [&'static str] = &["query"];
-    fn codec((): ()) -> NoCodec {
-        NoCodec
+    fn codec((): ()) -> NoCodec<B> {
+        NoCodec(PhantomData)
     }
     fn wire_len(&self) -> u32 {
         23 + 16
@@ -72,37 +77,38 @@ impl Wire for Flood {
 }
 
 /// The protocol as a peer.
-struct Servent {
+struct Servent<B> {
     seen: Seen,
     links: [Option<ConnId>; DEGREE],
     graph: Arc<Graph>,
+    baggage: PhantomData<B>,
 }
 
-impl Servent {
-    fn hear(&mut self, conn: ConnId, Flood { guid, ttl }: Flood, cx: &mut Cx<'_, Self>) {
+impl<B: Baggage> Servent<B> {
+    fn hear(&mut self, conn: ConnId, Flood { guid, ttl, baggage }: Flood<B>, cx: &mut Cx<'_, Self>) {
         if self.seen.insert(guid, conn.slot() as u32) && ttl > 1 {
-            self.pass_on(Flood { guid, ttl: ttl - 1 }, Some(conn), cx);
+            self.pass_on(&Flood { guid, ttl: ttl - 1, baggage }, Some(conn), cx);
         }
     }
 
-    fn pass_on(&mut self, flood: Flood, from: Option<ConnId>, cx: &mut Cx<'_, Self>) {
+    fn pass_on(&mut self, flood: &Flood<B>, from: Option<ConnId>, cx: &mut Cx<'_, Self>) {
         for conn in self.links.iter().flatten().filter(|conn| Some(**conn) != from) {
-            cx.send(*conn, flood);
+            cx.send(*conn, flood.clone());
         }
     }
 }
 
-impl Peer for Servent {
-    type Message = Flood;
+impl<B: Baggage> Peer for Servent<B> {
+    type Message = Flood<B>;
     type Timer = u8;
 
-    fn handle(&mut self, event: Event<Flood, u8>, cx: &mut Cx<'_, Self>) {
+    fn handle(&mut self, event: Event<Flood<B>, u8>, cx: &mut Cx<'_, Self>) {
         match event {
             Event::Message { conn, message } => self.hear(conn, message, cx),
             Event::Command(Command::Search(SearchId(id), _)) => {
                 let guid = guid(id);
                 self.seen.insert(guid, u32::MAX);
-                self.pass_on(Flood { guid, ttl: TTL }, None, cx);
+                self.pass_on(&Flood { guid, ttl: TTL, baggage: B::default() }, None, cx);
             }
             // One matching a second, so that links stand in the order of the matchings at both ends.
             Event::Start => {
@@ -123,8 +129,8 @@ impl Peer for Servent {
 
 const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
 
-struct Simulated {
-    sim: Sim<Servent>,
+struct Simulated<B: Baggage> {
+    sim: Sim<Servent<B>>,
     bytes_per_peer: Option<f64>,
 }
 
@@ -134,12 +140,13 @@ impl Observer for Deaf {
     fn note(&mut self, _: Time, _: NodeId, _: Note) {}
 }
 
-impl Simulated {
+impl<B: Baggage> Simulated<B> {
     fn new(graph: &Arc<Graph>) -> Self {
         let before = resident_bytes();
         let mut sim = Sim::new(Config { core_delay: Duration::ZERO, ..Config::default() });
         for delay in &graph.delays_ns {
-            let servent = Servent { seen: Seen::new(), links: [None; DEGREE], graph: graph.clone() };
+            let (seen, links, graph) = (Seen::new(), [None; DEGREE], graph.clone());
+            let servent = Servent { seen, links, graph, baggage: PhantomData };
             let line = Line { delay: Duration::from_nanos(*delay), ..Line::default() };
             sim.add(servent, PORT, Attachment { line, firewalled: false });
         }
@@ -164,12 +171,12 @@ impl Simulated {
     }
 }
 
-fn measure(nodes: u32, searches_per_repeat: u32) {
+fn measure<B: Baggage>(nodes: u32, searches_per_repeat: u32) {
     let graph = Arc::new(Graph::regular(nodes, DEGREE, false));
     let scattered = Arc::new(Graph::regular(nodes, DEGREE, true));
-    let mut simulated = Simulated::new(&graph);
-    let mut bare = Bare::new(&graph);
-    let mut any_nanosecond = Simulated::new(&scattered);
+    let mut simulated = Simulated::<B>::new(&graph);
+    let mut bare = Bare::<B>::new(&graph);
+    let mut any_nanosecond = Simulated::<B>::new(&scattered);
     let mut rng = Pcg32::seed_from_u64(1);
     let mut rates = [const { Vec::new() }; 3];
     let mut delivered = 0;
@@ -189,7 +196,7 @@ fn measure(nodes: u32, searches_per_repeat: u32) {
     }
     let [sim, bare, any] = rates.each_mut().map(|rates| median(rates));
     let bytes = simulated.bytes_per_peer.map_or("-".into(), |bytes| format!("{bytes:.0}"));
-    let own = size_of::<Servent>();
+    let own = size_of::<Servent<B>>();
     println!(
         "{nodes:>9} {delivered:>11} {sim:>10.2} {bare:>10.2} {:>7.2} {bytes:>10} {own:>9} {any:>13.2}",
         sim / bare
@@ -199,6 +206,7 @@ fn measure(nodes: u32, searches_per_repeat: u32) {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    let arc = arguments.iter().any(|argument| argument == "--arc");
     let sizes = match numbers[..] {
         [nodes, searches] => vec![(nodes, searches)],
         _ if arguments.iter().any(|argument| argument == "--quick") => vec![(1_000, 100), (10_000, 10)],
@@ -212,6 +220,6 @@ fn main() {
         "nodes", "deliveries", "simulator", "bare loop", "ratio", "per peer", "peer own", "any ns"
     );
     for (nodes, searches) in sizes {
-        measure(nodes, searches);
+        if arc { measure::<Arc<String>>(nodes, searches) } else { measure::<()>(nodes, searches) }
     }
 }

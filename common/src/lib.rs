@@ -31,6 +31,7 @@ pub mod http;
 pub mod index;
 pub mod metrics;
 pub mod net;
+mod outbox;
 pub mod peer;
 pub mod sim;
 pub mod store;

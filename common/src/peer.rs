@@ -101,6 +101,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::conn::{ConnId, ConnIds, Slots};
 use crate::digest::Digest;
+pub use crate::outbox::{Letter, Outbox};
 use crate::store::StoreFault;
 use crate::user::{Command, Note};
 use crate::wire::Wire;
@@ -388,7 +389,7 @@ pub struct Cx<'a, P: Peer> {
     address: SocketAddrV4,
     rng: &'a mut Pcg32,
     conns: &'a mut ConnIds,
-    outbox: &'a mut Vec<Effect<P>>,
+    outbox: &'a mut Outbox<P>,
 }
 
 impl<'a, P: Peer> Cx<'a, P> {
@@ -398,7 +399,7 @@ impl<'a, P: Peer> Cx<'a, P> {
         address: SocketAddrV4,
         rng: &'a mut Pcg32,
         conns: &'a mut ConnIds,
-        outbox: &'a mut Vec<Effect<P>>,
+        outbox: &'a mut Outbox<P>,
     ) -> Self {
         Cx { now, address, rng, conns, outbox }
     }
@@ -428,7 +429,7 @@ impl<'a, P: Peer> Cx<'a, P> {
 
     /// Sends a message.
     pub fn send(&mut self, conn: ConnId, message: P::Message) {
-        self.outbox.push(Effect::Send { conn, message });
+        self.outbox.send(conn, message);
     }
 
     /// Sends a range of a file as a body.

@@ -4,6 +4,7 @@ mod files_kit;
 mod kit;
 
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::Digest;
@@ -155,8 +156,7 @@ fn a_push_is_answered_with_giv_and_then_with_what_is_asked_for() {
     let conn = scene.raw.lone.answer(dial);
     let hex: String = servent.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(String::from_utf8(scene.raw.lone.take(conn)).unwrap(), format!("GIV 0:{hex}/zebra.ogg\n\n"));
-    let Digest::Sha1(content) = sha1(CONTENT) else { unreachable!("it is one") };
-    for target in ["/get/0/zebra.ogg".to_owned(), format!("/uri-res/N2R?{}", Sha1Urn(content))] {
+    for target in ["/get/0/zebra.ogg".to_owned(), format!("/uri-res/N2R?{}", urn())] {
         let answer = scene.raw.say(conn, &format!("GET {target} HTTP/1.1\r\nRange: bytes=4-7\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 206") && answer.ends_with("\r\n\r\nvery"), "{answer}");
     }
@@ -214,54 +214,110 @@ fn pushes_to_nowhere_to_itself_and_for_others_dial_nobody() {
     assert_eq!(scene.dialled(), []);
 }
 
+/// A servent that has found [`CONTENT`] at a firewalled holder, and has pushed for it.
+struct Wanting {
+    scene: Scene,
+    copy: Arc<Memory>,
+}
+
+/// The firewalled holder.
+const HOLDER: Guid = Guid([0x5a; 16]);
+
+fn urn() -> Sha1Urn {
+    let Digest::Sha1(content) = sha1(CONTENT) else { unreachable!("it is one") };
+    Sha1Urn(content)
+}
+
+impl Wanting {
+    fn new() -> Wanting {
+        let mut scene = Scene::of(Alone::sharing(quiet(), "Songs/other.ogg", b"x", None));
+        scene.raw.lone.command(Command::Search(SearchId(1), Arc::new(Query::words("zebra"))));
+        let heard = scene.raw.heard(scene.neighbour);
+        let query = heard.iter().find(|descriptor| descriptor.kind == QUERY).expect("it asks its neighbour");
+        let trailer = Trailer { vendor: *b"TEST", push: Some(true), ..Trailer::default() };
+        let mut answer = HitBuilder::new(at(7, 6346), 1000, HOLDER, trailer);
+        let size = CONTENT.len() as u32;
+        assert!(answer.push(&Entry { index: 3, size, name: "zebra.ogg".into(), urn: Some(urn()) }));
+        let payload = answer.build().unwrap().payload().to_vec();
+        scene
+            .raw
+            .send(scene.neighbour, &Descriptor { guid: query.guid, kind: HIT, ttl: 4, hops: 1, payload });
+        let found = |note: &Note| if let Note::Found(_, hit) = note { Some(hit.clone()) } else { None };
+        let hit = scene.raw.lone.notes.iter().find_map(found).expect("the hit is told");
+        let copy = Arc::new(Memory::default());
+        let into = scene.raw.lone.store.add(copy.clone());
+        let fetch = Fetch { fetch: FetchId(1), candidates: vec![hit], into, have: Ranges::default() };
+        scene.raw.lone.command(Command::Fetch(Box::new(fetch)));
+        Wanting { scene, copy }
+    }
+
+    /// The pushes that the neighbour is to pass on.
+    fn pushes(&mut self) -> Vec<Descriptor> {
+        let heard = self.scene.raw.heard(self.scene.neighbour);
+        heard.into_iter().filter(|descriptor| descriptor.kind == PUSH).collect()
+    }
+
+    /// Somebody dials and says this; what comes back.
+    fn call(&mut self, host: u8, words: &str) -> (ConnId, String) {
+        let conn = self.scene.raw.dial(host);
+        (conn, self.scene.raw.say(conn, words))
+    }
+
+    /// What the holder sends: these bytes of the content of which `whole` were asked for.
+    fn feed(&mut self, conn: ConnId, whole: std::ops::Range<usize>, bytes: &[u8]) {
+        let (len, last, size) = (whole.len(), whole.end - 1, CONTENT.len());
+        let head = format!(
+            "HTTP/1.1 206 OK\r\nContent-Length: {len}\r\nContent-Range: bytes {}-{last}/{size}\r\n\r\n",
+            whole.start
+        );
+        self.scene.raw.lone.feed(conn, &[head.as_bytes(), bytes].concat());
+    }
+
+    fn is_fetched(&self) -> bool {
+        self.scene.raw.lone.notes.iter().any(|note| matches!(note, Note::Fetched(_)))
+    }
+}
+
 #[test]
 fn only_the_servent_that_was_pushed_may_bring_something() {
-    let mut scene = Scene::of(Alone::sharing(quiet(), "Songs/other.ogg", b"x", None));
-    let holder = Guid([0x5a; 16]);
-    // A search, and the answer of a firewalled holder.
-    scene.raw.lone.command(Command::Search(SearchId(1), std::sync::Arc::new(Query::words("zebra"))));
-    let heard = scene.raw.heard(scene.neighbour);
-    let query = heard.iter().find(|descriptor| descriptor.kind == QUERY).expect("it asks its neighbour");
-    let Digest::Sha1(content) = sha1(CONTENT) else { unreachable!("it is one") };
-    let trailer = Trailer { vendor: *b"TEST", push: Some(true), ..Trailer::default() };
-    let mut answer = HitBuilder::new(at(7, 6346), 1000, holder, trailer);
-    let size = CONTENT.len() as u32;
-    assert!(answer.push(&Entry { index: 3, size, name: "zebra.ogg".into(), urn: Some(Sha1Urn(content)) }));
-    let payload = answer.build().unwrap().payload().to_vec();
-    scene.raw.send(scene.neighbour, &Descriptor { guid: query.guid, kind: HIT, ttl: 4, hops: 1, payload });
-    let found = |note: &Note| if let Note::Found(_, hit) = note { Some(hit.clone()) } else { None };
-    let hit = scene.raw.lone.notes.iter().find_map(found).expect("the hit is told");
-    // The download asks the neighbour to pass a push on.
-    let copy = std::sync::Arc::new(Memory::default());
-    let into = scene.raw.lone.store.add(copy.clone());
-    let fetch = Fetch { fetch: FetchId(1), candidates: vec![hit], into, have: Ranges::default() };
-    scene.raw.lone.command(Command::Fetch(Box::new(fetch)));
-    let heard = scene.raw.heard(scene.neighbour);
-    let push = heard.iter().find(|descriptor| descriptor.kind == PUSH).expect("it pushes");
-    assert_eq!(push.payload[..16], holder.0);
-    assert_eq!(push.payload[16..], [3, 0, 0, 0, 10, 0, 0, 1, 0x58, 0x1b]);
-    assert_eq!((push.ttl, push.hops), (7, 0));
-    // Strangers, and what is no GIV, get nothing; nor does a GIV that comes in the wrong case of letters fail.
+    let mut wanting = Wanting::new();
+    let pushes = wanting.pushes();
+    assert_eq!(pushes.len(), 1);
+    assert_eq!(pushes[0].payload[..16], HOLDER.0);
+    assert_eq!(pushes[0].payload[16..], [3, 0, 0, 0, 10, 0, 0, 1, 0x58, 0x1b]);
+    assert_eq!((pushes[0].ttl, pushes[0].hops), (7, 0));
     for giv in [format!("GIV 3:{}/zebra.ogg\n\n", Guid([0x5b; 16])), "GIV 3:zz/x\n\n".to_owned()] {
-        let conn = scene.raw.dial(8);
-        assert_eq!(scene.raw.say(conn, &giv), "");
-        assert!(scene.raw.lone.closed(conn), "{giv}");
+        let (conn, answer) = wanting.call(8, &giv);
+        assert_eq!((answer.as_str(), wanting.scene.raw.lone.closed(conn)), ("", true), "{giv}");
     }
-    let conn = scene.raw.dial(9);
-    let request = scene.raw.say(conn, &format!("GIV 3:{}/file\n\n", holder.to_string().to_uppercase()));
-    assert!(request.starts_with(&format!("GET /uri-res/N2R?{} HTTP/1.1\r\n", Sha1Urn(content))), "{request}");
+    // Neither the case of its letters nor the name matters.
+    let (conn, request) = wanting.call(9, &format!("GIV 3:{}/file\n\n", HOLDER.to_string().to_uppercase()));
+    assert!(request.starts_with(&format!("GET /uri-res/N2R?{} HTTP/1.1\r\n", urn())), "{request}");
     // The same servent dials twice: one is enough.
-    let again = scene.raw.dial(9);
-    assert_eq!(scene.raw.say(again, &format!("GIV 3:{holder}/file\n\n")), "");
-    assert!(scene.raw.lone.closed(again));
-    let head = format!(
-        "HTTP/1.1 206 OK\r\nContent-Length: {size}\r\nContent-Range: bytes 0-{}/{size}\r\n\r\n",
-        size - 1
-    );
-    scene.raw.lone.feed(conn, head.as_bytes());
-    scene.raw.lone.feed(conn, CONTENT);
-    assert_eq!(copy.to_vec(), CONTENT);
-    assert!(scene.raw.lone.notes.iter().any(|note| matches!(note, Note::Fetched(_))));
+    let (again, answer) = wanting.call(9, &format!("GIV 3:{HOLDER}/file\n\n"));
+    assert_eq!((answer.as_str(), wanting.scene.raw.lone.closed(again)), ("", true));
+    wanting.feed(conn, 0..CONTENT.len(), CONTENT);
+    assert!(wanting.is_fetched());
+    assert_eq!(wanting.copy.to_vec(), CONTENT);
+}
+
+#[test]
+fn a_connection_that_was_brought_and_breaks_is_pushed_for_again() {
+    let mut wanting = Wanting::new();
+    assert_eq!(wanting.pushes().len(), 1);
+    let giv = format!("GIV 3:{HOLDER}/file\n\n");
+    let (conn, _) = wanting.call(9, &giv);
+    wanting.feed(conn, 0..CONTENT.len(), &CONTENT[..20]);
+    wanting.scene.raw.lone.hang_up(conn, CloseReason::Reset);
+    let (early, answer) = wanting.call(9, &giv);
+    assert_eq!((answer.as_str(), wanting.scene.raw.lone.closed(early)), ("", true), "nothing was pushed for");
+    wanting.scene.raw.lone.advance(Duration::from_secs(10));
+    assert_eq!(wanting.pushes().len(), 1);
+    let (conn, request) = wanting.call(9, &giv);
+    assert!(request.contains("Range: bytes=20-32\r\n"), "{request}");
+    wanting.feed(conn, 20..CONTENT.len(), &CONTENT[20..]);
+    assert!(wanting.is_fetched());
+    assert_eq!(wanting.copy.to_vec(), CONTENT);
 }
 
 #[test]

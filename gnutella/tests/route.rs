@@ -15,6 +15,7 @@ use gnutella::strategy::StrategyKind;
 use gnutella::wire::{
     Codec, Entry, Header, HitBuilder, Message, Push, Query, QueryBuilder, QueryHit, Setup, Trailer, Walk,
 };
+use proptest::prelude::*;
 use tokio_util::codec::{Decoder, Encoder};
 
 const ORIGIN: &str = "10.0.0.99:6346";
@@ -425,4 +426,43 @@ fn questions_about_walkers_are_answered() {
     assert_eq!(ask(&mut mesh, &about).as_deref(), Some("200"), "one result is not enough");
     mesh.say(0, Message::Hit(Header { ttl: 3, hops: 1, ..*asked }, hit(51)));
     assert_eq!(ask(&mut mesh, &about).as_deref(), Some("410"));
+}
+
+/// Any descriptor that passes through: from whom, of which id, TTL and hops.
+fn hostile() -> impl Strategy<Value = (usize, u8, u8, u8, u8)> {
+    // Mostly within the limits, or nothing would ever pass.
+    let count = || prop_oneof![4 => 0..8u8, 1 => any::<u8>()];
+    (0..4usize, 0..6u8, count(), count(), 0..4u8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever neighbours say: a query goes to each other neighbour once and no further than its sum of TTL and hops, a
+    /// hit or a push to one, and never back.
+    #[test]
+    fn nothing_is_passed_on_twice_or_back(said in prop::collection::vec(hostile(), 1..60)) {
+        let mut mesh = Mesh::with(4, Knobs { cuts_misbehaving: false, ..knobs() });
+        let mut passed = std::collections::BTreeSet::new();
+        for (from, n, ttl, hops, kind) in said {
+            let head = header(n, ttl, hops);
+            let message = match kind {
+                0 | 1 => Message::Query(head, query("zebra")),
+                2 => Message::Hit(head, hit(n)),
+                _ => Message::Push(head, push(n)),
+            };
+            let sent = mesh.say(from, message);
+            let most = if kind < 2 { 3 } else { 1 };
+            prop_assert!(sent.len() <= most);
+            for (to, message) in sent {
+                let onward = message.header().expect("a descriptor");
+                prop_assert!(to != from && onward.guid == id(n) && onward.ttl > 0);
+                prop_assert_eq!(onward.hops, hops.saturating_add(1));
+                if let Message::Query(onward, _) = message {
+                    prop_assert!(onward.ttl + onward.hops <= 10 && onward.ttl < ttl);
+                    prop_assert!(passed.insert((n, to)), "query {} went to {} before", n, to);
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! A flood as one would write it by hand for this protocol alone: arrays and a timing wheel, no contract, no connections,
 //! nothing counted but deliveries. The yardstick beside which simulated floods are measured, and what such benches share.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::{Rng, SeedableRng};
@@ -126,8 +128,15 @@ fn delays(nodes: u32, scattered: bool, rng: &mut Pcg32) -> Vec<u64> {
     (0..nodes).map(delay).collect()
 }
 
-struct Message {
+/// What a message carries beside its head.
+pub trait Baggage: Clone + Default + fmt::Debug + Send + Sync + 'static {}
+
+impl Baggage for () {}
+impl Baggage for Arc<String> {}
+
+struct Message<B> {
     guid: Guid,
+    baggage: B,
     node: u32,
     link: u8,
     ttl: u8,
@@ -140,16 +149,16 @@ struct Link {
 }
 
 /// The protocol as a loop.
-pub struct Bare {
+pub struct Bare<B> {
     tables: Vec<Seen>,
     starts: Vec<u32>,
     links: Vec<Link>,
-    wheel: Vec<Vec<Message>>,
+    wheel: Vec<Vec<Message<B>>>,
     tick: u64,
     coming: u64,
 }
 
-impl Bare {
+impl<B: Baggage> Bare<B> {
     pub fn new(graph: &Graph) -> Self {
         let link = |node: u32, end: &End| Link {
             end: *end,
@@ -168,13 +177,14 @@ impl Bare {
     }
 
     #[inline]
-    fn pass_on(&mut self, node: u32, guid: Guid, ttl: u8, from: u8) {
+    fn pass_on(&mut self, node: u32, guid: Guid, baggage: &B, ttl: u8, from: u8) {
         let node = node as usize;
         let links = &self.links[self.starts[node] as usize..self.starts[node + 1] as usize];
         for (number, link) in links.iter().enumerate() {
             if number as u8 != from {
                 let slot = (self.tick + u64::from(link.ticks)) as usize % SLOTS;
-                self.wheel[slot].push(Message { guid, node: link.end.node, link: link.end.number, ttl });
+                let (End { node, number: link }, baggage) = (link.end, baggage.clone());
+                self.wheel[slot].push(Message { guid, baggage, node, link, ttl });
                 self.coming += 1;
             }
         }
@@ -191,15 +201,15 @@ impl Bare {
             while started < searches.len() && (started as u64 * spacing).div_ceil(TICK) <= self.tick - first {
                 let (search, node) = searches[started];
                 self.tables[node as usize].insert(guid(search), u32::MAX);
-                self.pass_on(node, guid(search), TTL, u8::MAX);
+                self.pass_on(node, guid(search), &B::default(), TTL, u8::MAX);
                 started += 1;
             }
             let mut slot = std::mem::take(&mut self.wheel[self.tick as usize % SLOTS]);
             self.coming -= slot.len() as u64;
             delivered += slot.len() as u64;
-            for Message { guid, node, link, ttl } in slot.drain(..) {
+            for Message { guid, baggage, node, link, ttl } in slot.drain(..) {
                 if self.tables[node as usize].insert(guid, u32::from(link)) && ttl > 1 {
-                    self.pass_on(node, guid, ttl - 1, link);
+                    self.pass_on(node, guid, &baggage, ttl - 1, link);
                 }
             }
             self.wheel[self.tick as usize % SLOTS] = slot;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Traffic;
+
 /// Why something happens: each command has a cause of its own, and whatever an event leads to (messages, bodies, timers,
 /// dials) inherits the event's cause. Zero is the background: the start of nodes and what follows from it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -52,10 +54,10 @@ impl Causes {
     }
 
     #[inline]
-    pub fn message(&mut self, cause: Cause, bytes: u32) {
+    pub fn messages(&mut self, cause: Cause, sent: Traffic) {
         let cost = &mut self.costs[cause.0 as usize];
-        cost.messages += 1;
-        cost.bytes += u64::from(bytes);
+        cost.messages += sent.messages;
+        cost.bytes += sent.bytes;
     }
 
     pub fn body(&mut self, cause: Cause, bytes: u32) {

@@ -66,6 +66,12 @@ impl Faults {
         self.loss > 0.0
     }
 
+    /// Whether anything can happen to a message on its way, or before it gets on its way.
+    #[inline]
+    pub fn may_hold_up(&self) -> bool {
+        self.may_lose() || !self.cuts.is_empty()
+    }
+
     /// Draws whether a message is lost.
     pub fn loses(&mut self) -> bool {
         self.happens(self.loss)

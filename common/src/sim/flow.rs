@@ -5,16 +5,45 @@ use super::conn::later;
 use super::count::Cause;
 use super::node::transmission_ns;
 use super::node::{BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, WAITING};
-use super::run::{Print, What};
-use crate::peer::{BodyState, CloseReason, ConnId, Event, Peer, Place, Time};
+use super::run::{Coming, Print, What};
+use crate::metrics::Traffic;
+use crate::peer::{BodyState, CloseReason, ConnId, Event, Letter, Peer, Place, Time};
 use crate::wire::Wire;
 
 /// The smallest chunk that a slow line is given at a time: a packet's worth.
 const CHUNK_BYTES_MIN: u128 = 1_460;
 
 impl<P: Peer> Sim<P> {
-    /// The peer sends a message.
+    /// The peer sends messages, until one of them needs more than to be put on its way: that one is returned. It is
+    /// [`Sim::send`] for most that is ever sent, and looks up once for all what they have in common.
     #[inline(always)]
+    pub(super) fn send_freely(&mut self, node: u32, cause: Cause) -> Option<Letter<P::Message>> {
+        let n = &mut self.nodes[node as usize];
+        if n.line != NONE || self.faults.may_hold_up() {
+            return self.outbox.next_send();
+        }
+        let mut sent = Traffic::default();
+        let held_up = loop {
+            let Some(letter) = self.outbox.next_send() else { break None };
+            let Some(end) = n.ends.get(letter.conn.slot()) else { break Some(letter) };
+            if end.conn != letter.conn || end.flags & !HOLDING != 0 {
+                break Some(letter);
+            }
+            let len = letter.message.wire_len();
+            sent.add(len);
+            self.by_kind.add(letter.message.kind(), len);
+            // The place first: a message that is in no enum yet while a place is looked for is moved once less.
+            let place = self.queue.place(later(self.now, end.latency));
+            let what = What::Arrive { conn: end.far_conn, message: letter.message };
+            place.put(Coming { node: end.far_node, cause, what });
+        };
+        n.load.sent += sent;
+        self.causes.messages(cause, sent);
+        held_up
+    }
+
+    /// The peer sends a message.
+    #[inline(never)]
     pub(super) fn send(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let n = &mut self.nodes[node as usize];
         let (ideal, len) = (n.line == NONE, message.wire_len());
@@ -23,7 +52,7 @@ impl<P: Peer> Sim<P> {
         };
         n.load.sent.add(len);
         self.by_kind.add(message.kind(), len);
-        self.causes.message(cause, len);
+        self.causes.messages(cause, Traffic { messages: 1, bytes: u64::from(len) });
         if ideal && end.flags & !HOLDING == 0 {
             self.emit_message(node, cause, &end, message);
         } else {
@@ -237,7 +266,8 @@ impl<P: Peer> Sim<P> {
             return;
         }
         let arrives = later(leaves, end.latency);
-        self.push(arrives, end.far_node, cause, What::Arrive { conn: end.far_conn, message });
+        let place = self.queue.place(arrives);
+        place.put(Coming { node: end.far_node, cause, what: What::Arrive { conn: end.far_conn, message } });
     }
 
     /// When what is sent now gets on its way; `None` if never, and then the connection is given up.

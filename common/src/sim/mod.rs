@@ -46,6 +46,7 @@ mod downlink;
 mod faults;
 mod flow;
 mod node;
+mod place;
 mod queue;
 mod run;
 
@@ -62,7 +63,7 @@ use run::{Coming, What};
 
 use crate::metrics::{ByKind, NodeLoad};
 use crate::net::{Attachment, Line, NodeId, Observer};
-use crate::peer::{Effect, Peer, Time};
+use crate::peer::{Outbox, Peer, Time};
 use crate::user::{Command, Note};
 use crate::wire::Wire;
 
@@ -77,7 +78,7 @@ pub struct Sim<P: Peer> {
     flows_free: Vec<u32>,
     changes: Vec<Option<Change<P>>>,
     faults: Faults,
-    outbox: Vec<Effect<P>>,
+    outbox: Outbox<P>,
     notes: Vec<(NodeId, Note)>,
     by_kind: ByKind,
     causes: Causes,
@@ -119,7 +120,7 @@ impl<P: Peer> Sim<P> {
             flows_free: Vec::new(),
             changes: Vec::new(),
             faults: Faults::new(&config),
-            outbox: Vec::new(),
+            outbox: Outbox::default(),
             notes: Vec::new(),
             by_kind: ByKind::new(P::Message::KINDS.len()),
             causes: Causes::new(config.count_reach),

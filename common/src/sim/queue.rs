@@ -1,230 +1,391 @@
 //! The queue of coming events: ordered by time, and for one time by the order of insertion.
 //!
-//! A hierarchical timing wheel of short keys, with the events themselves in a slab:
+//! A hierarchical timing wheel:
 //!
-//! - Level 0 has 256 slots of 65 µs each, level 1 has 256 of 17 ms, level 2 of 4 s, and so on until every `u64` has its
-//!   slot. An event lies on the level of the highest digit (eight bits) in which its time differs from the wheel's position.
+//! - Level 0 has 4,096 slots of 65 µs each, 268 ms in all, so that most messages are filed once; level 1 has 256 slots of
+//!   268 ms, level 2 of 69 s, and so on until every `u64` has its slot. An event lies on the level of the highest digit in
+//!   which its time differs from the wheel's position.
 //! - When the position enters a slot of a higher level, the slot is dealt out to the levels below; when it enters a
 //!   slot of level 0, the slot is sorted and becomes part of the *run*, from which events are popped.
 //! - What is pushed into the time of the run itself goes to a small heap beside it.
 //!
-//! Order for equal times needs no sequence number in the wheel: a slot is dealt out before anything can be pushed directly
-//! to where its keys go, so a slot's keys always stand in the order of insertion, and the sort is stable. What the heap
-//! holds was pushed after everything in the run.
+//! A slot is a chain of blocks of 16 events, out of one table for all slots: what comes to a slot is written to one place
+//! after the other and read in the same way, a slot that was once busy keeps no memory, and the block that was emptied
+//! last, which the processor still has at hand, is filled first.
 //!
-//! Push and pop cost O(1) for any density of events; nothing is allocated once the buffers have grown to the busiest
+//! Order for equal times needs no sequence number in the wheel: a slot is dealt out before anything can be pushed directly
+//! to where its events go, so a slot's events always stand in the order of insertion, and are sorted by time and place in
+//! the slot. What the heap holds was pushed after everything in the run.
+//!
+//! Push and pop cost O(1) for any density of events; nothing is allocated once the tables have grown to the busiest
 //! moment. The bound on the number of events is that of `u32`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
-use super::node::prefetch;
+use super::place::Place;
 use crate::peer::Time;
 
 /// A slot of level 0 is 2^16 ns = 65 µs long: short enough that few events share one even in a busy run, long enough that
 /// a quiet run does not walk over many empty ones.
 const SLOT_BITS: u32 = 16;
-/// Slots of a level, as a power of two.
+/// Slots of level 0, as a power of two.
+const LOW_BITS: u32 = 12;
+/// Slots of each level above, as a power of two.
 const DIGIT_BITS: u32 = 8;
-const SLOTS: usize = 1 << DIGIT_BITS;
 /// Levels that 64 bits of time need.
-const LEVELS: usize = (u64::BITS - SLOT_BITS).div_ceil(DIGIT_BITS) as usize;
+const LEVELS: usize = 1 + (u64::BITS - SLOT_BITS - LOW_BITS).div_ceil(DIGIT_BITS) as usize;
+
+/// Events of a block, a power of two: long enough that a new one is seldom needed, short enough that the half that a
+/// slot leaves empty is small.
+const BLOCK: u32 = 16;
 
 /// A run takes further slots until it has so many events,
-const RUN_WANTED: usize = 64;
+const RUN_WANTED: usize = 32;
 /// but none that begin so many slots (1 ms) after its first.
 const RUN_SLOTS_MAX: u64 = 16;
 
-/// An event's time and place in the slab.
-#[derive(Clone, Copy)]
-struct Key {
+/// An event that waits, in a block.
+struct Waiting<T> {
     at: u64,
-    entry: u32,
+    /// Empty in what of a block is not in use.
+    value: Place<T>,
 }
 
 /// The place of an event that has been found to be the next, and can be taken once.
 #[derive(Clone, Copy)]
 pub(super) struct Entry(u32);
 
+/// A chain of blocks, all of them full but the last.
+#[derive(Clone, Copy)]
+struct Slot {
+    first: u32,
+    /// Where the next event goes; at the end of a block (a multiple of its length) a new one is needed first.
+    end: u32,
+}
+
 struct Level {
-    slots: Vec<Vec<Key>>,
-    /// Which slots hold something.
-    occupied: [u64; SLOTS / 64],
-    /// Buffers of slots that have been dealt out.
-    spare: Vec<Vec<Key>>,
+    slots: Box<[Slot]>,
+    /// Which slots hold something, and which words of that are not zero.
+    occupied: Box<[u64]>,
+    summary: u64,
+}
+
+/// The events of all slots.
+struct Blocks<T> {
+    waiting: Vec<Waiting<T>>,
+    /// For each block the one after it in its slot.
+    following: Vec<u32>,
+    vacant: Vec<u32>,
 }
 
 /// Coming events.
 pub(super) struct Queue<T> {
-    entries: Vec<Option<T>>,
-    vacant: Vec<u32>,
-    levels: Vec<Level>,
+    blocks: Blocks<T>,
+    levels: [Level; LEVELS],
     /// The last slot of level 0 that the run was taken from; nothing in the wheel is in this or an earlier one.
     position: u64,
-    /// The events of the slots up to there, in order, from `next` on.
-    run: Vec<Key>,
+    run: Run,
+    near: Near,
+    len: usize,
+}
+
+/// The events of the slots up to the position.
+struct Run {
+    /// When the first of these slots begins.
+    start: u64,
+    /// In order: nanoseconds after the start in the upper half, the place in the lower.
+    keys: Vec<u64>,
+    /// Of them, how many have been popped.
     next: usize,
-    /// Events up to there that were pushed after the run had been made: time, sequence, entry.
-    near: BinaryHeap<Reverse<(u64, u64, u32)>>,
-    near_sequence: u64,
+    /// The blocks that the events are in.
+    blocks: Vec<u32>,
+}
+
+/// Events up to the position that were pushed after the run had been made.
+struct Near {
+    /// Time, sequence, place.
+    order: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    sequence: u64,
+    /// Places of their own, in blocks that they keep.
+    vacant: Vec<u32>,
 }
 
 impl<T> Queue<T> {
+    /// What one event takes.
+    pub const ENTRY_BYTES: usize = size_of::<Waiting<T>>();
+
     pub fn new() -> Self {
-        let level = || Level {
-            slots: (0..SLOTS).map(|_| Vec::new()).collect(),
-            occupied: [0; SLOTS / 64],
-            spare: Vec::new(),
-        };
         Queue {
-            entries: Vec::new(),
-            vacant: Vec::new(),
-            levels: (0..LEVELS).map(|_| level()).collect(),
+            blocks: Blocks { waiting: Vec::new(), following: Vec::new(), vacant: Vec::new() },
+            levels: std::array::from_fn(|level| Level::new(if level == 0 { LOW_BITS } else { DIGIT_BITS })),
             position: 0,
-            run: Vec::new(),
-            next: 0,
-            near: BinaryHeap::new(),
-            near_sequence: 0,
+            run: Run { start: 0, keys: Vec::new(), next: 0, blocks: Vec::new() },
+            near: Near { order: BinaryHeap::new(), sequence: 0, vacant: Vec::new() },
+            len: 0,
         }
     }
 
-    /// Adds an event, which must not be earlier than the last one popped.
+    /// The place for a further event, which must not be earlier than the last one popped. It must be filled at once: what
+    /// is put together right where it is to lie need not be moved there.
     #[inline(always)]
-    pub fn push(&mut self, at: Time, value: T) {
-        let entry = match self.vacant.pop() {
-            Some(entry) => {
-                self.entries[entry as usize] = Some(value);
-                entry
-            }
-            None => {
-                let entry = u32::try_from(self.entries.len()).expect("fewer than 2^32 events are to come");
-                self.entries.push(Some(value));
-                entry
-            }
-        };
-        let slot = at.0 >> SLOT_BITS;
-        if slot > self.position {
-            self.file(Key { at: at.0, entry });
+    pub fn place(&mut self, at: Time) -> &mut Place<T> {
+        self.len += 1;
+        if at.0 >> SLOT_BITS > self.position {
+            self.file(at.0)
         } else {
-            self.near.push(Reverse((at.0, self.near_sequence, entry)));
-            self.near_sequence += 1;
+            self.near.place(at.0, &mut self.blocks)
         }
     }
 
     /// The time and place of the next event, if it is not later than `limit`. The event is out of the order with that,
-    /// and must be taken with [`Queue::take`]: looking at it first spares the caller to move what it does not know yet.
+    /// and must be taken with [`Queue::take`] at once: looking at it first spares the caller to move what it does not know
+    /// yet.
     #[inline(always)]
     pub fn next_until(&mut self, limit: Time) -> Option<(Time, Entry)> {
-        if self.next == self.run.len() && self.near.is_empty() && !self.next_run(limit) {
+        match self.run.first() {
+            Some((at, entry)) if self.near.order.is_empty() => (at <= limit).then(|| {
+                self.run.next += 1;
+                (at, entry)
+            }),
+            _ => self.next_of_both(limit),
+        }
+    }
+
+    /// [`Queue::next_until`] where the run has ended, or not everything is in it.
+    #[inline(never)]
+    fn next_of_both(&mut self, limit: Time) -> Option<(Time, Entry)> {
+        if self.run.first().is_none() && self.near.order.is_empty() && !self.next_run(limit) {
             return None;
         }
-        let in_run = self.run.get(self.next).copied();
-        let key = match (in_run, self.near.peek()) {
-            (Some(key), None) => key,
-            (Some(key), Some(Reverse((at, ..)))) if key.at <= *at => key,
-            (_, Some(&Reverse((at, _, entry)))) => Key { at, entry },
-            (None, None) => return None,
-        };
-        if key.at > limit.0 {
-            return None;
-        }
-        if in_run.is_some_and(|first| first.entry == key.entry) {
-            self.next += 1;
-        } else {
-            self.near.pop();
-        }
-        Some((Time(key.at), Entry(key.entry)))
+        let first = self.run.first();
+        let near = self.near.order.peek().map(|Reverse((at, _, place))| (Time(*at), Entry(*place)));
+        let from_run = first.is_some_and(|(at, _)| near.is_none_or(|(near, _)| at <= near));
+        let next = if from_run { first } else { near };
+        next.filter(|(at, _)| *at <= limit).inspect(|(_, entry)| {
+            if from_run {
+                self.run.next += 1;
+            } else {
+                self.near.order.pop();
+                self.near.vacant.push(entry.0);
+            }
+        })
     }
 
     /// An event that waits to be taken.
     #[inline(always)]
     pub fn look(&self, entry: Entry) -> Option<&T> {
-        self.entries[entry.0 as usize].as_ref()
+        self.blocks.waiting[entry.0 as usize].value.get()
     }
 
     /// Takes an event out.
     #[inline(always)]
     pub fn take(&mut self, entry: Entry) -> T {
-        self.vacant.push(entry.0);
-        self.entries[entry.0 as usize].take().expect("an entry is there until it is taken")
-    }
-
-    /// Has the memory of an event fetched that is `distance` after the next one.
-    #[inline]
-    pub fn prefetch(&self, distance: usize) {
-        if let Some(key) = self.run.get(self.next + distance) {
-            prefetch(&self.entries[key.entry as usize], 1);
-        }
+        self.len -= 1;
+        self.blocks.waiting[entry.0 as usize].value.take()
     }
 
     /// The event that is `distance` after the next one, unless others get pushed before it: a hint.
-    #[inline]
+    #[inline(always)]
     pub fn ahead(&self, distance: usize) -> Option<&T> {
-        self.entries[self.run.get(self.next + distance)?.entry as usize].as_ref()
+        let key = self.run.keys.get(self.run.next + distance)?;
+        self.look(Entry(*key as u32))
     }
 
     /// How many events are to come.
     pub fn len(&self) -> usize {
-        self.entries.len() - self.vacant.len()
+        self.len
     }
 
-    /// Puts a key, not earlier than the position, into its slot.
-    #[inline]
-    fn file(&mut self, key: Key) {
-        let slot = key.at >> SLOT_BITS;
-        let level = (u64::BITS - 1 - (slot ^ self.position | 1).leading_zeros()) / DIGIT_BITS;
-        let digit = (slot >> (level * DIGIT_BITS)) as usize % SLOTS;
-        let level = &mut self.levels[level as usize];
-        let bit = 1 << (digit % 64);
-        if level.occupied[digit / 64] & bit == 0 {
-            level.occupied[digit / 64] |= bit;
-            if level.slots[digit].capacity() == 0
-                && let Some(spare) = level.spare.pop()
-            {
-                level.slots[digit] = spare;
-            }
+    /// The place for an event later than the position, in its slot.
+    #[inline(always)]
+    fn file(&mut self, at: u64) -> &mut Place<T> {
+        let slot = at >> SLOT_BITS;
+        let differs = slot ^ self.position;
+        let (level, digit) = if differs >> LOW_BITS == 0 {
+            (0, slot as usize % (1 << LOW_BITS))
+        } else {
+            let above = (u64::BITS - 1 - differs.leading_zeros() - LOW_BITS) / DIGIT_BITS;
+            let digit = slot >> (LOW_BITS + above * DIGIT_BITS);
+            (1 + above as usize, digit as usize % (1 << DIGIT_BITS))
+        };
+        let level = &mut self.levels[level];
+        if level.slots[digit].end.is_multiple_of(BLOCK) {
+            level.lengthen(digit, &mut self.blocks);
         }
-        level.slots[digit].push(key);
+        let slot = &mut level.slots[digit];
+        let waiting = &mut self.blocks.waiting[slot.end as usize];
+        slot.end += 1;
+        waiting.at = at;
+        &mut waiting.value
     }
 
     /// Makes the coming slots the run, unless the first that holds anything begins after `limit`. One slot of a busy
     /// run, several of a quiet one: with a few events known in advance, their memory can be fetched in advance.
     fn next_run(&mut self, limit: Time) -> bool {
-        self.run.clear();
-        self.next = 0;
+        self.run.keys.clear();
+        self.run.next = 0;
+        self.blocks.vacant.append(&mut self.run.blocks);
         let mut limit = limit.0 >> SLOT_BITS;
-        while self.run.len() < RUN_WANTED {
+        while self.run.keys.len() < RUN_WANTED {
             // The lowest level that has anything has the earliest: the levels above differ from the position in a
             // higher digit.
             let found = (0..LEVELS).find_map(|level| Some((level, self.levels[level].first()?)));
             let Some((level, digit)) = found else { break };
-            let shift = level as u32 * DIGIT_BITS;
-            let above = self.position.checked_shr(shift + DIGIT_BITS).unwrap_or(0);
-            let start = (above << DIGIT_BITS | digit as u64) << shift;
+            let (shift, bits) = match level as u32 {
+                0 => (0, LOW_BITS),
+                level => (LOW_BITS + (level - 1) * DIGIT_BITS, DIGIT_BITS),
+            };
+            let above = self.position.checked_shr(shift + bits).unwrap_or(0);
+            let start = (above << bits | digit as u64) << shift;
             if start > limit {
                 break;
             }
             self.position = start;
-            self.levels[level].occupied[digit / 64] &= !(1 << (digit % 64));
-            let mut keys = std::mem::take(&mut self.levels[level].slots[digit]);
+            let slot = self.levels[level].clear(digit);
             if level == 0 {
-                keys.sort_by_key(|key| key.at);
-                self.run.append(&mut keys);
+                if self.run.keys.is_empty() {
+                    self.run.start = start << SLOT_BITS;
+                }
+                self.run.add(slot, &self.blocks);
                 limit = limit.min(start.saturating_add(RUN_SLOTS_MAX));
             } else {
-                keys.drain(..).for_each(|key| self.file(key));
+                self.deal_out(slot);
             }
-            self.levels[level].spare.push(keys);
         }
-        !self.run.is_empty()
+        self.run.sort();
+        !self.run.keys.is_empty()
+    }
+
+    /// Files the events of a slot on the levels below.
+    #[inline(never)]
+    fn deal_out(&mut self, slot: Slot) {
+        let mut next = Some(slot.first);
+        while let Some(block) = next {
+            for place in slot.places(block) {
+                let Waiting { at, value } = &mut self.blocks.waiting[place];
+                let (at, value) = (*at, value.take());
+                self.file(at).put(value);
+            }
+            next = slot.after(block, &self.blocks.following);
+            self.blocks.vacant.push(block);
+        }
+    }
+}
+
+impl Slot {
+    const EMPTY: Slot = Slot { first: 0, end: 0 };
+
+    /// Where its events are in one of its blocks.
+    fn places(self, block: u32) -> Range<usize> {
+        let start = block * BLOCK;
+        start as usize..(start + BLOCK).min(if self.is_last(block) { self.end } else { u32::MAX }) as usize
+    }
+
+    /// The block after one of its blocks.
+    fn after(self, block: u32, following: &[u32]) -> Option<u32> {
+        (!self.is_last(block)).then(|| following[block as usize])
+    }
+
+    fn is_last(self, block: u32) -> bool {
+        (self.end - 1) / BLOCK == block
     }
 }
 
 impl Level {
+    fn new(bits: u32) -> Level {
+        let slots = 1 << bits;
+        Level { slots: vec![Slot::EMPTY; slots].into(), occupied: vec![0; slots / 64].into(), summary: 0 }
+    }
+
     /// The first slot that holds anything. None before the position's own does.
     fn first(&self) -> Option<usize> {
-        let word = self.occupied.iter().position(|word| *word != 0)?;
-        Some(word * 64 + self.occupied[word].trailing_zeros() as usize)
+        let word = self.occupied.get(self.summary.trailing_zeros() as usize)?;
+        Some((self.summary.trailing_zeros() * 64 + word.trailing_zeros()) as usize)
+    }
+
+    /// Gives a slot its first block, or its next.
+    #[inline(never)]
+    fn lengthen<T>(&mut self, digit: usize, blocks: &mut Blocks<T>) {
+        let block = blocks.obtain();
+        let slot = &mut self.slots[digit];
+        if slot.end == 0 {
+            slot.first = block;
+            self.occupied[digit / 64] |= 1 << (digit % 64);
+            self.summary |= 1 << (digit / 64);
+        } else {
+            blocks.following[(slot.end - 1) as usize / BLOCK as usize] = block;
+        }
+        slot.end = block * BLOCK;
+    }
+
+    /// Takes a slot's events out.
+    fn clear(&mut self, digit: usize) -> Slot {
+        let word = &mut self.occupied[digit / 64];
+        *word &= !(1 << (digit % 64));
+        if *word == 0 {
+            self.summary &= !(1 << (digit / 64));
+        }
+        std::mem::replace(&mut self.slots[digit], Slot::EMPTY)
+    }
+}
+
+impl<T> Blocks<T> {
+    /// A block that nothing is in.
+    fn obtain(&mut self) -> u32 {
+        self.vacant.pop().unwrap_or_else(|| {
+            let block = u32::try_from(self.following.len()).unwrap_or(u32::MAX);
+            assert!(block < u32::MAX / BLOCK, "fewer than 2^32 events are to come");
+            self.following.push(0);
+            self.waiting.extend((0..BLOCK).map(|_| Waiting { at: 0, value: Place::empty() }));
+            block
+        })
+    }
+}
+
+impl Run {
+    /// Adds the events of a slot, not yet in order.
+    fn add<T>(&mut self, slot: Slot, blocks: &Blocks<T>) {
+        let mut next = Some(slot.first);
+        while let Some(block) = next {
+            let first = self.blocks.len() as u64 * u64::from(BLOCK);
+            let keys = blocks.waiting[slot.places(block)].iter().zip(first..);
+            self.keys.extend(keys.map(|(waiting, number)| (waiting.at - self.start) << 32 | number));
+            self.blocks.push(block);
+            next = slot.after(block, &blocks.following);
+        }
+    }
+
+    /// Puts the keys in order, and into them the places in the blocks instead of those among the run's events.
+    fn sort(&mut self) {
+        self.keys.sort_unstable();
+        for key in &mut self.keys {
+            let number = *key as u32;
+            let place = self.blocks[(number / BLOCK) as usize] * BLOCK + number % BLOCK;
+            *key = *key >> 32 << 32 | u64::from(place);
+        }
+    }
+
+    /// The time and place of the next.
+    #[inline(always)]
+    fn first(&self) -> Option<(Time, Entry)> {
+        let key = self.keys.get(self.next)?;
+        Some((Time(self.start + (key >> 32)), Entry(*key as u32)))
+    }
+}
+
+impl Near {
+    #[inline(never)]
+    fn place<'a, T>(&mut self, at: u64, blocks: &'a mut Blocks<T>) -> &'a mut Place<T> {
+        let place = self.vacant.pop().unwrap_or_else(|| {
+            let start = blocks.obtain() * BLOCK;
+            self.vacant.extend((start + 1..start + BLOCK).rev());
+            start
+        });
+        self.order.push(Reverse((at, self.sequence, place)));
+        self.sequence += 1;
+        &mut blocks.waiting[place as usize].value
     }
 }
 
@@ -286,7 +447,7 @@ mod tests {
                 match step {
                     Step::Push(after) => {
                         let at = now.saturating_add(after);
-                        queue.push(Time(at), model.sequence);
+                        queue.place(Time(at)).put(model.sequence);
                         model.heap.push(Reverse((at, model.sequence)));
                         model.sequence += 1;
                     }
@@ -309,7 +470,7 @@ mod tests {
     fn a_million_events_at_one_moment_stay_in_order() {
         let mut queue = Queue::new();
         for n in 0..1_000_000 {
-            queue.push(Time(5_000_000_000), n);
+            queue.place(Time(5_000_000_000)).put(n);
         }
         for n in 0..1_000_000 {
             assert_eq!(queue.pop_until(Time::MAX), Some((Time(5_000_000_000), n)));

@@ -4,8 +4,9 @@ use super::Sim;
 use super::count::Cause;
 use super::faults::Change;
 use super::node::{CLOSING, FREE, In, NONE, Out, prefetch};
+use super::queue::Queue;
 use crate::net::{NodeId, Observer};
-use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Peer, Time};
+use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -89,14 +90,14 @@ pub(super) type EventOf<P> = Event<<P as Peer>::Message, <P as Peer>::Timer>;
 const NODE_LINES: usize = 14;
 
 impl<P: Peer> Sim<P> {
-    /// An entry of the queue fills no more than one cache line: time, order, node, cause, and what happens.
+    /// An entry of the queue fills no more than one cache line: time, node, cause, and what happens.
     pub(super) const ENTRY_FITS: () = {
-        assert!(size_of::<Coming<P>>() + 2 * size_of::<u64>() <= 64);
+        assert!(Queue::<Coming<P>>::ENTRY_BYTES <= 64);
     };
 
     #[inline(always)]
     pub(super) fn push(&mut self, at: Time, node: u32, cause: Cause, what: What<P::Message, P::Timer>) {
-        self.queue.push(at, Coming { node, cause, what });
+        self.queue.place(at).put(Coming { node, cause, what });
     }
 
     /// Runs the next event unless it is later than `limit`; false if there is none.
@@ -125,11 +126,10 @@ impl<P: Peer> Sim<P> {
         true
     }
 
-    /// Has the memory fetched that the coming events need: first the event, then its node, then the node's connections.
-    /// By the time one of them is needed, some events later, the ones before it have arrived.
-    #[inline]
+    /// Has the memory fetched that the coming events need: first their node, then the node's connections. By the time one of
+    /// them is needed, some events later, the one before it has arrived.
+    #[inline(always)]
     fn look_ahead(&self) {
-        self.queue.prefetch(7);
         if let Some(coming) = self.queue.ahead(4) {
             prefetch(&self.nodes[coming.node as usize], NODE_LINES);
         }
@@ -220,22 +220,13 @@ impl<P: Peer> Sim<P> {
     }
 
     fn apply_all(&mut self, node: u32, cause: Cause) {
-        // The outbox is taken out while it is drained, and put back with its memory.
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let mut effects = outbox.drain(..);
-        // As in the loop: told apart before it is moved.
-        while let Some(next) = effects.as_slice().first() {
-            if let Effect::Send { .. } = next {
-                let Some(Effect::Send { conn, message }) = effects.next() else {
-                    unreachable!("it was looked at");
-                };
+        loop {
+            while let Some(Letter { message, conn }) = self.send_freely(node, cause) {
                 self.send(node, cause, conn, message);
-            } else if let Some(effect) = effects.next() {
-                self.apply(node, cause, effect);
             }
+            let Some(effect) = self.outbox.next_other() else { break };
+            self.apply(node, cause, effect);
         }
-        drop(effects);
-        self.outbox = outbox;
     }
 
     #[inline(never)]

@@ -20,7 +20,7 @@ use super::snapshot::Counters;
 use super::timers::Timers;
 use super::{Clock, Limits, NoteSink, SharedStore};
 use crate::net::NodeId;
-use crate::peer::{CloseReason, ConnId, ConnIds, Cx, Effect, Event, Peer, SetupOf};
+use crate::peer::{CloseReason, ConnId, ConnIds, Cx, Event, Outbox, Peer, SetupOf};
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -64,7 +64,7 @@ pub(super) struct Table<P: Peer> {
     /// By slot. A connection that the peer has closed is no longer here, even while its task still flushes.
     conns: Vec<Option<Conn<P>>>,
     pub(super) live: usize,
-    outbox: Vec<Effect<P>>,
+    outbox: Outbox<P>,
     /// Events that effects have caused at once; they follow the event being handled.
     pub(super) caused: VecDeque<EventOf<P>>,
     pub(super) timers: Timers<P::Timer>,
@@ -90,7 +90,7 @@ impl<P: Peer> Table<P> {
             ids: ConnIds::default(),
             conns: Vec::new(),
             live: 0,
-            outbox: Vec::new(),
+            outbox: Outbox::default(),
             caused: VecDeque::new(),
             timers: Timers::new(),
             checks: 0,
@@ -292,11 +292,9 @@ where
         let now = self.clock.now();
         let Table { ids, outbox, .. } = &mut self.table;
         self.peer.handle(event, &mut Cx::new(now, self.address, &mut self.rng, ids, outbox));
-        let mut outbox = std::mem::take(&mut self.table.outbox);
-        for effect in outbox.drain(..) {
+        while let Some(effect) = self.table.outbox.next() {
             self.carry_out(now, effect);
         }
-        self.table.outbox = outbox;
         if let Some((conn, _)) = ended {
             // Only now may the slot have a new owner: what the peer did with the old id found nobody.
             self.table.ids.close(conn);

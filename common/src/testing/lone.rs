@@ -11,7 +11,7 @@ use rand_pcg::Pcg32;
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::peer::{
-    BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Peer, Place, SetupOf, Slots, Time,
+    BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, Peer, Place, SetupOf, Slots, Time,
 };
 use crate::store::{Store, StoreFault};
 use crate::user::{Command, Note};
@@ -64,7 +64,7 @@ pub struct Lone<P: Peer> {
     rng: Pcg32,
     ids: ConnIds,
     links: Slots<Link<P::Message>>,
-    outbox: Vec<Effect<P>>,
+    outbox: Outbox<P>,
     todo: VecDeque<Todo<P>>,
     timers: BinaryHeap<Reverse<(Time, usize)>>,
     timer_values: Vec<P::Timer>,
@@ -84,7 +84,7 @@ impl<P: Peer> Lone<P> {
             rng: Pcg32::seed_from_u64(1),
             ids: ConnIds::default(),
             links: Slots::default(),
-            outbox: Vec::new(),
+            outbox: Outbox::default(),
             todo: VecDeque::new(),
             timers: BinaryHeap::new(),
             timer_values: Vec::new(),
@@ -200,13 +200,11 @@ impl<P: Peer> Lone<P> {
     }
 
     fn handle(&mut self, event: Event<P::Message, P::Timer>) {
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let mut cx = Cx::new(self.now, ADDRESS, &mut self.rng, &mut self.ids, &mut outbox);
+        let mut cx = Cx::new(self.now, ADDRESS, &mut self.rng, &mut self.ids, &mut self.outbox);
         self.peer.handle(event, &mut cx);
-        for effect in outbox.drain(..) {
+        while let Some(effect) = self.outbox.next() {
             self.apply(effect);
         }
-        self.outbox = outbox;
     }
 
     fn follow(&mut self, event: Event<P::Message, P::Timer>) {

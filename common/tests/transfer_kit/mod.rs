@@ -93,6 +93,9 @@ enum Happens {
     Poll,
 }
 
+/// When, the order among those of one time, at which holder, in which life of its link, what.
+type Due = (Time, u64, usize, u32, Happens);
+
 pub struct World {
     pub download: Download<usize>,
     pub holders: Vec<Holder>,
@@ -102,7 +105,7 @@ pub struct World {
     lives: Vec<u32>,
     busy_left: Vec<u8>,
     queued: Vec<bool>,
-    events: BinaryHeap<Reverse<(Time, u64, usize, u32, Happens)>>,
+    events: BinaryHeap<Reverse<Due>>,
     sequence: u64,
     /// Each byte of the store: right, wrong or missing.
     content: Vec<Option<bool>>,
@@ -113,7 +116,9 @@ pub struct World {
     pub dropped: u64,
     /// How often a body was to come over bytes that somebody else brings or has brought: each may cost a piece.
     pub overlaps: u64,
-    pub asks: Vec<(usize, u64, u64)>,
+    /// When, whom, from where on, how many bytes.
+    pub asks: Vec<(Time, usize, u64, u64)>,
+    pub connects: Vec<usize>,
     pub verifies: u32,
 }
 
@@ -154,6 +159,7 @@ impl World {
             dropped: 0,
             overlaps: 0,
             asks: Vec::new(),
+            connects: Vec::new(),
             verifies: 0,
         }
     }
@@ -195,11 +201,12 @@ impl World {
         self.queued[at] = false;
     }
 
-    fn id(&self, at: usize) -> SourceId {
+    pub fn id(&self, at: usize) -> SourceId {
         self.download.sources().nth(at).expect("the holder is a source").0
     }
 
-    fn act(&mut self) {
+    /// Does what the download wants done.
+    pub fn act(&mut self) {
         let mut actions = 0;
         let before = self.download.have().bytes();
         while let Some(action) = self.download.poll(self.now) {
@@ -223,6 +230,7 @@ impl World {
                 let at = source.index();
                 assert_eq!(self.links[at], Link::None, "connected twice");
                 self.links[at] = Link::Coming;
+                self.connects.push(at);
                 assert!(self.links().filter(|at| !self.queued[*at]).count() <= self.knobs.active_max);
                 if self.holders[at].kind != Kind::Silent {
                     self.later(self.latency(at), at, Happens::Comes);
@@ -263,7 +271,7 @@ impl World {
         self.overlaps += self.others_in(at, offset, end);
         self.links[at] = Link::Asked { offset, len };
         self.queued[at] = false;
-        self.asks.push((at, offset, len));
+        self.asks.push((self.now, at, offset, len));
         if self.holders[at].kind != Kind::Deaf {
             self.later(self.latency(at), at, Happens::Answers);
         }
@@ -378,12 +386,38 @@ impl World {
         self.next_piece(at);
     }
 
+    /// The first holder who is sending; waits until there is one.
+    pub fn sender(&mut self) -> usize {
+        self.act();
+        loop {
+            let sending = |link: &Link| matches!(link, Link::Sending { .. });
+            match self.links.iter().position(sending) {
+                Some(at) => return at,
+                None => self.step(),
+            }
+        }
+    }
+
     /// The store refuses a piece of whoever is sending.
     pub fn refuse_write(&mut self, fault: StoreFault) {
-        let sending = self.links.iter().position(|link| matches!(link, Link::Sending { .. }));
-        let at = sending.expect("somebody is sending");
+        let at = self.sender();
         self.download.received(self.id(at), 0, BodyState::Failed(fault), self.now);
         self.act();
+    }
+
+    /// The other side ends a connection.
+    pub fn close(&mut self, at: usize) {
+        self.cut(at);
+        self.download.lost(self.id(at), Lost::Closed, self.now);
+    }
+
+    /// A holder dials us, after a push that nobody waits for any more.
+    pub fn comes(&mut self, at: usize) -> bool {
+        let is_wanted = self.download.connected(self.id(at));
+        if is_wanted {
+            self.links[at] = Link::Standing;
+        }
+        is_wanted
     }
 }
 

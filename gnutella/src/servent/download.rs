@@ -179,7 +179,7 @@ impl Running {
     /// A source has named other holders of the same content.
     fn learn(&mut self, response: &Response, own: SocketAddrV4) {
         let Some(urn) = self.content else { return };
-        for address in alternates::named(&response.headers) {
+        for address in alternates::named(&response.headers, urn) {
             if self.learned < LEARNED_MAX && is_elsewhere(address, own) {
                 let (before, target) = (self.ways.len(), Resource::Content(urn).to_string().into());
                 self.add(Holding { address: Some(address), servent: Guid::default(), index: 0, target });

@@ -17,7 +17,8 @@
 //!
 //! Two servents that dial each other at the same time end with one link: the one that was dialled by the servent with the
 //! lower address. Nobody is believed to listen elsewhere than where they come from, but for the port: who could name any
-//! address could keep the servent there from becoming a neighbour.
+//! address could keep the servent there from becoming a neighbour. Only on one machine, or in one private network, may
+//! somebody come from another address than theirs.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -146,6 +147,7 @@ impl Servent {
     /// Somebody wants to be a neighbour.
     pub(super) fn greeted(&mut self, conn: ConnId, remote: SocketAddrV4, greeting: &Greeting, cx: Hands) {
         let far = Far::read(greeting.version, &greeting.headers, remote, false);
+        self.note_own_address(&greeting.headers, false);
         if let Some(refusal) = self.refusal(conn, &far, &greeting.headers, false, cx) {
             // Who looks for neighbours has room for them: others that we refuse will hear of this one.
             far.listens.into_iter().for_each(|address| self.upkeep.learn(address));
@@ -225,7 +227,7 @@ impl Servent {
     /// The acceptor has answered our greeting.
     fn answered(&mut self, conn: ConnId, remote: SocketAddrV4, answer: &Answer, cx: Hands) {
         self.learn_tries(&answer.headers);
-        self.note_own_address(&answer.headers);
+        self.note_own_address(&answer.headers, true);
         self.end_attempt(conn);
         let far = Far::read(answer.version, &answer.headers, remote, true);
         if !answer.is_ok() {
@@ -253,7 +255,7 @@ impl Servent {
     /// The handshake is over: descriptors from here on.
     fn linked(&mut self, conn: ConnId, far: Far, cx: Hands) {
         cx.resume_as(conn, Setup::Descriptors);
-        self.links.insert(conn, Link::Neighbour(Box::new(Neighbour::new(far))));
+        self.links.insert(conn, Link::Neighbour(Neighbour::new(far)));
         if let Some(address) = far.listens {
             self.upkeep.learn(address);
         }

@@ -13,7 +13,7 @@
 //!
 //! With [`Knobs::keeps_degree`] off the overlay is a fixed graph: those the user named are dialled, and only they.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use common::http::{self, Headers, Request};
@@ -25,7 +25,7 @@ use super::handshake::Attempt;
 use super::neighbour::Farewell;
 use super::{Hands, Knobs, Link, Servent};
 use crate::guid::Guid;
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, is_dialable};
 use crate::node::Timer;
 use crate::wire::{Message, Page, Setup, Version};
 
@@ -50,7 +50,7 @@ pub(super) struct Upkeep {
     rounds: u32,
     cache: Caches,
     /// Our address as a neighbour sees it: of use to a servent that listens on every address of its machine.
-    seen_at: Option<std::net::Ipv4Addr>,
+    seen_at: Option<Ipv4Addr>,
 }
 
 /// What the user has been told.
@@ -164,10 +164,12 @@ impl Servent {
         }
     }
 
-    /// Learns from a handshake how others see us.
-    pub(super) fn note_own_address(&mut self, headers: &Headers) {
+    /// Learns from a handshake how others see us. Whom we have dialled is believed rather than a stranger.
+    pub(super) fn note_own_address(&mut self, headers: &Headers, dialled: bool) {
         let seen = headers.get("Remote-IP").and_then(|ip| ip.parse().ok());
-        self.upkeep.seen_at = self.upkeep.seen_at.or(seen);
+        let seen = seen.filter(|ip| is_dialable(SocketAddrV4::new(*ip, 1)));
+        let before = self.upkeep.seen_at;
+        self.upkeep.seen_at = if dialled { seen.or(before) } else { before.or(seen) };
     }
 
     /// A neighbour has come.
@@ -330,8 +332,13 @@ impl Servent {
 
     /// Tells a web cache that we are here, if it is time to.
     fn tell_cache(&mut self, cx: Hands) {
+        if !self.tells_caches() || cx.now() < self.upkeep.cache.tell_at {
+            return;
+        }
         let own = self.own_address(cx);
-        if !self.tells_caches() || cx.now() < self.upkeep.cache.tell_at || own.ip().is_unspecified() {
+        if own.ip().is_unspecified() {
+            // Nobody has told us yet where we are.
+            self.upkeep.cache.tell_at = cx.now() + ASK_EVERY;
             return;
         }
         self.upkeep.cache.tell_at = cx.now() + self.knobs.tell_every;

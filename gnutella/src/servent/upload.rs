@@ -40,10 +40,10 @@ const CONTENT_URN: &str = "X-Gnutella-Content-URN";
 pub(super) struct Uploads {
     queue: UploadQueue,
     slots: usize,
-    connections_max: usize,
     /// Connections on which we serve.
     connections: usize,
-    alternates: Alternates,
+    /// Nothing for most servents: who shares little is told little.
+    alternates: Option<Box<Alternates>>,
 }
 
 /// A connection on which we serve.
@@ -69,9 +69,8 @@ impl Uploads {
         Uploads {
             queue: UploadQueue::new(Arc::clone(knobs)),
             slots: knobs.slots,
-            connections_max: knobs.slots + knobs.places_max + SURPLUS_MAX,
             connections: 0,
-            alternates: Alternates::default(),
+            alternates: None,
         }
     }
 
@@ -92,7 +91,8 @@ impl Servent {
 
     /// True if there is room for one more connection of that kind.
     pub(super) fn can_serve(&self) -> bool {
-        !self.left && self.uploads.connections < self.uploads.connections_max
+        let knobs = &self.knobs.uploads;
+        !self.left && self.uploads.connections < knobs.slots + knobs.places_max + SURPLUS_MAX
     }
 
     /// A caller asks for a file.
@@ -309,8 +309,12 @@ impl Servent {
     ) -> Response {
         let Some(Link::Upload(upload)) = self.links.get(conn) else { return response };
         let Some(urn) = urn_of(shared) else { return response };
-        let line = self.uploads.alternates.line(&urn, *upload.remote.ip());
-        self.uploads.alternates.learn(urn, &request.headers);
+        let known = self.uploads.alternates.as_ref();
+        let line = known.and_then(|known| known.line(&urn, *upload.remote.ip()));
+        let named = alternates::named(&request.headers, urn);
+        if !named.is_empty() {
+            self.uploads.alternates.get_or_insert_default().learn(urn, &named);
+        }
         line.into_iter().fold(response, |response, line| response.with(alternates::HEADER, line))
     }
 }

@@ -22,16 +22,17 @@ const PUSH: u8 = 0x40;
 const QUERY: u8 = 0x80;
 const HIT: u8 = 0x81;
 
-/// The most bytes of any payload: gtk-gnutella takes more for a stream that is out of step.
+/// The most bytes of any payload. gtk-gnutella, too, takes a greater length for a sign that the stream is out of step.
 const PAYLOAD_BYTES_MAX: u32 = 65_535;
-/// The draft's bound for payloads of every kind, and for queries the point beyond which they "should" be dropped (2.2.1,
-/// 2.2.7). Nobody's ping, bye or unknown message is longer.
+/// Draft 0.6's bound for payloads of every kind, and for queries the length beyond which they "should" be dropped. Nobody's
+/// bye or unknown message is longer.
 const PAYLOAD_BYTES_USUAL: u32 = 4 * 1024;
 /// For pings, pongs and pushes, which are a few fixed bytes and perhaps some small extensions.
 const PAYLOAD_BYTES_SMALL: u32 = 1024;
 /// For vendors' messages.
 const PAYLOAD_BYTES_VENDOR: u32 = 16 * 1024;
-/// Set if the upper half of a length is flags, none of which has ever been defined (gtk-gnutella, `gmsg.c`).
+/// Set if the upper half of a length is flags (gtk-gnutella, `gmsg.c`). None has ever been defined, so they are not passed
+/// on.
 const LENGTH_HAS_FLAGS: u32 = 1 << 31;
 
 /// The codec of one direction of a connection.

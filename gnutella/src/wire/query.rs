@@ -18,7 +18,7 @@ use crate::library;
 
 /// Fewer bytes cannot be a query: the flags and an empty text.
 pub(super) const QUERY_BYTES_MIN: u32 = 3;
-/// Servents pass on queries of at most so many bytes (draft 0.6, 2.2.7; gtk-gnutella); ours never have more.
+/// Servents pass on queries of at most so many bytes (draft 0.6; gtk-gnutella); ours never have more.
 pub const QUERY_BYTES_SAFE: usize = 256;
 /// The most contents that one query is read to ask for.
 const URNS_MAX: usize = 16;

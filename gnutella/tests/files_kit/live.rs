@@ -27,13 +27,18 @@ pub struct Live {
 impl Live {
     /// A servent behind a line of 16 Mbit/s, so that files of some megabytes take a while.
     pub async fn start(number: u32, config: ServentConfig) -> Live {
+        Live::start_at(Ipv4Addr::LOCALHOST, number, config).await
+    }
+
+    /// The same on another address of this machine.
+    pub async fn start_at(ip: Ipv4Addr, number: u32, config: ServentConfig) -> Live {
         let line = Line::kbps(16_000, 16_000, Duration::from_millis(1));
         let attachment = Attachment { line, firewalled: config.firewalled };
         let (sender, notes) = unbounded_channel();
         let store = SharedStore::default();
         let node = NodeConfig {
             node: NodeId(number),
-            listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+            listen: Some(SocketAddrV4::new(ip, 0)),
             attachment,
             limits: Limits::default(),
             seed: 1,

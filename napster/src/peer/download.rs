@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use common::peer::{FileId, Span};
 use common::store::StoreFault;
+use common::transfer::weight;
 use common::user::{Failure, Fetch, FetchId, Note};
 
-use super::fetch::{BACKOFF_DOUBLINGS_MAX, Download, Head, Phase, Source, Stage, Verdict, weight};
+use super::fetch::{BACKOFF_DOUBLINGS_MAX, Download, Head, Phase, Source, Stage, Verdict};
 use super::{DOWNLOADS_MAX, Hands, Peer};
 use crate::selection::Standing;
 use crate::wire::{Message, Quoted, Request, Setup, Token};

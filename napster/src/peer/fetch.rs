@@ -206,16 +206,6 @@ impl Source {
     }
 }
 
-/// How much a reason tells the user, compared with others.
-pub(super) fn weight(why: Failure) -> u8 {
-    match why {
-        Failure::Corrupt => 3,
-        Failure::Refused => 2,
-        Failure::Timeout => 1,
-        _ => 0,
-    }
-}
-
 impl Download {
     /// Candidates of another size or digest than the first known are not the same content.
     pub(super) fn new(fetch: &Fetch) -> Option<Download> {

@@ -2,7 +2,7 @@
 //!
 //! A strategy decides what the searcher sends, to whom, with which TTL and when. How others pass it on follows from what
 //! it sends: a query is flooded while TTL is left, a walker goes from one servent to one other. So a new strategy needs
-//! no servent to change but the searcher's. To add one, write its file beside [`flood`](self), name it in
+//! no servent to change but the searcher's. To add one, write its file in `strategy/`, name it in
 //! [`StrategyKind`], and start it in [`StrategyKind::start`].
 
 mod flood;
