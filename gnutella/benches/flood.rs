@@ -37,7 +37,7 @@ const REPEATS: usize = 3;
 const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
 const PORT: u16 = 6346;
 /// Servents that join at a time.
-const JOINING: u32 = 5_000;
+const JOINING: u32 = 200;
 const DIFFERENT_FILES: u32 = 1_000;
 
 struct Deaf;

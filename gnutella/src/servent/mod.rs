@@ -98,6 +98,10 @@ enum Link {
     Check(Box<Check>),
 }
 
+/// With the places of eight connections, and apart from what its tables of routes remember, an idle servent takes less than
+/// two kilobytes: half a million fit in a simulation.
+const _: () = assert!(size_of::<Servent>() + 8 * size_of::<Option<(ConnId, Link)>>() < 1_800);
+
 impl Servent {
     /// A servent that has not started.
     pub fn new(config: ServentConfig) -> Self {
