@@ -15,12 +15,14 @@
 //!
 //! `cargo bench -p common --bench sim [-- --arc] [--quick | NODES SEARCHES]`
 
-use std::fmt;
+mod bare_flood;
+
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bare_flood::{Baggage, Bare, Graph, Guid, SPACING, Seen, Stopwatch, TTL, guid, median, resident_bytes};
 use bytes::BytesMut;
 use common::net::{Attachment, Line, NodeId, Observer};
 use common::peer::{ConnId, Cx, Event, Peer, Time};
@@ -32,82 +34,8 @@ use rand_pcg::Pcg32;
 use tokio_util::codec::{Decoder, Encoder};
 
 const DEGREE: usize = 7;
-const TTL: u8 = 7;
-const REMEMBERED: usize = 32;
 const REPEATS: usize = 5;
-/// One tick of the bare loop's wheel, in nanoseconds: 65 µs.
-const TICK: u64 = 1 << 16;
-/// Slots of the wheel: more than the longest latency has ticks.
-const SLOTS: usize = 2048;
-/// Line delays, in ticks: 5 to 50 ms, so that latencies are 10 to 100 ms.
-const DELAYS: std::ops::Range<u64> = 76..763;
 const PORT: u16 = 6346;
-
-type Guid = [u64; 2];
-
-/// The last 32 GUIDs and the link each came by.
-#[derive(Clone)]
-struct Seen {
-    guids: [Guid; REMEMBERED],
-    links: [u32; REMEMBERED],
-    next: u32,
-}
-
-impl Seen {
-    fn new() -> Self {
-        Seen { guids: [[0; 2]; REMEMBERED], links: [0; REMEMBERED], next: 0 }
-    }
-
-    /// Remembers a GUID; false if it was known. Kept out of line, so that both sides run the same machine code for it:
-    /// inlined, the compiler makes a quick early exit of the scan in one place and a slow mask over all 32 in another.
-    #[inline(never)]
-    fn insert(&mut self, guid: Guid, link: u32) -> bool {
-        for known in &self.guids {
-            if known[0] == guid[0] && known[1] == guid[1] {
-                return false;
-            }
-        }
-        let at = self.next as usize % REMEMBERED;
-        (self.guids[at], self.links[at]) = (guid, link);
-        self.next += 1;
-        true
-    }
-}
-
-/// The graph: partners in seven random perfect matchings, and each node's line delay.
-struct Graph {
-    partners: Vec<[u32; DEGREE]>,
-    delays_ns: Vec<u64>,
-}
-
-impl Graph {
-    fn random(nodes: u32, scattered: bool) -> Graph {
-        let mut rng = Pcg32::seed_from_u64(u64::from(nodes));
-        let mut partners = vec![[0; DEGREE]; nodes as usize];
-        let mut order: Vec<u32> = (0..nodes).collect();
-        let mut set = |node: u32, link: usize, partner: u32| partners[node as usize][link] = partner;
-        for link in 0..DEGREE {
-            for at in (1..order.len()).rev() {
-                order.swap(at, rng.next_u64() as usize % (at + 1));
-            }
-            for pair in order.chunks_exact(2) {
-                set(pair[0], link, pair[1]);
-                set(pair[1], link, pair[0]);
-            }
-        }
-        let delay = |_| {
-            let ticks = DELAYS.start + rng.next_u64() % (DELAYS.end - DELAYS.start);
-            ticks * TICK + if scattered { rng.next_u64() % TICK } else { 0 }
-        };
-        Graph { delays_ns: (0..nodes).map(delay).collect(), partners }
-    }
-}
-
-/// What a message carries beside its head.
-trait Baggage: Clone + Default + fmt::Debug + Send + Sync + 'static {}
-
-impl Baggage for () {}
-impl Baggage for Arc<String> {}
 
 #[derive(Clone, Debug)]
 struct Flood<B> {
@@ -188,7 +116,7 @@ impl<B: Baggage> Peer for Servent<B> {
             }
             Event::Timer(link) => {
                 let me = cx.address().ip().to_bits() - NETWORK.to_bits() - 1;
-                let partner = self.graph.partners[me as usize][usize::from(link)];
+                let partner = self.graph.ends(me)[usize::from(link)].node;
                 if me < partner {
                     cx.dial(NodeId(partner).address(NETWORK, PORT), ());
                 }
@@ -200,13 +128,6 @@ impl<B: Baggage> Peer for Servent<B> {
 }
 
 const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
-
-fn guid(search: u32) -> Guid {
-    [u64::from(search) + 1, 0x5eed]
-}
-
-/// Between the starts of two floods: 40 ms, in whole ticks.
-const SPACING: Duration = Duration::from_nanos(610 * TICK);
 
 struct Simulated<B: Baggage> {
     sim: Sim<Servent<B>>,
@@ -250,124 +171,9 @@ impl<B: Baggage> Simulated<B> {
     }
 }
 
-struct BareMessage<B> {
-    guid: Guid,
-    baggage: B,
-    node: u32,
-    link: u8,
-    ttl: u8,
-}
-
-/// A neighbour, the number that the link has over there, and the ticks to it. (Both ends number a link alike.)
-#[derive(Clone, Copy)]
-struct BareLink {
-    node: u32,
-    ticks: u32,
-}
-
-/// The protocol as a loop.
-struct Bare<B> {
-    tables: Vec<Seen>,
-    links: Vec<[BareLink; DEGREE]>,
-    wheel: Vec<Vec<BareMessage<B>>>,
-    tick: u64,
-    coming: u64,
-}
-
-impl<B: Baggage> Bare<B> {
-    fn new(graph: &Graph) -> Self {
-        let link = |node: usize, partner: u32| BareLink {
-            node: partner,
-            ticks: ((graph.delays_ns[node] + graph.delays_ns[partner as usize]) / TICK) as u32,
-        };
-        let links = |(node, partners): (usize, &[u32; DEGREE])| partners.map(|partner| link(node, partner));
-        Bare {
-            tables: vec![Seen::new(); graph.partners.len()],
-            links: graph.partners.iter().enumerate().map(links).collect(),
-            wheel: (0..SLOTS).map(|_| Vec::new()).collect(),
-            tick: 0,
-            coming: 0,
-        }
-    }
-
-    #[inline]
-    fn pass_on(&mut self, node: u32, guid: Guid, baggage: &B, ttl: u8, from: u8) {
-        for (number, link) in self.links[node as usize].iter().enumerate() {
-            if number as u8 != from {
-                let slot = (self.tick + u64::from(link.ticks)) as usize % SLOTS;
-                let (node, link, baggage) = (link.node, number as u8, baggage.clone());
-                self.wheel[slot].push(BareMessage { guid, baggage, node, link, ttl });
-                self.coming += 1;
-            }
-        }
-    }
-
-    fn flood(&mut self, searches: &[(u32, u32)]) -> (u64, f64) {
-        let spacing = SPACING.as_nanos() as u64;
-        let first = self.tick;
-        let start = Stopwatch::start();
-        let (mut delivered, mut started) = (0, 0);
-        while started < searches.len() || self.coming > 0 {
-            // Spacing is no whole number of ticks; what the simulator starts within a tick is started at its end.
-            while started < searches.len() && (started as u64 * spacing).div_ceil(TICK) <= self.tick - first {
-                let (search, node) = searches[started];
-                self.tables[node as usize].insert(guid(search), u32::MAX);
-                self.pass_on(node, guid(search), &B::default(), TTL, u8::MAX);
-                started += 1;
-            }
-            let mut slot = std::mem::take(&mut self.wheel[self.tick as usize % SLOTS]);
-            self.coming -= slot.len() as u64;
-            delivered += slot.len() as u64;
-            for BareMessage { guid, baggage, node, link, ttl } in slot.drain(..) {
-                if self.tables[node as usize].insert(guid, u32::from(link)) && ttl > 1 {
-                    self.pass_on(node, guid, &baggage, ttl - 1, link);
-                }
-            }
-            self.wheel[self.tick as usize % SLOTS] = slot;
-            self.tick += 1;
-        }
-        (delivered, start.seconds())
-    }
-}
-
-/// A stopwatch that leaves out what other processes take of the processor, where the system tells (Linux), else a plain
-/// one.
-struct Stopwatch {
-    on_cpu_ns: Option<u64>,
-    started: Instant,
-}
-
-impl Stopwatch {
-    fn start() -> Self {
-        Stopwatch { on_cpu_ns: Self::on_cpu_ns(), started: Instant::now() }
-    }
-
-    fn on_cpu_ns() -> Option<u64> {
-        std::fs::read_to_string("/proc/self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
-    }
-
-    fn seconds(&self) -> f64 {
-        match self.on_cpu_ns.zip(Self::on_cpu_ns()) {
-            Some((before, after)) => (after - before) as f64 / 1e9,
-            None => self.started.elapsed().as_secs_f64(),
-        }
-    }
-}
-
-/// Memory this process has in use, where the system tells.
-fn resident_bytes() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    statm.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn measure<B: Baggage>(nodes: u32, searches_per_repeat: u32) {
-    let graph = Arc::new(Graph::random(nodes, false));
-    let scattered = Arc::new(Graph::random(nodes, true));
+    let graph = Arc::new(Graph::regular(nodes, DEGREE, false));
+    let scattered = Arc::new(Graph::regular(nodes, DEGREE, true));
     let mut simulated = Simulated::<B>::new(&graph);
     let mut bare = Bare::<B>::new(&graph);
     let mut any_nanosecond = Simulated::<B>::new(&scattered);

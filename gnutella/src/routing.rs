@@ -1,6 +1,7 @@
 //! Which link a descriptor came by: what answers are led back with, and duplicates known by.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
@@ -129,11 +130,16 @@ impl<V: Copy> Recent<V> {
     /// Enters an id with a value. False if it is known already, which changes nothing.
     pub fn insert(&mut self, id: Guid, value: V, now: Time) -> bool {
         self.turn_over(now);
-        if self.previous.contains_key(&id) || self.current.contains_key(&id) {
+        if self.previous.contains_key(&id) {
             return false;
         }
-        self.current.insert(id, value);
-        true
+        match self.current.entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(value);
+                true
+            }
+        }
     }
 
     /// Enters an id with a value, in place of an earlier one. Its life begins anew.

@@ -255,7 +255,7 @@ impl Servent {
     /// The handshake is over: descriptors from here on.
     fn linked(&mut self, conn: ConnId, far: Far, cx: Hands) {
         cx.resume_as(conn, Setup::Descriptors);
-        self.links.insert(conn, Link::Neighbour(Box::new(Neighbour::new(far))));
+        self.links.insert(conn, Link::Neighbour(Neighbour::new(far)));
         if let Some(address) = far.listens {
             self.upkeep.learn(address);
         }

@@ -1,0 +1,148 @@
+//! The process that is measured.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::process::{self, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::net::{Attachment, NodeId};
+use common::peer::FileId;
+use common::tcp::{Clock, Limits, NodeConfig, SharedStore, spawn};
+use common::user::{self, FileInfo, SharedFile};
+use gnutella::node::Node;
+use gnutella::servent::{Knobs, ServentConfig};
+use rand::SeedableRng;
+use rand_pcg::Pcg32;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::SENTINEL;
+use crate::{FILES, OTHERS, catalog};
+
+/// What this program is when it is started with such an argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// A servent that shares a hundred files.
+    Servent,
+    /// One that shares [`FILES`].
+    Holder,
+    /// Copies what comes from the first that dials to those who dial then.
+    Relay,
+}
+
+const ROLES: [(Role, &str); 3] =
+    [(Role::Servent, "--as-servent"), (Role::Holder, "--as-holder"), (Role::Relay, "--as-relay")];
+
+/// A running one. Dropped, it ends.
+pub struct Child {
+    role: Role,
+    pub address: SocketAddrV4,
+    process: process::Child,
+}
+
+impl Child {
+    pub fn start(role: Role) -> Child {
+        let argument = ROLES.iter().find(|(known, _)| *known == role).expect("each role has one").1;
+        let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
+            .arg(argument)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started again");
+        let mut line = String::new();
+        let told = BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line);
+        told.expect("it says where it is");
+        Child { role, address: line.trim().parse().expect("an address"), process }
+    }
+
+    /// True if it is a servent, who wants to be greeted.
+    pub fn speaks(&self) -> bool {
+        self.role != Role::Relay
+    }
+
+    /// Processor time it has used so far; zero where the system does not tell (Linux does).
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
+        // The name of the program, in parentheses, may have blanks; user and system time are the 12th and 13th after it,
+        // in hundredths of a second.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // The end of its input is its sign to stop.
+        drop(self.process.stdin.take());
+        let ended = self.process.wait().expect("it ends");
+        assert!(ended.success() || std::thread::panicking(), "the {:?} has panicked", self.role);
+    }
+}
+
+/// Plays the role that the arguments name, until its input ends. False if they name none.
+pub async fn run_role() -> bool {
+    let named = |argument: &str| std::env::args().any(|given| given == argument);
+    let Some((role, _)) = ROLES.iter().find(|(_, argument)| named(argument)) else { return false };
+    match role {
+        Role::Servent => serve(100).await,
+        Role::Holder => serve(FILES).await,
+        Role::Relay => {
+            tokio::spawn(relay());
+            input_ends().await;
+        }
+    }
+    true
+}
+
+async fn input_ends() {
+    let end = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    end.await.expect("reading does not panic").expect("input can be read");
+}
+
+async fn serve(files: usize) {
+    let knobs = Knobs { keeps_degree: false, ping_every: None, cuts_misbehaving: false, ..Knobs::default() };
+    let config = ServentConfig { knobs: Arc::new(knobs), ..ServentConfig::default() };
+    let node = NodeConfig {
+        node: NodeId(0),
+        listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        attachment: Attachment::default(),
+        limits: Limits::default(),
+        seed: 1,
+        clock: Clock::start(),
+    };
+    let sink = Arc::new(|_, _, _| {});
+    let handle = spawn(Node::servent(config), node, SharedStore::default(), sink).await.expect("a free port");
+    handle.command(user::Command::Share(draw(files))).await.expect("it lives");
+    println!("{}", handle.address());
+    input_ends().await;
+    handle.shutdown().await.expect("the servent has not panicked");
+}
+
+fn draw(files: usize) -> Arc<[SharedFile]> {
+    let (catalog, mut rng) = (catalog(), Pcg32::seed_from_u64(1));
+    let sentinel = FileInfo { name: format!("{SENTINEL}.ogg").into(), size: 1_000, ..FileInfo::default() };
+    let infos = (0..files).map(|_| catalog.info(catalog.draw(&mut rng)).clone());
+    let infos = infos.chain([Arc::new(sentinel)]);
+    (0..).zip(infos).map(|(number, info)| SharedFile { file: FileId(number), info }).collect()
+}
+
+async fn relay() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    println!("{}", listener.local_addr().expect("it listens"));
+    let mut from = listener.accept().await.expect("somebody dials").0;
+    let mut others = Vec::new();
+    while others.len() < OTHERS {
+        let (socket, _) = listener.accept().await.expect("somebody dials");
+        socket.set_nodelay(true).expect("a socket takes TCP_NODELAY");
+        others.push(socket);
+    }
+    // As much at a time as the servent's driver reads.
+    let mut buffer = vec![0; 256 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        for other in &mut others {
+            other.write_all(&buffer[..read]).await.expect("the others read");
+        }
+    }
+}
