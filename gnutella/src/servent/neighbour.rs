@@ -41,7 +41,7 @@ pub(super) enum Fault {
     Duplicate,
     /// TTL and hops are beyond all limits.
     TooFar,
-    /// It answered what was never asked, or no longer is.
+    /// It answered what was never asked, or no longer is, or pushed for a servent that no hit has come from.
     Unasked,
     /// It pings more often than is honoured.
     PingTooSoon,
@@ -79,6 +79,8 @@ pub(super) struct Neighbour {
     pongs_came: u16,
     /// When its last ping was honoured.
     pub(super) pinged: Option<Time>,
+    /// Until when what it had us pass on keeps its part of the line busy: see `budget.rs`.
+    pub(super) busy_until: Time,
     /// The last pongs it sent, oldest first.
     pub(super) pongs: Vec<Kept>,
 }
@@ -93,7 +95,7 @@ pub(super) struct Kept {
     pub(super) hops: u8,
 }
 
-const _: () = assert!(size_of::<Neighbour>() <= 88);
+const _: () = assert!(size_of::<Neighbour>() <= 96);
 
 /// What a servent says of itself in its handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,6 +126,7 @@ impl Neighbour {
             pings_too_soon: 0,
             pongs_came: 0,
             pinged: None,
+            busy_until: Time::ZERO,
             pongs: Vec::new(),
         }
     }
