@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
+use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
 use crate::report::{Folder, Look, render, to_json};
@@ -42,6 +43,8 @@ enum Job {
         /// The one to print
         name: Option<String>,
     },
+    /// Try what the lecture and the papers say of these systems, and say whether it holds
+    Claims(ClaimsArgs),
     /// One process of `--backend processes`; started by the program itself
     #[command(hide = true)]
     Worker {
@@ -100,12 +103,17 @@ pub fn main() -> ExitCode {
     let done = match cli.job {
         None => run_compare(cli.compare),
         Some(Job::Compare(args)) => run_compare(args),
+        Some(Job::Claims(args)) => run_claims(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Scenarios { name }) => scenarios(name.as_deref()).map(|()| ExitCode::SUCCESS),
         Some(Job::Worker { control }) => {
             processes::work(control).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new)
         }
     };
     done.unwrap_or_else(|error| common::cli::failed("bench", error.as_ref()))
+}
+
+fn run_claims(args: &ClaimsArgs) -> Result<()> {
+    print(&try_claims(args, look(false).coloured)?)
 }
 
 fn scenarios(name: Option<&str>) -> Result<()> {

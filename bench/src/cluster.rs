@@ -254,7 +254,7 @@ impl<'a, O: Overlay> Host<'a, O> {
         let handle = tcp::spawn(peer, config, SharedStore::new(store), Arc::clone(&self.sink)).await?;
         self.records.push(Record { at: self.clock.now(), node, what: What::Arrived });
         if !items.is_empty() {
-            let _ = handle.command(Command::Share(world.as_shared(&items))).await;
+            let _ = handle.command(Command::Share(world.as_shared(&items, O::FINGERPRINT))).await;
         }
         self.crowd.seat(node);
         self.nodes.insert(node, handle);

@@ -234,7 +234,8 @@ impl Run {
         }
     }
 
-    fn busiest(&mut self) -> Option<NodeId> {
+    /// Has all hosts say what their nodes have carried so far.
+    fn count(&mut self) {
         self.answers = 0;
         self.tell_all(&Order::Count);
         let asked = Instant::now();
@@ -242,11 +243,19 @@ impl Run {
         while self.answers < living && asked.elapsed() < ANSWER_MAX {
             self.hear(GLANCE);
         }
+    }
+
+    fn busiest(&mut self) -> Option<NodeId> {
+        self.count();
         let load = |(node, load): &(&NodeId, &NodeLoad)| (load.control_bytes(), std::cmp::Reverse(**node));
         self.loads.iter().max_by_key(load).map(|(node, _)| *node)
     }
 
     fn stop(&mut self) {
+        // An overlay does not fall silent when its people are done. All that has been received is counted before any of
+        // what was sent, so that nobody can have received what nobody sent; good-byes are not among it.
+        self.count();
+        let before = std::mem::take(&mut self.loads);
         self.tell_all(&Order::Stop);
         let asked = Instant::now();
         while !self.over.iter().all(|over| *over) && asked.elapsed() < STOPPING_MAX {
@@ -255,6 +264,10 @@ impl Run {
         for (host, _) in self.over.iter().enumerate().filter(|(_, over)| !**over) {
             let seconds = STOPPING_MAX.as_secs();
             self.outcome.casualties.push(format!("host {host}: did not stop within {seconds} s"));
+        }
+        for (node, load) in &mut self.loads {
+            let received = before.get(node).copied().unwrap_or_default();
+            (load.received, load.body_received) = (received.received, received.body_received);
         }
         // Whoever still listens for orders hears that none will come.
         self.hosts.orders.clear();

@@ -26,10 +26,12 @@
 //! | [`measure`] | what it was like, in numbers |
 //! | [`check`] | what must be true of every run |
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
+//! | [`claims`] | what is said of particular systems, tried |
 //! | [`report`] | tables and files |
 //! | [`cli`] | the command line |
 
 pub mod check;
+pub mod claims;
 pub mod cli;
 pub mod cluster;
 pub mod compare;

@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use common::digest::Fingerprint;
 use common::net::{Attachment, NodeId};
 use common::peer::Peer;
 use common::user::Holder;
@@ -36,6 +37,8 @@ pub trait Overlay: Sized + 'static {
     const CONTENT_FROM: Source;
     /// Whether a result says which participant has the file, so that it can be compared with who does.
     const HITS_NAME_HOLDERS: bool;
+    /// Which digest it knows files by, if another than the scenario's.
+    const FINGERPRINT: Option<Fingerprint> = None;
 
     /// What must be true of the knobs' values beyond their types.
     fn rules(knobs: &Self::Knobs) -> Vec<Rule>;

@@ -111,7 +111,7 @@ impl<O: Overlay> Run<'_, O> {
         self.records.push(Record { at: self.sim.now(), node, what: What::Arrived });
         let items = items_at::<O>(&self.cast, node);
         if !items.is_empty() {
-            self.sim.command(node, Command::Share(world.as_shared(&items)));
+            self.sim.command(node, Command::Share(world.as_shared(&items, O::FINGERPRINT)));
         }
         self.crowd.seat(node);
     }

@@ -4,13 +4,14 @@
 //! say in it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::{Rng, SeedableRng as _};
 use rand_pcg::Pcg64;
 
 use common::catalog::{Catalog, FolderError, Placement, TitleId};
+use common::digest::Fingerprint;
 use common::net::{Attachment, Line};
 use common::peer::{FileId, Time};
 use common::store::{Checking, ScanLimits, Storage};
@@ -66,6 +67,9 @@ pub struct Person {
     pub attachment: Attachment,
 }
 
+/// All items, by number.
+type Infos = Arc<[Arc<FileInfo>]>;
+
 /// A scenario made concrete.
 pub struct World {
     /// What it was made from.
@@ -82,6 +86,9 @@ pub struct World {
     placement: Placement,
     holders: Vec<Vec<usize>>,
     by_name_and_size: BTreeMap<(Box<str>, u64), u32>,
+    /// By the last component of the name, which is all that some overlays tell; those that are alike are not in it.
+    by_file_name_and_size: BTreeMap<(Box<str>, u64), u32>,
+    by_fingerprint: Mutex<Vec<(Fingerprint, Infos)>>,
 }
 
 impl std::fmt::Debug for World {
@@ -108,6 +115,7 @@ impl World {
         let items: Vec<Arc<FileInfo>> = catalog.ids().map(|title| Arc::clone(catalog.info(title))).collect();
         let name_and_size = |(info, item): (&Arc<FileInfo>, u32)| ((info.name.clone(), info.size), item);
         let by_name_and_size = items.iter().zip(0..).map(name_and_size).collect();
+        let by_file_name_and_size = by_file_name_and_size(&items);
         let of_title = |title| placement.holders(title).iter().map(|person| *person as usize).collect();
         let holders: Vec<Vec<usize>> = catalog.ids().map(of_title).collect();
         let people = people(scenario);
@@ -122,6 +130,8 @@ impl World {
             placement,
             holders,
             by_name_and_size,
+            by_file_name_and_size,
+            by_fingerprint: Mutex::default(),
         })
     }
 
@@ -130,9 +140,10 @@ impl World {
         &self.holders[item as usize]
     }
 
-    /// The item of that name and size.
+    /// The item of that name and size; the name may be the last component alone, if that is enough.
     pub fn identify(&self, info: &FileInfo) -> Option<u32> {
-        self.by_name_and_size.get(&(info.name.clone(), info.size)).copied()
+        let key = (info.name.clone(), info.size);
+        self.by_name_and_size.get(&key).or_else(|| self.by_file_name_and_size.get(&key)).copied()
     }
 
     /// The items a person shares, in the order of their numbers in the person's store.
@@ -145,13 +156,32 @@ impl World {
         (0..self.items.len() as u32).filter(|item| !self.holders(*item).is_empty()).collect()
     }
 
-    /// Items as a store that holds them in this order numbers them.
-    pub fn as_shared(&self, items: &[u32]) -> Arc<[SharedFile]> {
+    /// Items as a store that holds them in this order numbers them, with the digest an overlay knows files by if that is
+    /// another than the scenario's.
+    pub fn as_shared(&self, items: &[u32], fingerprint: Option<Fingerprint>) -> Arc<[SharedFile]> {
+        // The files of a real folder keep what they have: to read them whole would take longer than many a run.
+        let known = fingerprint.filter(|_| self.scenario.folder.is_none()).map(|by| self.known_by(by));
+        let infos = known.as_deref().unwrap_or(&self.items);
         let file = |(at, item): (u32, &u32)| SharedFile {
             file: FileId(at),
-            info: Arc::clone(&self.items[*item as usize]),
+            info: Arc::clone(&infos[*item as usize]),
         };
         (0..).zip(items).map(file).collect()
+    }
+
+    /// All items with other digests, made when first asked for.
+    fn known_by(&self, fingerprint: Fingerprint) -> Infos {
+        let mut all = self.by_fingerprint.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, infos)) = all.iter().find(|(known, _)| *known == fingerprint) {
+            return Arc::clone(infos);
+        }
+        let other = |(info, item): (&Arc<FileInfo>, u32)| {
+            let digest = fingerprint.of(&*self.content(item)).ok();
+            Arc::new(FileInfo { digest, ..FileInfo::clone(info) })
+        };
+        let infos: Infos = self.items.iter().zip(0..).map(other).collect();
+        all.push((fingerprint, Arc::clone(&infos)));
+        infos
     }
 
     /// The content of an item.
@@ -189,6 +219,15 @@ impl World {
         all.sort_unstable();
         all
     }
+}
+
+fn by_file_name_and_size(items: &[Arc<FileInfo>]) -> BTreeMap<(Box<str>, u64), u32> {
+    let mut found: BTreeMap<(Box<str>, u64), Option<u32>> = BTreeMap::new();
+    for (info, item) in items.iter().zip(0..) {
+        let file_name = info.name.rsplit('/').next().unwrap_or_default();
+        found.entry((file_name.into(), info.size)).and_modify(|known| *known = None).or_insert(Some(item));
+    }
+    found.into_iter().filter_map(|(key, item)| Some((key, item?))).collect()
 }
 
 /// Draws arrivals and lines.

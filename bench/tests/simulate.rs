@@ -70,7 +70,9 @@ fn everything_that_must_be_true_is_exercised_and_is_true() {
         assert_eq!(value(column, "fetched"), 30.0, "{}", column.overlay);
         assert!(value(column, "over_bound") >= 1.0);
         assert!(value(column, "recall_items") > 0.9);
-        assert_eq!(value(column, "search_hops"), 1.0, "{}", column.overlay);
+        // A server is one hop away; who answers a flood is somewhere.
+        let hops = if column.overlay == "gnutella" { 1.0..=7.0 } else { 1.0..=1.0 };
+        assert!(hops.contains(&value(column, "search_hops")), "{}", column.overlay);
         let used = value(column, "uplink_use");
         assert!(used > 0.0 && used <= 1.0, "{}: {used}", column.overlay);
         let measured = &column.runs[0].measured;
@@ -92,18 +94,18 @@ fn intervals_are_shown_where_they_fit_and_four_columns_of_medians_fit_100_charac
     let comparison = simulated(common::small(10, 1), 6);
     let table = |columns| render(&comparison, Look { columns, ..NARROW });
     assert!(table(200).contains("95 % interval"));
-    let narrow = table(72);
+    let narrow = table(86);
     assert!(!narrow.contains("95 % interval"));
-    // A column takes 14 characters, so that a table of two is 28 narrower than one of four.
+    // A column takes 14 characters, so that a table of three is 14 narrower than one of four.
     let measures = narrow.lines().take_while(|line| !line.is_empty());
-    assert!(measures.map(|line| line.chars().count()).max().unwrap() <= 72, "{narrow}");
+    assert!(measures.map(|line| line.chars().count()).max().unwrap() <= 86, "{narrow}");
 }
 
 #[test]
 fn content_comes_from_the_server_in_one_world_and_never_in_the_other() {
     let comparison = simulated(common::small(30, 4), 1);
     let shares: Vec<f64> = comparison.columns.iter().map(|column| value(column, "server_share")).collect();
-    assert_eq!(shares, [1.0, 0.0], "the mirror's and Napster's");
+    assert_eq!(shares, [1.0, 0.0, 0.0], "the mirror's, Napster's and Gnutella's");
 }
 
 #[test]
@@ -121,6 +123,8 @@ fn a_knob_of_one_overlay_changes_its_runs_and_nobody_elses() {
         ("[overlay.napster]\nselection = \"random\"", "napster"),
         ("[overlay.napster]\nprobes = 1", "napster"),
         ("[overlay.mirror]\nmirrors = 3", "mirror"),
+        ("[overlay.gnutella]\nttl = 2", "gnutella"),
+        ("[overlay.gnutella]\nstrategy = \"random_walk\"", "gnutella"),
     ] {
         let (before, after) = (digests(&plain), digests(&changed(knobs)));
         for name in before.keys() {
@@ -139,7 +143,6 @@ fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
     let comparison = simulated(scenario, 1);
     assert_eq!(comparison.failures(), Vec::<String>::new());
     for column in &comparison.columns {
-        assert!(value(column, "searches_complete") < 1.0, "{}", column.overlay);
         assert!(
             column.runs[0].measured.searches.iter().all(|search| search.end.is_some()),
             "{}",
@@ -149,20 +152,33 @@ fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
         assert_eq!((strike.fault.as_str(), &strike.victims[..]), ("server@2s", &["server 0".to_owned()][..]));
         assert_eq!(strike.at_s, 2.0);
         assert!(strike.before.answered > 0 && strike.after.asked > 0, "{strike:?}");
+        assert_eq!(strike.before.asked + strike.after.asked, column.runs[0].measured.searches.len() as u32);
+        if column.overlay == "gnutella" {
+            // Once all are in, nobody needs the web cache.
+            assert_eq!(value(column, "searches_complete"), 1.0);
+            assert_eq!(strike.after.answered, strike.after.asked);
+            continue;
+        }
+        assert!(value(column, "searches_complete") < 1.0, "{}", column.overlay);
         assert_eq!(strike.after.answered, 0);
         assert_eq!(strike.after.unanswered["unreachable"], strike.after.asked);
-        assert_eq!(strike.before.asked + strike.after.asked, column.runs[0].measured.searches.len() as u32);
     }
     assert!(render(&comparison, NARROW).contains("SERVER@2S"));
 }
 
 #[test]
-fn the_busiest_node_of_an_index_is_its_server() {
+fn the_busiest_node_of_an_index_is_its_server_and_without_one_it_is_somebody() {
     let mut scenario = common::small(20, 1);
     scenario.faults = vec!["busiest@2s".parse().unwrap()];
     scenario.searches.pause_s = 2.0;
     for column in simulated(scenario, 1).columns {
-        assert!(value(&column, "searches_complete") < 1.0, "{}", column.overlay);
+        let strike = &column.runs[0].measured.strikes[0];
+        let after = strike.after.answered as f64 / f64::from(strike.after.asked);
+        if column.overlay == "gnutella" {
+            assert!(strike.victims[0].starts_with("peer ") && after > 0.9, "{strike:?}");
+        } else {
+            assert!(strike.victims[0].starts_with("server ") && after == 0.0, "{strike:?}");
+        }
     }
 }
 
@@ -170,6 +186,8 @@ fn the_busiest_node_of_an_index_is_its_server() {
 fn people_who_leave_are_gone_and_those_who_vanish_leave_stale_results_at_most() {
     let mut scenario = common::small(30, 1);
     scenario.sessions.linger_s = Some(0.5);
+    // Where files come from many holders, each that has vanished is tried again for a while.
+    scenario.duration_limit_s = 300.0;
     scenario.faults = vec!["random 30%@1.5s".parse().unwrap()];
     let comparison = simulated(scenario, 1);
     assert_eq!(comparison.failures(), Vec::<String>::new());

@@ -58,10 +58,15 @@ impl Folder {
     /// # Errors
     /// If it cannot be made or written to.
     pub fn open(path: &Path, scenario: &Scenario) -> Result<Folder, FolderFault> {
-        std::fs::create_dir_all(path).map_err(|error| fault(path, &error))?;
-        let folder = Folder(path.to_owned());
+        let folder = Folder::make(path)?;
         folder.write("scenario.toml", scenario.to_text().as_bytes())?;
         Ok(folder)
+    }
+
+    /// Makes the folder if need be.
+    pub(crate) fn make(path: &Path) -> Result<Folder, FolderFault> {
+        std::fs::create_dir_all(path).map_err(|error| fault(path, &error))?;
+        Ok(Folder(path.to_owned()))
     }
 
     /// Writes everything. Each file appears whole or not at all.
@@ -97,7 +102,7 @@ impl Folder {
         })
     }
 
-    fn csv(
+    pub(crate) fn csv(
         &self,
         name: &str,
         rows: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>,
@@ -108,7 +113,7 @@ impl Folder {
         self.write(name, &bytes)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderFault> {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderFault> {
         let path = self.0.join(name);
         let half = self.0.join(format!(".{name}.part"));
         let written = std::fs::File::create(&half).and_then(|mut file| file.write_all(bytes));

@@ -1,7 +1,7 @@
 //! What is left of a comparison: a table on the screen and files in a folder.
 
 mod files;
-mod number;
+pub(crate) mod number;
 mod spark;
 mod table;
 

@@ -4,16 +4,16 @@ use crate::measure::Unit;
 
 /// The unit in which all values of a row are shown.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     unit: Unit,
     /// What to call it; nothing for plain numbers.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     factor: f64,
 }
 
 impl Scale {
     /// The one for values up to `largest`.
-    pub(super) fn of(unit: Unit, largest: f64) -> Scale {
+    pub(crate) fn of(unit: Unit, largest: f64) -> Scale {
         let (name, factor) = match unit {
             Unit::Count | Unit::Ratio => ("", 1.0),
             Unit::Bytes if largest >= 10_000_000.0 => ("MB", 1e-6),
@@ -28,7 +28,7 @@ impl Scale {
     }
 
     /// A value without its unit, which stands elsewhere.
-    pub(super) fn number(&self, value: f64) -> String {
+    pub(crate) fn number(&self, value: f64) -> String {
         let value = value * self.factor;
         let digits = match self.unit {
             Unit::Count if value.fract() == 0.0 => 0,
@@ -42,7 +42,7 @@ impl Scale {
     }
 
     /// A value with its unit.
-    pub(super) fn text(&self, value: f64) -> String {
+    pub(crate) fn text(&self, value: f64) -> String {
         format!("{} {}", self.number(value), self.name).trim_end().to_owned()
     }
 }

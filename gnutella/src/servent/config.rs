@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::transfer::{DownloadKnobs, QueueKnobs};
 
+use crate::guid::Guid;
 use crate::strategy::StrategyKind;
 
 /// How one servent is set up: what its user decides.
@@ -17,6 +18,8 @@ pub struct ServentConfig {
     pub host_caches: Box<[(SocketAddrV4, Box<str>)]>,
     /// Cannot be dialled: hits say so, and files are brought to those who push.
     pub firewalled: bool,
+    /// This servent's name in hits and pushes, which users keep from one run to the next. `None`: drawn at the start.
+    pub guid: Option<Guid>,
     /// The line as it is claimed in hits, in kilobits per second.
     pub speed_kbps: u32,
     /// How this servent's own searches go.
@@ -133,6 +136,7 @@ impl Default for ServentConfig {
             connect: Box::default(),
             host_caches: Box::default(),
             firewalled: false,
+            guid: None,
             speed_kbps: 1000,
             strategy: StrategyKind::default(),
             knobs: Arc::clone(&KNOBS),

@@ -63,7 +63,7 @@ pub struct Servent {
     me: ServentConfig,
     /// Those of `me`, at hand.
     knobs: Arc<Knobs>,
-    /// Our name in hits and pushes; drawn at the start.
+    /// Our name in hits and pushes; the user's, or drawn at the start.
     guid: Guid,
     /// Every connection, and what it is for.
     links: Slots<Link>,
@@ -126,7 +126,7 @@ impl Servent {
             // A query is what comes most often by far.
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Start => {
-                self.guid = Guid::random(cx.rng());
+                self.guid = self.me.guid.unwrap_or_else(|| Guid::random(cx.rng()));
                 self.router = Router::new(&self.knobs, cx.rng());
                 self.start_upkeep(cx);
             }

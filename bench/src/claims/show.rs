@@ -1,0 +1,193 @@
+//! Claims as people and programs read them: tables, JSON, CSV.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use super::finding::{Finding, Published, Rule, Verdict};
+use super::{Claim, Report, Size, Tried};
+use crate::report::number::Scale;
+use crate::report::{Folder, FolderFault};
+
+/// The widest line of running text.
+const COLUMNS: usize = 110;
+
+/// One line for each claim.
+pub fn list(claims: &[&Claim]) -> String {
+    let mut table = bare(["", "claim", "by"]);
+    for claim in claims {
+        table.add_row([claim.id, claim.sentence, claim.said_by]);
+    }
+    let mut text = table.to_string();
+    text.push('\n');
+    text
+}
+
+/// Everything: each claim with its set-up and what was measured, and at the end all verdicts.
+pub fn render(report: &Report, coloured: bool) -> String {
+    let mut text = String::new();
+    for tried in &report.claims {
+        // A String takes everything.
+        let _ = writeln!(text, "{}", block(tried, coloured));
+    }
+    let mut table = bare(["", "verdict", "claim"]);
+    for tried in &report.claims {
+        table.add_row([Cell::new(tried.id), verdict(tried.verdict, coloured), Cell::new(tried.sentence)]);
+    }
+    let size = match report.size {
+        Size::Quick => "quick",
+        Size::Normal => "normal",
+        Size::Full => "full",
+    };
+    let _ = writeln!(text, "{size} size, first seed {}\n{table}", report.seed);
+    text
+}
+
+fn block(tried: &Tried, coloured: bool) -> String {
+    let mut text = format!("{}  {}\n", tried.id, tried.verdict.name().to_uppercase());
+    for (word, line) in [
+        ("claim", format!("{} ({})", tried.sentence, tried.said_by)),
+        ("set-up", format!("{}; {} seeds", tried.setup, tried.seeds)),
+        ("varied", tried.varied.to_owned()),
+    ] {
+        wrap(&mut text, word, &line);
+    }
+    let mut table = bare(["", "measured (95 % interval)", "theory", "published", "holds if", ""]);
+    for finding in &tried.findings {
+        let scale = scale(finding);
+        let mut row = vec![Cell::new(&finding.what), right(measured(finding, &scale))];
+        row.push(right(finding.theory.map_or_else(String::new, |value| scale.text(value))));
+        row.push(right(finding.published.map_or_else(String::new, |value| published(&value, &scale))));
+        row.push(right(finding.rule.map_or_else(String::new, |value| rule(&value, &scale))));
+        row.push(finding.verdict.map_or_else(|| Cell::new(""), |value| verdict(value, coloured)));
+        table.add_row(row);
+    }
+    let _ = writeln!(text, "{table}");
+    text
+}
+
+/// Adds a paragraph with a word before it, its lines no longer than a screen.
+fn wrap(text: &mut String, word: &str, paragraph: &str) {
+    let mut line = format!("  {word:7}");
+    for word in paragraph.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            let _ = writeln!(text, "{line}");
+            line = " ".repeat(9);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
+}
+
+fn bare<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    table
+}
+
+fn right(text: String) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+fn verdict(verdict: Verdict, coloured: bool) -> Cell {
+    let cell = Cell::new(verdict.name());
+    match verdict {
+        _ if !coloured => cell,
+        Verdict::Holds => cell.fg(Color::Green),
+        Verdict::Inconclusive => cell.fg(Color::Yellow),
+        Verdict::DoesNotHold => cell.fg(Color::Red),
+    }
+}
+
+/// The unit in which a finding, what it is compared with and its rule are shown.
+fn scale(finding: &Finding) -> Scale {
+    let published = finding.published.map(|published| published.value);
+    let bounds = finding.rule.map(|rule| [rule.low, rule.high]).into_iter().flatten().flatten();
+    let values = [Some(finding.mean), finding.theory, published].into_iter().flatten();
+    Scale::of(finding.unit, values.chain(bounds).filter(|value| value.is_finite()).fold(0.0, f64::max))
+}
+
+fn measured(finding: &Finding, scale: &Scale) -> String {
+    match finding.interval_95 {
+        Some((low, high)) if low != high => {
+            format!("{} ({} to {})", scale.text(finding.mean), scale.number(low), scale.number(high))
+        }
+        _ => scale.text(finding.mean),
+    }
+}
+
+fn published(published: &Published, scale: &Scale) -> String {
+    let value = match published.to {
+        Some(high) => format!("{} to {}", scale.number(published.value), scale.text(high)),
+        None => scale.text(published.value),
+    };
+    format!("{value} {}: {}", published.mark.name(), published.by)
+}
+
+fn rule(rule: &Rule, scale: &Scale) -> String {
+    let mark = rule.mark.name();
+    match (rule.low, rule.high) {
+        (Some(low), Some(high)) if low == high => format!("{} {mark}", scale.text(low)),
+        (Some(low), Some(high)) => format!("{} to {} {mark}", scale.number(low), scale.text(high)),
+        (Some(low), None) => format!("≥ {} {mark}", scale.text(low)),
+        (None, Some(high)) => format!("≤ {} {mark}", scale.text(high)),
+        (None, None) => mark.to_owned(),
+    }
+}
+
+/// The report as JSON, without anything of the machine or the moment.
+pub fn to_json(report: &Report) -> String {
+    let mut text = serde_json::to_string_pretty(report).expect("a report has string keys and no loops");
+    text.push('\n');
+    text
+}
+
+/// Writes `claims.json` and `claims.csv`.
+///
+/// # Errors
+/// If they cannot be written.
+pub fn write(report: &Report, folder: &Folder) -> Result<(), FolderFault> {
+    folder.write("claims.json", to_json(report).as_bytes())?;
+    folder.csv("claims.csv", |csv| {
+        csv.write_record([
+            "claim",
+            "what",
+            "unit",
+            "trials",
+            "mean",
+            "low_95",
+            "high_95",
+            "theory",
+            "published",
+            "published_to",
+            "mark",
+            "by",
+            "rule_low",
+            "rule_high",
+            "verdict",
+        ])?;
+        for tried in &report.claims {
+            for finding in &tried.findings {
+                csv.serialize(row(tried.id, finding))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn row<'a>(id: &'a str, finding: &'a Finding) -> impl serde::Serialize + use<'a> {
+    let (low, high) = finding.interval_95.unzip();
+    let published = finding.published;
+    let place = (id, finding.what.as_str(), finding.unit, finding.values.len());
+    let values = (finding.mean, low, high, finding.theory);
+    let beside = (
+        published.map(|p| p.value),
+        published.and_then(|p| p.to),
+        published.map(|p| p.mark),
+        published.map(|p| p.by),
+    );
+    let rule = finding.rule.map(|rule| (rule.low, rule.high)).unwrap_or_default();
+    (place, values, beside, rule, finding.verdict.map(Verdict::name))
+}

@@ -1,0 +1,226 @@
+//! Claims: the graphs they are tried on, the theory they are held against, and the whole way from a command line to a file.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::sync::Arc;
+
+use bench::claims::draw::{Weighted, sample};
+use bench::claims::finding::Verdict;
+use bench::claims::gnutella::network::{Network, file, fixed};
+use bench::claims::graph::{Graph, UNREACHABLE};
+use bench::claims::show::to_json;
+use bench::claims::theory::{drawn_reach, flood_messages, poisson_reach};
+use bench::claims::{Claim, Report, Size, Tried, claims, run};
+use gnutella::servent::Knobs;
+use gnutella::strategy::StrategyKind;
+use proptest::prelude::*;
+use rand::SeedableRng as _;
+use rand_pcg::Pcg64;
+
+fn claim(id: &str) -> &'static Claim {
+    claims().into_iter().find(|claim| claim.id == id).expect("a claim of that name")
+}
+
+fn tried(ids: &[&str]) -> Report {
+    let chosen: Vec<&Claim> = ids.iter().map(|id| claim(id)).collect();
+    run(&chosen, Size::Quick, 1, &|_| {})
+}
+
+/// The largest part, found another way: by painting over and over.
+fn largest_part(graph: &Graph) -> usize {
+    let mut part: Vec<u32> = (0..graph.nodes()).collect();
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (a, b) in graph.edges() {
+            let least = part[*a as usize].min(part[*b as usize]);
+            changed |= part[*a as usize] != least || part[*b as usize] != least;
+            (part[*a as usize], part[*b as usize]) = (least, least);
+        }
+    }
+    let count = |of: u32| part.iter().filter(|other| **other == of).count();
+    (0..graph.nodes()).map(count).max().unwrap_or(0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn a_random_graph_has_the_edges_it_was_asked_for(nodes in 4u32..200, density in 0.0f64..0.5, seed in any::<u64>()) {
+        let pairs = nodes as usize * (nodes as usize - 1) / 2;
+        let edges = (density * pairs as f64) as usize;
+        let graph = Graph::random(nodes, edges, seed);
+        let different: BTreeSet<_> = graph.edges().iter().copied().collect();
+        prop_assert_eq!(different.len(), edges);
+        prop_assert!(different.iter().all(|(a, b)| a < b && *b < nodes));
+        let degrees: u32 = (0..nodes).map(|node| graph.degree(node)).sum();
+        prop_assert_eq!(degrees as usize, 2 * edges);
+        for (a, b) in graph.edges() {
+            prop_assert!(graph.neighbours(*a).contains(b) && graph.neighbours(*b).contains(a));
+        }
+        prop_assert_eq!(&graph, &Graph::random(nodes, edges, seed));
+    }
+
+    #[test]
+    fn what_is_left_when_nodes_go_is_what_a_graph_without_them_has(nodes in 2u32..60, edges in 0usize..80, seed in any::<u64>()) {
+        let pairs = nodes as usize * (nodes as usize - 1) / 2;
+        let graph = Graph::random(nodes, edges.min(pairs / 2), seed);
+        let order = sample(nodes, nodes as usize, &mut Pcg64::seed_from_u64(seed));
+        let giants = graph.giants_as_nodes_go(&order);
+        prop_assert_eq!(giants.len(), nodes as usize + 1);
+        for gone in 0..=nodes as usize {
+            let rest = graph.without(&order[..gone]);
+            prop_assert_eq!(rest.nodes() as usize, nodes as usize - gone);
+            prop_assert_eq!(giants[gone] as usize, largest_part(&rest));
+            prop_assert_eq!(giants[gone] as usize, rest.giant().len());
+        }
+    }
+
+    #[test]
+    fn distances_differ_by_at_most_one_over_an_edge(nodes in 4u32..80, edges in 0usize..120, seed in any::<u64>()) {
+        let pairs = nodes as usize * (nodes as usize - 1) / 2;
+        let graph = Graph::random(nodes, edges.min(pairs / 2), seed);
+        let distances = graph.distances(0);
+        prop_assert_eq!(distances[0], 0);
+        for (a, b) in graph.edges() {
+            prop_assert!(distances[*a as usize].abs_diff(distances[*b as usize]) <= 1);
+        }
+        for node in 1..nodes {
+            let nearer = graph.neighbours(node).iter().map(|other| distances[*other as usize]).min();
+            let expected = nearer.filter(|nearer| *nearer != UNREACHABLE).map_or(UNREACHABLE, |nearer| nearer + 1);
+            prop_assert_eq!(distances[node as usize], expected);
+        }
+    }
+}
+
+#[test]
+fn a_power_law_has_its_exponent_and_a_grid_its_corners() {
+    let graph = Graph::power_law(50_000, 2.3, 7);
+    let with =
+        |degree| (0..graph.nodes()).filter(|node| graph.degree(*node) == degree).count() as f64 / 50_000.0;
+    // 1/ζ(2.3) = 0.698 of all nodes have one neighbour, and 2^-2.3 times as many two.
+    assert!((with(1) - 0.698).abs() < 0.01, "{}", with(1));
+    assert!((with(2) / with(1) - 0.203).abs() < 0.02, "{}", with(2));
+    let grid = Graph::grid(10);
+    assert_eq!((grid.nodes(), grid.edges().len()), (100, 180));
+    assert_eq!(grid.distances(0)[99], 18);
+    assert_eq!((0..100).filter(|node| grid.degree(*node) == 2).count(), 4);
+}
+
+#[test]
+fn weights_are_kept() {
+    let weights = Weighted::new([1.0, 0.0, 3.0]);
+    let mut rng = Pcg64::seed_from_u64(1);
+    let mut counts = [0; 3];
+    (0..40_000).for_each(|_| counts[weights.draw(&mut rng)] += 1);
+    assert_eq!(counts[1], 0);
+    assert!((f64::from(counts[0]) / 10_000.0 - 1.0).abs() < 0.05, "{counts:?}");
+    assert_eq!(weights.probabilities(), [0.25, 0.0, 0.75]);
+}
+
+#[test]
+fn sources_that_differ_reach_less_on_average_than_an_average_one() {
+    let mut rng = Pcg64::seed_from_u64(1);
+    let (drawn, average) = (drawn_reach(50_000, 3.4, 10, 20_000, &mut rng), poisson_reach(50_000, 3.4, 10));
+    for hop in 1..=3 {
+        assert!((drawn[hop] / average[hop] - 1.0).abs() < 0.02, "{hop}");
+    }
+    assert!((7..=10).all(|hop| drawn[hop] < average[hop]), "{drawn:?} {average:?}");
+}
+
+#[test]
+fn servents_flood_a_graph_as_theory_has_it() {
+    let graph = Graph::random(600, 2_000, 3);
+    let graph = graph.of_nodes(&graph.giant());
+    let knobs = [3, 30].map(|ttl| Arc::new(Knobs { ttl, ..fixed(30) }));
+    let mut network = Network::new(&graph, 1, StrategyKind::Flood, |node| knobs[node as usize % 2].clone());
+    let distances = graph.distances(0);
+    let near = distances.iter().filter(|hops| **hops <= 3).count() as u64;
+    assert_eq!(network.search(0, "nothing").reached, near - 1);
+    let everybody = network.search(1, "nothing");
+    assert_eq!(everybody.reached, u64::from(graph.nodes()) - 1);
+    let links = graph.edges().len() as u64;
+    assert_eq!(everybody.queries, flood_messages(u64::from(graph.nodes()), links));
+    let far = (0..graph.nodes()).max_by_key(|node| distances[*node as usize]).unwrap();
+    for holder in [far, graph.neighbours(0)[0]] {
+        network.share(holder, [file("a sought song.mp3")]);
+    }
+    // Only the neighbour is within three hops, and its answer crosses one link.
+    let searched = network.search(0, "sought song");
+    assert_eq!((searched.results.len(), searched.hits), (1, 1));
+    assert_eq!(network.holder(&searched.results[0]), Some(graph.neighbours(0)[0]));
+    network.crash(&[graph.neighbours(0)[0]]);
+    assert!(network.search(0, "sought song").results.is_empty());
+}
+
+#[test]
+fn the_same_comes_out_on_one_core_and_on_four() {
+    let on = |cores| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().unwrap();
+        pool.install(|| to_json(&tried(&["G4", "R15", "G5"])))
+    };
+    assert_eq!(on(1), on(4));
+}
+
+#[test]
+fn what_must_hold_by_arithmetic_holds() {
+    let report = tried(&["G3", "G4", "R14"]);
+    for tried in &report.claims {
+        assert_eq!(tried.verdict, Verdict::Holds, "{}: {:?}", tried.id, tried.findings);
+    }
+    let exact =
+        |tried: &Tried| tried.findings.iter().filter(|f| f.rule.is_some_and(|r| r.low == r.high)).count();
+    assert!(report.claims.iter().map(exact).sum::<usize>() >= 3);
+}
+
+#[test]
+fn claims_have_names_of_their_own_and_say_what_they_do() {
+    let all = claims();
+    let names: BTreeSet<&str> = all.iter().map(|claim| claim.id).collect();
+    assert_eq!(names.len(), all.len());
+    for claim in all {
+        assert!(claim.sentence.ends_with('.') && !claim.varied.is_empty(), "{}", claim.id);
+        for size in [Size::Quick, Size::Normal, Size::Full] {
+            assert!(!(claim.setup)(size).is_empty() && (claim.seeds)(size) >= 2, "{}", claim.id);
+        }
+    }
+}
+
+fn program(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command.current_dir(folder).env_remove("RUST_LOG").arg("claims").args(arguments).output().unwrap()
+}
+
+#[test]
+fn a_claim_is_tried_from_the_command_line_and_leaves_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = program(folder.path(), &["r15", "--quick", "--quiet", "--out", "made"]);
+    let words = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success() && words.contains("R15") && words.contains("holds"), "{words}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join("made").join(name)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&read("claims.json")).unwrap();
+    let findings = json["claims"][0]["findings"].as_array().unwrap();
+    assert_eq!(json["claims"][0]["id"], "R15");
+    assert_eq!(read("claims.csv").lines().count(), findings.len() + 1);
+    let columns = |line: &str| csv_columns(line);
+    let csv = read("claims.csv");
+    let widths: BTreeSet<usize> = csv.lines().map(columns).collect();
+    assert_eq!(widths.len(), 1, "{csv}");
+    let list = String::from_utf8(program(folder.path(), &["--list"]).stdout).unwrap();
+    assert!(claims().iter().all(|claim| list.contains(claim.sentence)));
+}
+
+fn csv_columns(line: &str) -> usize {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    reader.records().next().unwrap().unwrap().len()
+}
+
+#[test]
+fn an_unknown_claim_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = program(folder.path(), &["G99"]);
+    let words = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    assert_eq!(words.lines().count(), 1, "{words}");
+    assert!(words.contains("G99") && words.contains("R17"), "{words}");
+}
