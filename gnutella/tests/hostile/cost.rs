@@ -7,8 +7,8 @@ use common::peer::{ConnId, FileId};
 use common::user::{Command, FileInfo, SharedFile};
 use gnutella::servent::{Knobs, ServentConfig};
 
-use crate::files_kit::remote;
-use crate::kit::{Descriptor, PING, Raw};
+use crate::kit::files::remote;
+use crate::kit::raw::{Descriptor, PING, Raw};
 use crate::scene::{BAD, Scene, State, answer, nth, push, query};
 
 /// Neighbours, the bad one included.
@@ -193,7 +193,7 @@ fn a_flood_of_distinct_queries_takes_bounded_memory() {
     let mut most = 0;
     for n in 0..3 * knobs.routes_max as u32 {
         hub.say(&query(nth(n), 7, 0, "aa"));
-        most = most.max(super::servent(&hub.raw.lone).routes_memory_bytes());
+        most = most.max(hub.raw.servent().routes_memory_bytes());
     }
     println!("{most} bytes of routes at most");
     assert!(most <= routes_bytes_max(&knobs));

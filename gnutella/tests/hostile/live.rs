@@ -8,11 +8,11 @@ use common::testing::fake::FakePeer;
 use common::user::FileInfo;
 use gnutella::servent::{Knobs, ServentConfig};
 
-use crate::files_kit::live::Live;
-use crate::files_kit::{content, hit};
 use crate::head;
-use crate::kit::Descriptor;
-use crate::scene::{QUERY, nth, query};
+use crate::kit::files::{content, hit};
+use crate::kit::live::Live;
+use crate::kit::raw::{Descriptor, QUERY};
+use crate::scene::{nth, query};
 
 const SIZE: usize = 4_000_000;
 

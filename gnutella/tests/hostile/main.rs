@@ -23,29 +23,17 @@
 //! against the SHA-1 (`download.rs`).
 
 mod cost;
-#[path = "../files_kit/mod.rs"]
-mod files_kit;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod live;
 mod scene;
 
-use common::testing::Lone;
 use common::user::{FetchId, Note};
-use gnutella::node::Node;
-use gnutella::servent::Servent;
-use kit::{Descriptor, guid};
-use scene::{BAD, GREETING, HIT, PUSH, QUERY, STATES, Scene, State, answer, nth, push, query};
+use kit::raw::{Descriptor, HIT, PUSH, QUERY, guid};
+use scene::{BAD, GREETING, STATES, Scene, State, answer, nth, push, query};
 
 /// Bytes after which any head must have been too long.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-
-fn servent(lone: &Lone<Node>) -> &Servent {
-    match &lone.peer {
-        Node::Servent(servent) => servent,
-        Node::HostCache(_) => unreachable!("the tests start servents"),
-    }
-}
 
 /// A descriptor's head that promises so many bytes.
 fn head(kind: u8, len: u32) -> Vec<u8> {
@@ -179,7 +167,7 @@ fn pushes_to_strangers() {
     // For us, to doors of strangers: `push.rs` counts the knocks at one door, this those at all.
     let mut scene = Scene::set();
     let bad = scene.at(State::Neighbour);
-    let ours = servent(&scene.raw.lone).guid().0;
+    let ours = scene.raw.servent().guid().0;
     for n in 0..10_000 {
         scene.raw.send(bad, &push(nth(n), ours, n as u8));
     }

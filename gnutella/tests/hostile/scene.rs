@@ -13,12 +13,8 @@ use gnutella::node::Node;
 use gnutella::servent::{Dropped, Knobs, ServentConfig};
 use gnutella::wire::{Entry, HitBuilder, Trailer};
 
-use crate::files_kit::{Alone, content, hit, remote, sha1};
-use crate::kit::{Descriptor, PING, PONG, Raw, guid};
-
-pub const PUSH: u8 = 0x40;
-pub const QUERY: u8 = 0x80;
-pub const HIT: u8 = 0x81;
+use crate::kit::files::{content, hit, remote, sha1};
+use crate::kit::raw::{Descriptor, HIT, PING, PONG, PUSH, QUERY, Raw, guid};
 
 pub const GREETING: &str = "GNUTELLA CONNECT/0.6\r\nUser-Agent: bad\r\nBye-Packet: 0.1\r\n\r\n";
 /// What the servent shares.
@@ -76,8 +72,7 @@ impl Scene {
         // Whoever is dialled is whom the test means.
         knobs.degree = 3;
         change(knobs);
-        let alone = Alone::sharing(config, "Songs/zebra.ogg", SHARED, Some(sha1(SHARED)));
-        let mut raw = Raw { lone: alone.lone };
+        let mut raw = Raw::sharing(config, "Songs/zebra.ogg", SHARED, Some(sha1(SHARED)));
         let invited = raw.lone.next_dial();
         let good = [raw.neighbour(1), raw.neighbour(2)];
         let words = Arc::new(Query::words("giraffe"));
@@ -146,11 +141,11 @@ impl Scene {
     }
 
     pub fn dropped(&self) -> Dropped {
-        crate::servent(&self.raw.lone).dropped()
+        self.raw.servent().dropped()
     }
 
     pub fn routes_memory_bytes(&self) -> usize {
-        crate::servent(&self.raw.lone).routes_memory_bytes()
+        self.raw.servent().routes_memory_bytes()
     }
 
     /// The bad connection is gone, and with it nothing else.
