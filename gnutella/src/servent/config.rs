@@ -81,7 +81,8 @@ pub struct Knobs {
     /// False: an odd client that passes on what it has seen before.
     pub drops_duplicates: bool,
     /// The share of the claimed line, 0 to 1, that descriptors passed on for others may take; what is beyond it is dropped,
-    /// pings first. `None`: no limit, for experiments that count what a flood would cost.
+    /// pings first; one neighbour alone gets half of it. `None`: no limit, for experiments that count what a flood would
+    /// cost; a servent that a user starts has one.
     pub broadcast_share: Option<f64>,
     /// Ids remembered, of each kind. 57,344: two generations that fill a hash table of 32,768 places each; an hour of 16
     /// queries a second.

@@ -6,7 +6,7 @@
 //! | that repeats its own messages, more than 5 and 1.5 % of all it said (gtk-gnutella) | cut off, Bye 401 |
 //! | whose descriptors go beyond all limits of TTL and hops as often | cut off, Bye 403 |
 //! | that pings far more often than is honoured | cut off, Bye 400 |
-//! | that answers what nobody asked, a thousand times and more often than not | cut off, Bye 400 |
+//! | that answers what nobody asked, or pushes for whom nobody knows, a thousand times and more often than not | cut off, Bye 400 |
 //! | that leaves, or is lost | replaced |
 //!
 //! A Bye is sent to those who announced that they understand it; then the link is closed.

@@ -125,7 +125,7 @@ fn amplification_of_pings() {
     // The others have told of more than are ever handed on.
     let mut hub = Hub::with(|knobs| knobs.ping_every = Some(Duration::from_secs(20)));
     hub.raw.lone.advance(Duration::from_secs(20));
-    for conn in hub.links[1..].to_vec() {
+    for conn in hub.links[1..].iter().copied() {
         let asked = hub.raw.heard(conn).iter().find(|sent| sent.kind == PING).expect("a turn of pings").guid;
         for n in 0..20 {
             hub.raw.send(conn, &Descriptor::pong(asked, 6, 1, 20 * conn.slot() as u8 + n));

@@ -16,7 +16,7 @@
 //! | anything in any order | `links.rs`, `upload.rs`, `wire/properties.rs` | `links.rs` | `links.rs` | `links.rs`, `route.rs` | `upload.rs` | `download.rs` |
 //!
 //! A descriptor (`-`) that comes before a link is there is garbage like any other: the rows that say "here" all along send
-//! such. What one bad neighbour makes a servent send is measured in `cost.rs`; three attacks over sockets are in `live.rs`.
+//! such. What one bad neighbour makes a servent send is measured in `cost.rs`; four attacks over sockets are in `live.rs`.
 //!
 //! What no servent of 0.4 can prevent: a neighbour that has been asked may lie in its hits, about whose they are too. So a push
 //! may go astray until the holder's next hit comes by; a download then turns to other holders, and what it gets is checked
