@@ -60,6 +60,8 @@ pub struct Case<'a> {
     pub cast: &'a Cast<'a>,
     /// Where content may come from.
     pub source: Source,
+    /// Whether a download may turn away from a holder whose bytes are under way, because another one is faster.
+    pub many_sources: bool,
     /// What happened.
     pub outcome: &'a Outcome,
     /// What was measured of it.
@@ -289,7 +291,7 @@ fn bounds_hold(case: &Case<'_>) -> Verdict {
     verdict
 }
 
-/// What is received was sent, and what was sent is received unless somebody vanished or gave up.
+/// What is received was sent, and what was sent is received unless somebody vanished, gave up or turned away.
 fn bytes_are_conserved(case: &Case<'_>) -> Verdict {
     let mut verdict = Verdict::new("bytes sent = bytes received");
     let sum = |of: fn(&common::metrics::NodeLoad) -> u64| case.outcome.loads.iter().map(of).sum::<u64>();
@@ -299,15 +301,20 @@ fn bytes_are_conserved(case: &Case<'_>) -> Verdict {
         .records
         .iter()
         .filter(|r| matches!(r.what, What::Crashed | What::Left | What::Failed(..)));
-    let open = case.measured.downloads.iter().filter(|row| row.end == DownloadEnd::Unfinished);
-    let allowed = (broken.count() + open.count()) as u64 * IN_FLIGHT_MAX;
+    let rows = || case.measured.downloads.iter();
+    let open = rows().filter(|row| row.end == DownloadEnd::Unfinished);
+    // It turns away from all holders but the last at most, and from each with no more than its part.
+    let left = |candidates: u32| u64::from(candidates.saturating_sub(1)) * IN_FLIGHT_MAX;
+    let turned_away: u64 =
+        rows().filter(|_| case.many_sources).map(|row| left(row.candidates).min(row.size)).sum();
+    let allowed = (broken.count() + open.count()) as u64 * IN_FLIGHT_MAX + turned_away;
     if sent + received > 0 {
         verdict.judge(received <= sent, || {
             format!("all together: expected at most the {sent} content bytes that were sent, saw {received} received")
         });
         verdict.judge(sent.saturating_sub(received) <= allowed, || {
             format!(
-                "all together: {sent} content bytes were sent; expected all but {allowed} (under way to those who vanished or gave up) received, saw {received}"
+                "all together: {sent} content bytes were sent; expected all but {allowed} (under way to those who vanished, gave up or turned away) received, saw {received}"
             )
         });
     }

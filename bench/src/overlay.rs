@@ -37,6 +37,8 @@ pub trait Overlay: Sized + 'static {
     const CONTENT_FROM: Source;
     /// Whether a result says which participant has the file, so that it can be compared with who does.
     const HITS_NAME_HOLDERS: bool;
+    /// Whether a download takes parts from several holders at a time, and so may turn away from one whose bytes are under way.
+    const MANY_SOURCES: bool = false;
     /// Which digest it knows files by, if another than the scenario's.
     const FINGERPRINT: Option<Fingerprint> = None;
 
@@ -160,6 +162,8 @@ pub trait Contestant: Send + Sync {
     fn content_from(&self) -> Source;
     /// [`Overlay::HITS_NAME_HOLDERS`].
     fn hits_name_holders(&self) -> bool;
+    /// [`Overlay::MANY_SOURCES`].
+    fn many_sources(&self) -> bool;
     /// Every knob with the value it has in the scenario.
     ///
     /// # Errors
@@ -196,6 +200,10 @@ impl<O: Overlay> Contestant for Entry<O> {
 
     fn hits_name_holders(&self) -> bool {
         O::HITS_NAME_HOLDERS
+    }
+
+    fn many_sources(&self) -> bool {
+        O::MANY_SOURCES
     }
 
     fn knobs(&self, scenario: &Scenario) -> Result<toml::Table, KnobFault> {

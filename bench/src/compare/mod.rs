@@ -241,8 +241,14 @@ pub fn judge(contestant: &dyn Contestant, backend: Backend, world: &World, outco
     let cast = Cast { world, servers: contestant.servers(&world.scenario), network, port: 0 };
     let source = contestant.content_from();
     let measured = measure(&cast, source, contestant.hits_name_holders(), &outcome);
-    let case =
-        Case { cast: &cast, source, outcome: &outcome, measured: &measured, slack_s: backend.slack_s() };
+    let case = Case {
+        cast: &cast,
+        source,
+        many_sources: contestant.many_sources(),
+        outcome: &outcome,
+        measured: &measured,
+        slack_s: backend.slack_s(),
+    };
     let checks = check(&case);
     Run {
         seed: world.scenario.seed,

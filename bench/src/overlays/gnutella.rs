@@ -93,6 +93,7 @@ impl Overlay for Gnutella {
     const ABOUT: &'static str = "no server: searches flood the overlay; files go from peer to peer";
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = true;
+    const MANY_SOURCES: bool = true;
     const FINGERPRINT: Option<Fingerprint> = Some(Fingerprint::GNUTELLA);
 
     fn rules(knobs: &Knobs) -> Vec<Rule> {

@@ -471,10 +471,12 @@ impl<K> Download<K> {
             self.drop_source(at, Failure::Refused);
             return Taken::HangUp;
         }
-        // A quarter into the time in which the place is kept: soon, and with room for a slow connection.
+        // At first as soon as we may, then later and later, up to a quarter into the time in which the place is kept: that
+        // leaves room for a slow connection.
+        let times = u64::from(source.busy);
         let of_place = busy.place.map(|place| {
             let (min, max) = (u64::from(place.poll_min_s), u64::from(place.poll_max_s));
-            Duration::from_millis(min * 1000 + (max - min) * 250)
+            Duration::from_millis((min * 1000 * times.max(1)).min(min * 1000 + (max - min) * 250))
         });
         let wait = of_place.or(busy.retry_after).unwrap_or(self.knobs.queue_retry);
         let longest = self.knobs.queue_retry_max.max(QUEUE_RETRY_MIN);

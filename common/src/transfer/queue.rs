@@ -16,7 +16,8 @@ pub struct QueueKnobs {
     pub slots_per_address: usize,
     /// Places in the queue; who comes when all are taken is refused. 64: our choice.
     pub places_max: usize,
-    /// How soon who waits may ask again. 10 s: our choice; gtk-gnutella says 45 s, made for downloads of hours.
+    /// How soon who stands first may ask again; who stands n-th, after n times as long, up to half of `poll_max`. 1 s: our
+    /// choice; gtk-gnutella says 45 s, made for downloads of hours, and a slot would mostly be idle until somebody asks.
     pub poll_min: Duration,
     /// When who has not asked again loses the place. 60 s: our choice; gtk-gnutella says 120 s.
     pub poll_max: Duration,
@@ -30,7 +31,7 @@ impl Default for QueueKnobs {
             slots: 4,
             slots_per_address: 1,
             places_max: 64,
-            poll_min: Duration::from_secs(10),
+            poll_min: Duration::from_secs(1),
             poll_max: Duration::from_secs(60),
             linger: Duration::from_secs(10),
         }
@@ -124,7 +125,7 @@ impl UploadQueue {
             position: count(at + 1),
             length: Some(count(self.places.len())),
             limit: Some(count(self.knobs.slots)),
-            poll_min_s: seconds(self.knobs.poll_min),
+            poll_min_s: seconds((self.knobs.poll_min * count(at + 1)).min(self.knobs.poll_max / 2)),
             poll_max_s: seconds(self.knobs.poll_max),
         })
     }
