@@ -1,6 +1,6 @@
 //! A crowd that searches and fetches from each other, some behind firewalls, while some vanish: every download ends.
 
-mod files_kit;
+mod kit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use std::time::Duration;
 use common::net::{Attachment, Line, NodeId};
 use common::sim::Config;
 use common::user::{Failure, FetchId, FileInfo, Note};
-use files_kit::{MB, Net, file};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
+use kit::files::{MB, file};
+use kit::overlay::Overlay;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 
@@ -29,7 +30,7 @@ struct Wanted {
 
 /// Who came, and what they want.
 struct Crowd {
-    net: Net,
+    net: Overlay,
     nodes: Vec<NodeId>,
     wanted: Vec<Wanted>,
 }
@@ -37,7 +38,7 @@ struct Crowd {
 impl Crowd {
     /// Everybody has joined by the first of them; each file has one to six holders.
     fn gather(seed: u64, rng: &mut Pcg32) -> (Crowd, Vec<Arc<FileInfo>>) {
-        let mut net = Net::on(Config::seeded(seed));
+        let mut net = Overlay::on(Config::seeded(seed));
         let files: Vec<Arc<FileInfo>> = (0..FILES)
             .map(|n| file(&format!("Songs/number{n} song.ogg"), rng.random_range(100_000..3 * MB)))
             .collect();

@@ -1,6 +1,6 @@
 //! What a servent that fetches says to holders, byte by byte, and holders that do not do what they should.
 
-mod files_kit;
+mod kit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +11,10 @@ use common::http::{ByteRange, Request};
 use common::peer::{CloseReason, ConnId};
 use common::store::{Faulty, Memory, Ranges, Storage};
 use common::user::{Failure, FileInfo, Hit, Holder};
-use files_kit::{Alone, content, quiet, remote, sha1};
 use gnutella::wire::Sha1Urn;
+use kit::files::{content, remote, sha1};
+use kit::quiet;
+use kit::raw::Raw;
 use proptest::prelude::*;
 
 /// What a holder does with a request for these bytes of the content.
@@ -20,7 +22,7 @@ type Manners<'a> = &'a dyn Fn(u8, &Request, &[u8]) -> Vec<u8>;
 
 /// One servent that fetches, and holders at 10.0.1.x that are played by the test.
 struct World {
-    alone: Alone,
+    alone: Raw,
     content: Vec<u8>,
     conns: Vec<(ConnId, u8)>,
     /// Requests of each host.
@@ -51,7 +53,7 @@ impl World {
         };
         let memory = Arc::new(Memory::default());
         let store = store.unwrap_or_else(|| memory.clone());
-        let alone = Alone::fetching(quiet(), hosts.iter().map(hit).collect(), (store, memory), have);
+        let alone = Raw::fetching(quiet(), hosts.iter().map(hit).collect(), (store, memory), have);
         World { alone, content: content.to_vec(), conns: Vec::new(), asked: BTreeMap::new() }
     }
 

@@ -1,10 +1,11 @@
 //! Floods on fixed graphs: exact counts of queries, duplicates and hits, and who sees what.
 
-mod overlay_kit;
+mod kit;
 
 use common::user::{Query, Range, SearchEnd};
 use gnutella::servent::Knobs;
-use overlay_kit::{Edge, Graph, complete, distances, far_knobs, grid, knobs, line, ring, star, tree};
+use kit::graph::{Edge, Graph, complete, distances, far_knobs, grid, line, ring, star, tree};
+use kit::quiet_knobs;
 use proptest::prelude::*;
 
 /// Floods from node 0, where the last node and the one in the middle have what is looked for.
@@ -66,7 +67,7 @@ fn petersens_graph() {
 
 #[test]
 fn the_ttl_ends_it() {
-    let mut graph = Graph::new(12, &line(12), knobs());
+    let mut graph = Graph::new(12, &line(12), quiet_knobs());
     for node in 1..12 {
         graph.share(node, &["zebra"]);
     }
@@ -78,7 +79,7 @@ fn the_ttl_ends_it() {
 
 #[test]
 fn ttl_and_hops_are_trimmed_to_a_sum() {
-    let odd = Knobs { ttl: 15, ..knobs() };
+    let odd = Knobs { ttl: 15, ..quiet_knobs() };
     let mut graph = Graph::new(14, &line(14), odd);
     let outcome = graph.search(0, "zebra");
     assert_eq!(outcome.queries, 10, "neighbours that keep the rules let it cross ten links");
@@ -86,7 +87,7 @@ fn ttl_and_hops_are_trimmed_to_a_sum() {
 
 #[test]
 fn a_ttl_beyond_all_limits_goes_nowhere() {
-    let hostile = Knobs { ttl: 255, ..knobs() };
+    let hostile = Knobs { ttl: 255, ..quiet_knobs() };
     let mut graph = Graph::new(6, &complete(6), hostile);
     let outcome = graph.search(0, "zebra");
     assert_eq!((outcome.queries, outcome.hits.len()), (5, 0));
@@ -95,17 +96,17 @@ fn a_ttl_beyond_all_limits_goes_nowhere() {
 
 #[test]
 fn clients_that_pass_on_duplicates_are_stopped_by_the_ttl_alone() {
-    let odd = Knobs { drops_duplicates: false, cuts_misbehaving: false, ttl: 4, ..knobs() };
+    let odd = Knobs { drops_duplicates: false, cuts_misbehaving: false, ttl: 4, ..quiet_knobs() };
     let mut graph = Graph::new(4, &complete(4), odd);
     // Three neighbours; everybody passes everything on to the two others: 3 + 6 + 12 + 24.
     assert_eq!(graph.search(0, "zebra").queries, 45);
-    let mut graph = Graph::new(4, &complete(4), Knobs { ttl: 4, ..knobs() });
+    let mut graph = Graph::new(4, &complete(4), Knobs { ttl: 4, ..quiet_knobs() });
     assert_eq!(graph.search(0, "zebra").queries, 9);
 }
 
 #[test]
 fn who_gets_enough_or_cannot_ask_is_told_at_once() {
-    let mut graph = Graph::new(3, &line(3), knobs());
+    let mut graph = Graph::new(3, &line(3), quiet_knobs());
     graph.share(1, &["zebra one", "zebra two"]);
     graph.share(2, &["zebra one"]);
     let wanted = Query { results_max: 1, ..Query::words("zebra") };
@@ -113,13 +114,13 @@ fn who_gets_enough_or_cannot_ask_is_told_at_once() {
     for nothing in ["", "a", "-zebra", "' -"] {
         assert_eq!(graph.search(0, nothing).end, SearchEnd::Refused, "{nothing:?}");
     }
-    let mut alone = Graph::new(1, &[], knobs());
+    let mut alone = Graph::new(1, &[], quiet_knobs());
     assert_eq!(alone.search(0, "zebra").end, SearchEnd::Offline);
 }
 
 #[test]
 fn what_the_overlay_cannot_filter_the_searcher_does() {
-    let mut graph = Graph::new(2, &line(2), knobs());
+    let mut graph = Graph::new(2, &line(2), quiet_knobs());
     // Sizes 1,000 and up.
     graph.share(1, &["music/zebra polka.ogg", "music/zebra live.ogg", "music/zebra waltz.ogg"]);
     let names = |graph: &mut Graph, query: &Query| -> Vec<String> {
@@ -134,7 +135,7 @@ fn what_the_overlay_cannot_filter_the_searcher_does() {
 
 #[test]
 fn a_content_is_found_by_its_hash() {
-    let mut graph = Graph::new(3, &line(3), knobs());
+    let mut graph = Graph::new(3, &line(3), quiet_knobs());
     graph.share(2, &["zero", "one", "two"]);
     let hash = common::digest::Digest::Sha1([1; 20]);
     let urn = gnutella::wire::Sha1Urn([1; 20]).to_string();

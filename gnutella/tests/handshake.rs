@@ -7,7 +7,8 @@ use std::time::Duration;
 use common::peer::CloseReason;
 use common::user::Note;
 use gnutella::servent::ServentConfig;
-use kit::{BYE, Descriptor, OURS, Overlay, PING, PONG, Raw};
+use kit::overlay::Overlay;
+use kit::raw::{BYE, Descriptor, OURS, PING, PONG, Raw};
 
 /// A servent's own words, with `headers` of what is told of the link.
 fn our_lines(raw: &Raw, first: &str, remote: &str) -> String {
@@ -61,7 +62,7 @@ fn a_caller_by_0_4_is_answered_in_two_lines() {
     raw.lone.feed(conn, b"GNUTELLA CONNECT/0.4\n\n");
     let answer = raw.lone.take(conn);
     assert!(answer.starts_with(b"GNUTELLA OK\n\n"), "{answer:?}");
-    assert_eq!(kit::descriptors(&answer["GNUTELLA OK\n\n".len()..]).len(), 1, "and a ping");
+    assert_eq!(kit::raw::descriptors(&answer["GNUTELLA OK\n\n".len()..]).len(), 1, "and a ping");
     assert_eq!(raw.degree(), 1);
 }
 
@@ -76,7 +77,7 @@ fn a_dialler_greets_and_confirms() {
     raw.lone.feed(conn, b"GNUTELLA/0.6 200 OK\r\nUser-Agent: other\r\nX-Some-Header: whatever\r\n\r\n");
     let said = raw.lone.take(conn);
     assert!(said.starts_with(CONFIRM.as_bytes()), "{said:?}");
-    assert_eq!(kit::descriptors(&said[CONFIRM.len()..])[0].kind, PING);
+    assert_eq!(kit::raw::descriptors(&said[CONFIRM.len()..])[0].kind, PING);
     assert_eq!(raw.degree(), 1);
     assert!(matches!(raw.lone.notes[..], [Note::Online]), "{:?}", raw.lone.notes);
 }

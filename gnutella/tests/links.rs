@@ -5,7 +5,7 @@ mod kit;
 use std::time::Duration;
 
 use common::peer::{CloseReason, ConnId};
-use kit::{Descriptor, PONG, Raw, guid};
+use kit::raw::{Descriptor, PONG, Raw, guid};
 use proptest::prelude::*;
 
 /// What strangers can do.
@@ -43,7 +43,7 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
                 0 => Descriptor::ping(id, ttl, hops),
                 1 => Descriptor::pong(guid(id), ttl, hops, n),
                 2 => Descriptor {
-                    kind: kit::BYE,
+                    kind: kit::raw::BYE,
                     payload: vec![n, 1, b'x', 0],
                     ..Descriptor::ping(id, ttl, hops)
                 },

@@ -4,7 +4,8 @@ mod kit;
 
 use std::time::Duration;
 
-use kit::{BYE, Descriptor, OURS, Overlay, PING, PONG, Raw, guid};
+use kit::overlay::Overlay;
+use kit::raw::{BYE, Descriptor, OURS, PING, PONG, Raw, guid};
 
 /// Longer than pings of one link have to be apart.
 const LATER: Duration = Duration::from_millis(1001);

@@ -1,6 +1,5 @@
 //! Pushes: holders that cannot be dialled bring what is wanted, and nobody can have a servent knock at strangers' doors.
 
-mod files_kit;
 mod kit;
 
 use std::net::SocketAddrV4;
@@ -11,20 +10,19 @@ use common::digest::Digest;
 use common::peer::{CloseReason, ConnId};
 use common::store::{Memory, Ranges};
 use common::user::{Command, Failure, Fetch, FetchId, Note, Query, SearchId};
-use files_kit::{Alone, MB, Net, file, hit, quiet, sha1};
 use gnutella::guid::Guid;
 use gnutella::servent::ServentConfig;
 use gnutella::wire::{Entry, HitBuilder, Sha1Urn, Trailer};
-use kit::{Descriptor, Raw, guid};
+use kit::files::{MB, file, hit, sha1};
+use kit::overlay::Overlay;
+use kit::quiet;
+use kit::raw::{Descriptor, HIT, PUSH, QUERY, Raw, guid};
 
-const PUSH: u8 = 0x40;
-const QUERY: u8 = 0x80;
-const HIT: u8 = 0x81;
 const CONTENT: &[u8] = b"the very bytes that were promised";
 
 #[test]
 fn a_firewalled_holder_brings_the_file() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let hub = net.join(&[], false);
     let holder = net.join(&[hub], true);
     let asker = net.join(&[hub], false);
@@ -42,7 +40,7 @@ fn a_firewalled_holder_brings_the_file() {
 
 #[test]
 fn a_holder_behind_a_firewall_that_it_does_not_know_of_is_pushed_once_it_cannot_be_dialled() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let hub = net.join(&[], false);
     let connect = [net.swarm.address(hub)].into();
     let config = ServentConfig { connect, ..quiet() };
@@ -57,7 +55,7 @@ fn a_holder_behind_a_firewall_that_it_does_not_know_of_is_pushed_once_it_cannot_
 
 #[test]
 fn when_both_are_firewalled_or_the_way_is_gone_the_download_fails_at_once() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let hub = net.join(&[], false);
     let holder = net.join(&[hub], true);
     let open = net.join(&[hub], false);
@@ -75,7 +73,7 @@ fn when_both_are_firewalled_or_the_way_is_gone_the_download_fails_at_once() {
 
 #[test]
 fn open_and_firewalled_holders_of_one_content_send_at_once() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let hub = net.join(&[], false);
     let holders = [net.join(&[hub], true), net.join(&[hub], false), net.join(&[hub], true)];
     for holder in holders {
@@ -99,12 +97,10 @@ struct Scene {
 
 impl Scene {
     fn sharing() -> Scene {
-        let alone = Alone::sharing(quiet(), "Songs/zebra.ogg", CONTENT, Some(sha1(CONTENT)));
-        Scene::of(alone)
+        Scene::of(Raw::sharing(quiet(), "Songs/zebra.ogg", CONTENT, Some(sha1(CONTENT))))
     }
 
-    fn of(alone: Alone) -> Scene {
-        let mut raw = Raw { lone: alone.lone };
+    fn of(mut raw: Raw) -> Scene {
         let neighbour = raw.neighbour(1);
         Scene { raw, neighbour }
     }
@@ -193,7 +189,7 @@ fn pushes_make_a_servent_knock_at_one_door_only_so_often() {
 fn pushes_to_nowhere_to_itself_and_for_others_dial_nobody() {
     let mut scene = Scene::sharing();
     let servent = scene.servent();
-    let own: SocketAddrV4 = kit::OURS.parse().unwrap();
+    let own: SocketAddrV4 = kit::raw::OURS.parse().unwrap();
     for (id, to) in [
         at(1, 0),
         own,
@@ -230,7 +226,7 @@ fn urn() -> Sha1Urn {
 
 impl Wanting {
     fn new() -> Wanting {
-        let mut scene = Scene::of(Alone::sharing(quiet(), "Songs/other.ogg", b"x", None));
+        let mut scene = Scene::of(Raw::sharing(quiet(), "Songs/other.ogg", b"x", None));
         scene.raw.lone.command(Command::Search(SearchId(1), Arc::new(Query::words("zebra"))));
         let heard = scene.raw.heard(scene.neighbour);
         let query = heard.iter().find(|descriptor| descriptor.kind == QUERY).expect("it asks its neighbour");
@@ -322,7 +318,7 @@ fn a_connection_that_was_brought_and_breaks_is_pushed_for_again() {
 
 #[test]
 fn a_push_that_nobody_answers_is_given_up() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let hub = net.join(&[], false);
     let holder = net.join(&[hub], true);
     let asker = net.join(&[hub], false);

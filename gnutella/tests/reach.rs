@@ -1,11 +1,12 @@
 //! How far a flood gets, hop by hop, on a random graph, against the recursion that follows from its degrees.
 
-mod overlay_kit;
+mod kit;
 
 use std::sync::Arc;
 
 use gnutella::servent::{Knobs, ServentConfig};
-use overlay_kit::{Edge, Graph, knobs};
+use kit::graph::{Edge, Graph};
+use kit::quiet_knobs;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 
@@ -63,7 +64,7 @@ fn measured(nodes: u32, degree: f64, sources: u32) -> Vec<f64> {
         neighbours[*b as usize].push(*a);
     }
     let by_ttl: Vec<Arc<Knobs>> =
-        (1..=TTL_MAX).map(|ttl| Arc::new(Knobs { ttl: ttl as u8, ..knobs() })).collect();
+        (1..=TTL_MAX).map(|ttl| Arc::new(Knobs { ttl: ttl as u8, ..quiet_knobs() })).collect();
     let mut graph = Graph::each(nodes, &edges, |node| ServentConfig {
         knobs: Arc::clone(&by_ttl[(node % TTL_MAX) as usize]),
         ..ServentConfig::default()

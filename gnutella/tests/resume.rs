@@ -1,10 +1,12 @@
 //! Downloads of which some is there: only what is missing is asked for, wherever the gaps are.
 
-mod files_kit;
+mod kit;
 
 use common::store::Ranges;
 use common::user::Note;
-use files_kit::{MB, Net, file, quiet};
+use kit::files::{MB, file};
+use kit::overlay::Overlay;
+use kit::quiet;
 
 fn ranges(spans: &[(u64, u64)]) -> Ranges {
     let mut ranges = Ranges::default();
@@ -24,13 +26,13 @@ fn only_the_gaps_are_fetched() {
         &[(0, 10 * MB - 1)],
     ] {
         for count in [1, 3] {
-            let mut net = Net::default();
+            let mut net = Overlay::default();
             let info = file("Deep/Blue.mp3", 10 * MB);
             let holders: Vec<_> = (0..count).map(|_| net.holder(&info)).collect();
             for holder in &holders {
                 net.slow(*holder);
             }
-            let asker = net.add(quiet());
+            let asker = net.add_as(quiet());
             let hits = net.hits(&holders, &info);
             let have = ranges(have);
             let fetch = net.resume(asker, hits, have.clone());
@@ -49,10 +51,10 @@ fn only_the_gaps_are_fetched() {
 
 #[test]
 fn what_is_whole_already_needs_no_holder() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", MB);
     let holder = net.holder(&info);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = net.hits(&[holder], &info);
     net.crash(holder);
     let fetch = net.resume(asker, hits, ranges(&[(0, MB)]));
@@ -62,10 +64,10 @@ fn what_is_whole_already_needs_no_holder() {
 
 #[test]
 fn more_than_the_file_has_is_not_believed() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", MB);
     let holder = net.holder(&info);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = net.hits(&[holder], &info);
     let fetch = net.resume(asker, hits, ranges(&[(0, 10), (MB - 10, MB + 10), (u64::MAX - 1, u64::MAX)]));
     assert_eq!(net.end(asker, fetch), Ok(()));

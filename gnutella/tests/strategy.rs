@@ -1,6 +1,6 @@
 //! How searches go: floods of growing reach, and walkers. Exact counts where there is no choice, bounds where there is.
 
-mod overlay_kit;
+mod kit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use common::net::NodeId;
 use common::user::{Command, Query, SearchEnd, SearchId};
 use gnutella::servent::{Knobs, ServentConfig};
 use gnutella::strategy::StrategyKind;
-use overlay_kit::{Graph, complete, grid, knobs, line, star};
+use kit::graph::{Graph, complete, grid, line, star};
+use kit::quiet_knobs;
 use proptest::prelude::*;
 
 fn wanting(results: u32) -> Query {
@@ -17,7 +18,7 @@ fn wanting(results: u32) -> Query {
 }
 
 fn expanding(nodes: u32, holders: &[u32]) -> Graph {
-    let mut graph = Graph::with(nodes, &line(nodes), knobs(), StrategyKind::ExpandingRing);
+    let mut graph = Graph::with(nodes, &line(nodes), quiet_knobs(), StrategyKind::ExpandingRing);
     for holder in holders {
         graph.share(*holder, &["zebra"]);
     }
@@ -55,7 +56,7 @@ fn walking(nodes: u32, edges: &[(u32, u32)], knobs: Knobs) -> Graph {
 
 #[test]
 fn walkers_go_as_many_steps_as_they_may() {
-    let free = Knobs { walkers: 4, walk_steps_max: 10, walk_check_every: 0, ..knobs() };
+    let free = Knobs { walkers: 4, walk_steps_max: 10, walk_check_every: 0, ..quiet_knobs() };
     let outcome = walking(8, &complete(8), free).search(0, "zebra");
     assert_eq!((outcome.queries, outcome.hits.len()), (40, 0));
     assert_eq!(outcome.end, SearchEnd::Complete);
@@ -64,7 +65,7 @@ fn walkers_go_as_many_steps_as_they_may() {
 #[test]
 fn walkers_prefer_whom_they_have_not_been_sent_to() {
     // From leaf 1 to the hub, and from there to a leaf and back, as often as there are leaves; leaf 1 is one of them.
-    let free = Knobs { walkers: 1, walk_steps_max: 20, walk_check_every: 0, ..knobs() };
+    let free = Knobs { walkers: 1, walk_steps_max: 20, walk_check_every: 0, ..quiet_knobs() };
     let mut graph = walking(11, &star(11), free);
     for leaf in 2..11 {
         graph.share(leaf, &["zebra"]);
@@ -76,7 +77,7 @@ fn walkers_prefer_whom_they_have_not_been_sent_to() {
 
 #[test]
 fn hits_of_a_walker_find_back_along_its_way() {
-    let far = Knobs { walkers: 1, walk_check_every: 0, ..knobs() };
+    let far = Knobs { walkers: 1, walk_check_every: 0, ..quiet_knobs() };
     let mut graph = walking(30, &line(30), far);
     graph.share(29, &["zebra"]);
     let outcome = graph.search_for(0, &wanting(1));
@@ -85,7 +86,7 @@ fn hits_of_a_walker_find_back_along_its_way() {
 
 #[test]
 fn the_searcher_ends_its_walkers_when_it_has_enough() {
-    let knobs = Knobs { walkers: 16, ..knobs() };
+    let knobs = Knobs { walkers: 16, ..quiet_knobs() };
     let (walkers, check_every) = (knobs.walkers as u64, u64::from(knobs.walk_check_every));
     let mut graph = walking(100, &grid(10), knobs);
     graph.share(99, &["zebra"]);
@@ -103,7 +104,7 @@ fn the_searcher_ends_its_walkers_when_it_has_enough() {
 
 #[test]
 fn walkers_that_nobody_can_stop_go_on_to_their_limit() {
-    let knobs = Arc::new(Knobs { walkers: 3, walk_steps_max: 50, ..knobs() });
+    let knobs = Arc::new(Knobs { walkers: 3, walk_steps_max: 50, ..quiet_knobs() });
     let mut graph = Graph::each(8, &complete(8), |node| ServentConfig {
         firewalled: node == 0,
         strategy: StrategyKind::RandomWalk,
@@ -117,7 +118,7 @@ fn walkers_that_nobody_can_stop_go_on_to_their_limit() {
 #[test]
 fn a_search_goes_on_while_its_walkers_ask() {
     // 250 steps with a question every fourth take longer than a search waits for hits.
-    let knobs = Knobs { walkers: 1, search_wait: Duration::from_secs(2), ..knobs() };
+    let knobs = Knobs { walkers: 1, search_wait: Duration::from_secs(2), ..quiet_knobs() };
     let mut graph = walking(8, &complete(8), knobs);
     let outcome = graph.search(0, "zebra");
     assert_eq!((outcome.queries, outcome.end), (250, SearchEnd::Complete));
@@ -125,7 +126,7 @@ fn a_search_goes_on_while_its_walkers_ask() {
 
 #[test]
 fn a_searcher_that_is_gone_lets_its_walkers_end() {
-    let knobs = Knobs { walkers: 8, walk_check_every: 4, ..knobs() };
+    let knobs = Knobs { walkers: 8, walk_check_every: 4, ..quiet_knobs() };
     let mut graph = walking(9, &complete(9), knobs);
     graph.swarm.command(NodeId(0), Command::Search(SearchId(1), Arc::new(wanting(1))));
     let now = graph.swarm.sim.now();
@@ -139,7 +140,7 @@ fn a_searcher_that_is_gone_lets_its_walkers_end() {
 fn every_search_ends_once() {
     let kinds = [StrategyKind::Flood, StrategyKind::ExpandingRing, StrategyKind::RandomWalk];
     for kind in kinds {
-        let mut graph = Graph::with(25, &grid(5), knobs(), kind);
+        let mut graph = Graph::with(25, &grid(5), quiet_knobs(), kind);
         graph.share(12, &["zebra one", "zebra two"]);
         // Twenty at a time: sixteen run, four are refused; then the searcher leaves.
         for name in 0..20 {
@@ -170,7 +171,7 @@ proptest! {
         walkers in 1..20usize, steps in 1..30u16, check_every in 0..6u8, side in 2..6u32, holder in 1..4u32,
     ) {
         let knobs =
-            Knobs { walkers, walk_steps_max: steps, walk_check_every: check_every, ..knobs() };
+            Knobs { walkers, walk_steps_max: steps, walk_check_every: check_every, ..quiet_knobs() };
         let mut graph = walking(side * side, &grid(side), knobs);
         graph.share(holder, &["zebra"]);
         let outcome = graph.search_for(0, &wanting(1));

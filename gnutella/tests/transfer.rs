@@ -1,6 +1,6 @@
 //! Downloads between servents on a simulated network: one holder and many, and what goes wrong on the way.
 
-mod files_kit;
+mod kit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,13 @@ use common::peer::FileId;
 use common::sim::Config;
 use common::transfer::{DownloadKnobs, QueueKnobs};
 use common::user::{Command, Failure, FileInfo, Note};
-use files_kit::{MB, Net, file, quiet, with};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
+use kit::files::{MB, file};
+use kit::overlay::Overlay;
+use kit::{quiet, with};
 
-fn holders(net: &mut Net, count: usize, file: &Arc<FileInfo>) -> Vec<NodeId> {
+fn holders(net: &mut Overlay, count: usize, file: &Arc<FileInfo>) -> Vec<NodeId> {
     (0..count)
         .map(|_| {
             let node = net.holder(file);
@@ -37,12 +39,12 @@ fn slots(slots: usize) -> ServentConfig {
 #[test]
 fn a_file_comes_from_its_only_holder_and_no_byte_twice() {
     for digest in [true, false] {
-        let mut net = Net::default();
+        let mut net = Overlay::default();
         let mut info = (*file("Deep/Blue.mp3", 10 * MB)).clone();
         info.digest = info.digest.filter(|_| digest);
         let info = Arc::new(info);
         let holder = net.holder(&info);
-        let asker = net.add(quiet());
+        let asker = net.add_as(quiet());
         let hits = net.hits(&[holder], &info);
         assert_eq!(net.fetch(asker, hits), Ok(()));
         net.run_s(1);
@@ -55,10 +57,10 @@ fn a_file_comes_from_its_only_holder_and_no_byte_twice() {
 fn holders_of_one_content_send_at_once_and_share_the_work() {
     let mut took = Vec::new();
     for count in [1, 2, 5] {
-        let mut net = Net::default();
+        let mut net = Overlay::default();
         let info = file("Deep/Blue.mp3", 10 * MB);
         let holders = holders(&mut net, count, &info);
-        let asker = net.add(quiet());
+        let asker = net.add_as(quiet());
         let hits = net.hits(&holders, &info);
         let before = net.swarm.sim.now();
         assert_eq!(net.fetch(asker, hits), Ok(()));
@@ -77,13 +79,13 @@ fn holders_of_one_content_send_at_once_and_share_the_work() {
 
 #[test]
 fn without_a_digest_one_source_at_a_time_is_used_and_only_of_the_same_name_and_size() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let named = |name: &str, size| Arc::new(FileInfo { name: name.into(), size, ..FileInfo::default() });
     let (info, other, longer) =
         (named("a/Blue.mp3", 4 * MB), named("a/Green.mp3", 4 * MB), named("a/Blue.mp3", 4 * MB + 1));
     let good = holders(&mut net, 2, &info);
     let (other_holder, longer_holder) = (net.holder(&other), net.holder(&longer));
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let mut hits = net.hits(&good, &info);
     hits.extend(net.hits(&[other_holder], &other));
     hits.extend(net.hits(&[longer_holder], &longer));
@@ -94,7 +96,7 @@ fn without_a_digest_one_source_at_a_time_is_used_and_only_of_the_same_name_and_s
 
 #[test]
 fn candidates_of_another_digest_are_not_asked() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let (info, other) = (file("Blue.mp3", MB), file("Blue.mp3", MB + 1));
     let mut other = (*other).clone();
     other.size = MB;
@@ -102,7 +104,7 @@ fn candidates_of_another_digest_are_not_asked() {
     let nameless = Arc::new(FileInfo { digest: None, ..(*info).clone() });
     let (holder, stranger) = (net.holder(&info), net.holder(&other));
     let unsure = net.holder(&nameless);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = [(&nameless, unsure), (&info, holder), (&other, stranger)];
     let hits = hits.into_iter().flat_map(|(info, node)| net.hits(&[node], info)).collect();
     assert_eq!(net.fetch(asker, hits), Ok(()));
@@ -112,10 +114,10 @@ fn candidates_of_another_digest_are_not_asked() {
 #[test]
 fn a_holder_that_vanishes_is_replaced_and_what_it_sent_is_kept() {
     for count in [2, 3] {
-        let mut net = Net::default();
+        let mut net = Overlay::default();
         let info = file("Deep/Blue.mp3", 10 * MB);
         let holders = holders(&mut net, count, &info);
-        let asker = net.add(quiet());
+        let asker = net.add_as(quiet());
         let hits = net.hits(&holders, &info);
         let fetch = net.start(asker, hits);
         net.wait_for_bytes(asker, fetch, 3 * MB);
@@ -129,10 +131,10 @@ fn a_holder_that_vanishes_is_replaced_and_what_it_sent_is_kept() {
 
 #[test]
 fn when_all_are_gone_the_download_says_so_and_goes_on_when_they_are_back() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = net.hits(&holders, &info);
     let fetch = net.start(asker, hits.clone());
     net.wait_for_bytes(asker, fetch, 3 * MB);
@@ -147,11 +149,11 @@ fn when_all_are_gone_the_download_says_so_and_goes_on_when_they_are_back() {
 
 #[test]
 fn who_has_to_wait_polls_its_place_and_gets_its_turn() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 5 * MB);
     let holder = net.holder_as(slots(1), std::slice::from_ref(&info));
     net.slow(holder);
-    let askers: Vec<NodeId> = (0..3).map(|_| net.add(quiet())).collect();
+    let askers: Vec<NodeId> = (0..3).map(|_| net.add_as(quiet())).collect();
     let hits = net.hits(&[holder], &info);
     let fetches: Vec<_> = askers
         .iter()
@@ -181,12 +183,12 @@ fn who_has_to_wait_polls_its_place_and_gets_its_turn() {
 
 #[test]
 fn a_busy_holder_is_left_alone_while_others_send() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 5 * MB);
     let full = net.holder_as(slots(0), std::slice::from_ref(&info));
     let free = holders(&mut net, 1, &info)[0];
     let impatient = DownloadKnobs { queue_retries_max: 3, ..DownloadKnobs::default() };
-    let asker = net.add(with(|all| all.downloads = Arc::new(impatient)));
+    let asker = net.add_as(with(|all| all.downloads = Arc::new(impatient)));
     let hits = net.hits(&[full, free], &info);
     assert_eq!(net.fetch(asker, hits.clone()), Ok(()));
     assert_eq!(net.body_sent(free), 5 * MB);
@@ -196,11 +198,11 @@ fn a_busy_holder_is_left_alone_while_others_send() {
 
 #[test]
 fn a_holder_that_has_a_content_twice_is_one_source() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 2 * MB);
     let holder = net.holder(&info);
     net.slow(holder);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let mut hits = net.hits(&[holder, holder], &info);
     Arc::make_mut(&mut hits[1]).holder.index = 9;
     assert_eq!(net.fetch(asker, hits), Ok(()));
@@ -216,7 +218,7 @@ fn a_holder_that_has_a_content_twice_is_one_source() {
 
 #[test]
 fn a_downloader_that_takes_nothing_loses_its_slot() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 2 * MB);
     let knobs = QueueKnobs { slots: 1, ..QueueKnobs::default() };
     let config = with(|all| {
@@ -229,7 +231,7 @@ fn a_downloader_that_takes_nothing_loses_its_slot() {
     let hits = net.hits(&[holder], &info);
     net.start(dying, hits.clone());
     net.run_s(4);
-    let other = net.add(quiet());
+    let other = net.add_as(quiet());
     let before = net.swarm.sim.now();
     assert_eq!(net.fetch(other, hits), Ok(()));
     let took = net.swarm.sim.now().since(before);
@@ -238,10 +240,10 @@ fn a_downloader_that_takes_nothing_loses_its_slot() {
 
 #[test]
 fn what_is_no_longer_shared_is_refused() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", MB);
     let holder = net.holder(&info);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     net.swarm.command(holder, Command::Unshare(FileId(0)));
     let hits = net.hits(&[holder], &info);
     assert_eq!(net.fetch(asker, hits), Err(Failure::Refused));
@@ -249,10 +251,10 @@ fn what_is_no_longer_shared_is_refused() {
 
 #[test]
 fn an_empty_file_needs_no_transfer() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Empty.mp3", 0);
     let holder = net.holder(&info);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = net.hits(&[holder], &info);
     assert_eq!(net.fetch(asker, hits), Ok(()));
     assert_eq!(net.body_received(asker), 0);
@@ -260,10 +262,10 @@ fn an_empty_file_needs_no_transfer() {
 
 #[test]
 fn corrupt_content_is_never_called_complete() {
-    let mut net = Net::on(Config { corruption: 1.0, ..Config::default() });
+    let mut net = Overlay::on(Config { corruption: 1.0, ..Config::default() });
     let info = file("Deep/Blue.mp3", MB);
     let holders: Vec<NodeId> = (0..3).map(|_| net.holder(&info)).collect();
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = net.hits(&holders, &info);
     assert_eq!(net.fetch(asker, hits.clone()), Err(Failure::Corrupt));
     net.swarm.sim.set_corruption(0.0);
@@ -272,10 +274,10 @@ fn corrupt_content_is_never_called_complete() {
 
 #[test]
 fn a_cancelled_download_ends_at_once_and_its_rest_can_be_fetched_later() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = net.hits(&holders, &info);
     let fetch = net.start(asker, hits);
     net.wait_for_bytes(asker, fetch, 3 * MB);
@@ -290,10 +292,10 @@ fn a_cancelled_download_ends_at_once_and_its_rest_can_be_fetched_later() {
 
 #[test]
 fn who_leaves_takes_its_downloads_and_uploads_along() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
-    let asker = net.add(quiet());
+    let asker = net.add_as(quiet());
     let hits = net.hits(&holders, &info);
     let fetch = net.start(asker, hits.clone());
     net.wait_for_bytes(asker, fetch, MB);
@@ -311,10 +313,10 @@ fn who_leaves_takes_its_downloads_and_uploads_along() {
 
 #[test]
 fn holders_are_heard_of_from_holders() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
-    let (first, second) = (net.add(quiet()), net.add(quiet()));
+    let (first, second) = (net.add_as(quiet()), net.add_as(quiet()));
     let both = net.hits(&holders, &info);
     assert_eq!(net.fetch(first, both.clone()), Ok(()));
     let sent = net.body_sent(holders[1]);
@@ -324,10 +326,10 @@ fn holders_are_heard_of_from_holders() {
 
 #[test]
 fn many_downloads_at_once_all_end() {
-    let mut net = Net::default();
+    let mut net = Overlay::default();
     let files: Vec<_> = (0..20).map(|n| file(&format!("Song {n}.mp3"), 500_000 + n)).collect();
     let holders: Vec<NodeId> = (0..3).map(|_| net.holder_as(slots(100), &files)).collect();
-    let asker = net.add(with(|_| {}));
+    let asker = net.add_as(with(|_| {}));
     let fetches: Vec<_> = files
         .iter()
         .map(|info| {
@@ -343,10 +345,10 @@ fn many_downloads_at_once_all_end() {
 #[test]
 fn two_runs_of_one_seed_are_the_same_run() {
     let run = || {
-        let mut net = Net::on(Config::seeded(7));
+        let mut net = Overlay::on(Config::seeded(7));
         let info = file("Deep/Blue.mp3", 3 * MB);
         let holders = holders(&mut net, 3, &info);
-        let asker = net.add(quiet());
+        let asker = net.add_as(quiet());
         let hits = net.hits(&holders, &info);
         assert_eq!(net.fetch(asker, hits), Ok(()));
         net.swarm.sim.digest()

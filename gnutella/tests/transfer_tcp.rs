@@ -1,14 +1,15 @@
 //! Transfers over loopback sockets and real files, every byte of which is compared.
 
-mod files_kit;
+mod kit;
 
 use std::sync::Arc;
 
 use common::store::{Disk, Storage as _};
 use common::user::{FileInfo, Hit};
-use files_kit::live::Live;
-use files_kit::{content, hit, quiet, with};
 use gnutella::servent::ServentConfig;
+use kit::files::{content, hit};
+use kit::live::Live;
+use kit::{quiet, with};
 
 const SIZE: usize = 4_000_000;
 

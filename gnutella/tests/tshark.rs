@@ -1,7 +1,7 @@
 //! A foreign reader of our bytes: Wireshark's Gnutella dissector must find no malformed packet in them, and in every field
 //! what we wrote. It knows pings, pongs, queries, hits and pushes; of the other types it shows the header.
 
-mod files_kit;
+mod kit;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -15,10 +15,10 @@ use common::http::Headers;
 use common::store::Disk;
 use common::user::Note;
 use common::wire::Wire;
-use files_kit::live::{Live, PATIENCE};
 use gnutella::guid::Guid;
 use gnutella::servent::ServentConfig;
 use gnutella::wire::*;
+use kit::live::{Live, PATIENCE};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::UdpSocket;
 use tokio_util::codec::Encoder;
@@ -324,7 +324,7 @@ impl Wiretap {
 async fn wireshark_follows_a_search_and_a_push_between_servents_on_loopback() {
     let folder = tempfile::tempdir().expect("a folder for the capture");
     let config = |connect: &[&Live], firewalled| {
-        let config = files_kit::with(|knobs| {
+        let config = kit::with(|knobs| {
             knobs.ping_every = Some(Duration::from_secs(1));
             knobs.search_wait = Duration::from_secs(5);
         });

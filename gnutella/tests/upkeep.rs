@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::net::NodeId;
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
-use kit::Overlay;
+use kit::overlay::Overlay;
 
 #[test]
 fn a_hundred_servents_that_know_one_address_reach_their_degree() {

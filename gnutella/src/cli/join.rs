@@ -81,6 +81,8 @@ impl JoinArgs {
         let knobs = Arc::make_mut(&mut config.knobs);
         knobs.degree = self.degree as usize;
         knobs.degree_max = knobs.degree_max.max(2 * knobs.degree);
+        // A user's line has other uses than to carry the floods of others.
+        knobs.broadcast_share = Some(0.5);
         Ok(config)
     }
 

@@ -4,10 +4,13 @@
 //! what comes while the line is reckoned busy for longer than its kind may wait is dropped. The order is the draft's (0.6,
 //! 3.1): a push is the last to be dropped, then hits, pongs, queries, and pings are the first; of broadcasts those that
 //! have come furthest, for they have been seen by most, of answers those that have come least far.
+//!
+//! The same is reckoned for each neighbour by itself, as if it had only a part of that line: so one that floods takes what
+//! is free for a moment, and half of the line from then on, and what the others say still goes through.
 
 use std::time::Duration;
 
-use common::peer::Time;
+use common::peer::{ConnId, Time};
 
 use super::Servent;
 
@@ -15,6 +18,8 @@ use super::Servent;
 const BACKLOG_MAX: Duration = Duration::from_secs(2);
 /// Parts of that in which the limits are given.
 const PARTS: u32 = 64;
+/// What one neighbour says may take the line's share divided by this. 2: our choice; whoever floods leaves half to the rest.
+const ONE_OF: u32 = 2;
 /// Hops after which all are alike.
 const HOPS_TOLD_APART: u8 = 8;
 
@@ -50,18 +55,24 @@ impl Passing {
 }
 
 impl Servent {
-    /// True if there is room on the line for so many more bytes; they are then accounted for. What is refused is counted.
-    pub(super) fn has_line_for(&mut self, passing: Passing, bytes: u64, now: Time) -> bool {
+    /// True if there is room on the line for so many more bytes that a neighbour would have passed on; they are then
+    /// accounted for. What is refused is counted.
+    pub(super) fn has_line_for(&mut self, passing: Passing, from: ConnId, bytes: u64, now: Time) -> bool {
         let Some(share) = self.knobs.broadcast_share else { return true };
-        let busy_until = self.budget.busy_until.max(now);
-        if busy_until.since(now) > passing.patience() {
+        let patience = passing.patience();
+        let all_until = self.budget.busy_until.max(now);
+        let one_until = self.neighbour(from).map_or(now, |neighbour| neighbour.busy_until.max(now));
+        if all_until.since(now) > patience || one_until.since(now) > patience * ONE_OF {
             self.router.dropped.over_budget += 1;
             return false;
         }
         let bytes_per_s = f64::from(self.me.speed_kbps) * 1000.0 / 8.0 * share;
         // Whatever the knobs say, it is a number of seconds, and not more than a day.
-        let takes_s = (bytes as f64 / bytes_per_s.max(1.0)).min(86_400.0);
-        self.budget.busy_until = busy_until + Duration::from_secs_f64(takes_s);
+        let takes = Duration::from_secs_f64((bytes as f64 / bytes_per_s.max(1.0)).min(86_400.0));
+        self.budget.busy_until = all_until + takes;
+        if let Some(neighbour) = self.neighbour_mut(from) {
+            neighbour.busy_until = one_until + takes * ONE_OF;
+        }
         true
     }
 }

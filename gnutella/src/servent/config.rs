@@ -44,9 +44,9 @@ pub struct Knobs {
     /// Neighbours that are dialled at a time, at most. 4: our choice; with more, those who join at the same time end with far
     /// more neighbours than they need.
     pub dials_max: usize,
-    /// Handshakes and links that callers from one address may have at a time; more are refused. 8: our choice, so that
-    /// those behind one address translator can meet (gtk-gnutella bans for two links a minute). One's own machine, by its
-    /// loopback addresses, may have all.
+    /// Handshakes and links that callers from one address may have at a time; more are refused. So many more may be there
+    /// that have not yet said what they want. 8: our choice, so that those behind one address translator can meet
+    /// (gtk-gnutella bans for two links a minute). One's own machine, by its loopback addresses, may have all.
     pub links_per_address_max: usize,
     /// Whoever hangs up on a greeting of 0.6 is dialled again with 0.4. False: servents of 0.4 died out by 2003, and to
     /// dial twice is abuse to those that came after.
@@ -81,7 +81,8 @@ pub struct Knobs {
     /// False: an odd client that passes on what it has seen before.
     pub drops_duplicates: bool,
     /// The share of the claimed line, 0 to 1, that descriptors passed on for others may take; what is beyond it is dropped,
-    /// pings first. `None`: no limit, for experiments that count what a flood would cost.
+    /// pings first; one neighbour alone gets half of it. `None`: no limit, for experiments that count what a flood would
+    /// cost; a servent that a user starts has one.
     pub broadcast_share: Option<f64>,
     /// Ids remembered, of each kind. 57,344: two generations that fill a hash table of 32,768 places each; an hour of 16
     /// queries a second.

@@ -125,8 +125,7 @@ impl Servent {
     /// A connection is there: becomes a caller, or what it was dialled for goes on.
     pub(super) fn opened(&mut self, conn: ConnId, remote: SocketAddrV4, dialled: bool, cx: Hands) {
         if !dialled {
-            let callers = self.links.iter().filter(|(_, link)| matches!(link, Link::Caller(_))).count();
-            if self.left || callers >= self.knobs.callers_max {
+            if self.left || !self.takes_caller(*remote.ip()) {
                 return cx.close(conn);
             }
             self.links.insert(conn, Link::Caller(remote));
@@ -142,6 +141,18 @@ impl Servent {
             let handshake = self.step_of(remote, Step::Greeting(version), conn, cx);
             self.links.insert(conn, Link::Handshake(handshake));
         }
+    }
+
+    /// True if one more may call from there: neither all together nor one address can keep others off our port.
+    fn takes_caller(&self, from: Ipv4Addr) -> bool {
+        let (mut all, mut alike) = (0, 0);
+        for (_, link) in self.links.iter() {
+            if let Link::Caller(remote) = link {
+                all += 1;
+                alike += usize::from(*remote.ip() == from);
+            }
+        }
+        all < self.knobs.callers_max && (alike < self.knobs.links_per_address_max || from.is_loopback())
     }
 
     /// Somebody wants to be a neighbour.

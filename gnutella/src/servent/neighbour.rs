@@ -6,7 +6,7 @@
 //! | that repeats its own messages, more than 5 and 1.5 % of all it said (gtk-gnutella) | cut off, Bye 401 |
 //! | whose descriptors go beyond all limits of TTL and hops as often | cut off, Bye 403 |
 //! | that pings far more often than is honoured | cut off, Bye 400 |
-//! | that answers what nobody asked, a thousand times and more often than not | cut off, Bye 400 |
+//! | that answers what nobody asked, or pushes for whom nobody knows, a thousand times and more often than not | cut off, Bye 400 |
 //! | that leaves, or is lost | replaced |
 //!
 //! A Bye is sent to those who announced that they understand it; then the link is closed.
@@ -41,7 +41,7 @@ pub(super) enum Fault {
     Duplicate,
     /// TTL and hops are beyond all limits.
     TooFar,
-    /// It answered what was never asked, or no longer is.
+    /// It answered what was never asked, or no longer is, or pushed for a servent that no hit has come from.
     Unasked,
     /// It pings more often than is honoured.
     PingTooSoon,
@@ -79,6 +79,8 @@ pub(super) struct Neighbour {
     pongs_came: u16,
     /// When its last ping was honoured.
     pub(super) pinged: Option<Time>,
+    /// Until when what it had us pass on keeps its part of the line busy: see `budget.rs`.
+    pub(super) busy_until: Time,
     /// The last pongs it sent, oldest first.
     pub(super) pongs: Vec<Kept>,
 }
@@ -93,7 +95,7 @@ pub(super) struct Kept {
     pub(super) hops: u8,
 }
 
-const _: () = assert!(size_of::<Neighbour>() <= 88);
+const _: () = assert!(size_of::<Neighbour>() <= 96);
 
 /// What a servent says of itself in its handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,6 +126,7 @@ impl Neighbour {
             pings_too_soon: 0,
             pongs_came: 0,
             pinged: None,
+            busy_until: Time::ZERO,
             pongs: Vec::new(),
         }
     }

@@ -144,7 +144,7 @@ impl Servent {
             };
             if header.ttl > 1 && back != conn {
                 let header = Header { ttl: header.ttl - 1, hops: header.hops.saturating_add(1), ..header };
-                if self.has_line_for(Passing::Pong(header.hops), len_of(pong.len()), cx.now()) {
+                if self.has_line_for(Passing::Pong(header.hops), conn, len_of(pong.len()), cx.now()) {
                     self.send_pong(back, header, pong, cx);
                 }
             }
@@ -259,7 +259,7 @@ impl Servent {
             let header = Header { ttl: ttl - 1, hops: ping.hops + 1, ..ping };
             let others = self.upkeep.neighbours.len().saturating_sub(1) as u64;
             let len = len_of(extension.as_ref().map_or(0, |raw| raw.len()));
-            if !self.has_line_for(Passing::Ping(header.hops), others * len, cx.now()) {
+            if !self.has_line_for(Passing::Ping(header.hops), conn, others * len, cx.now()) {
                 return;
             }
             for other in self.upkeep.neighbours.iter().filter(|other| **other != conn) {

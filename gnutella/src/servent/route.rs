@@ -9,7 +9,8 @@
 //! | hit | for a search of ours | told to the user |
 //! | | for a query that passed | sent back by the link the query came by, and no other |
 //! | | for a query nobody knows, or from where its query came | dropped |
-//! | push | repeated, for an unknown servent, or from where that one is | dropped |
+//! | push | repeated | dropped |
+//! | | for an unknown servent, or from where that one is | dropped, counted against the neighbour |
 //! | | for us | the file is brought |
 //! | | else | sent on towards that servent, by the link its last hit came by |
 //!
@@ -137,7 +138,7 @@ impl Servent {
     fn flood(&mut self, from: ConnId, header: Header, query: &Arc<Query>, cx: Hands) {
         let Some(header) = step(header, self.knobs.ttl_max.saturating_sub(header.hops)) else { return };
         let others = self.upkeep.neighbours.len().saturating_sub(1) as u64;
-        if !self.has_line_for(Passing::Query(header.hops), others * len_of(query.len()), cx.now()) {
+        if !self.has_line_for(Passing::Query(header.hops), from, others * len_of(query.len()), cx.now()) {
             return;
         }
         for neighbour in self.upkeep.neighbours.iter().filter(|neighbour| **neighbour != from) {
@@ -196,7 +197,7 @@ impl Servent {
         match (ours, back) {
             (false, Some(back)) => match step(header, ttl_max) {
                 Some(header) => {
-                    if self.has_line_for(Passing::Hit(header.hops), len_of(hit.len()), now) {
+                    if self.has_line_for(Passing::Hit(header.hops), conn, len_of(hit.len()), now) {
                         cx.send(back, Message::Hit(header, hit));
                     }
                 }
@@ -222,13 +223,17 @@ impl Servent {
         match way.filter(|way| *way != conn && self.neighbour(*way).is_some()) {
             Some(way) => match step(header, ANSWER_TTL_MAX) {
                 Some(header) => {
-                    if self.has_line_for(Passing::Push, len_of(push.len()), cx.now()) {
+                    if self.has_line_for(Passing::Push, conn, len_of(push.len()), cx.now()) {
                         cx.send(way, Message::Push(header, push));
                     }
                 }
                 None => self.router.dropped.expired += 1,
             },
-            None => self.router.dropped.unroutable += 1,
+            None => {
+                self.router.dropped.unroutable += 1;
+                // Whoever asks may still hold a hit whose way has been forgotten here: some are borne.
+                self.misbehaved(conn, Fault::Unasked, cx);
+            }
         }
     }
 }

@@ -1,8 +1,5 @@
 //! Fixed graphs of servents, and searches on them.
 
-// Each test file uses what it needs.
-#![allow(dead_code, reason = "not every test needs every part of the kit")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +12,8 @@ use common::user::{Command, FileInfo, Hit, Query, SearchEnd, SearchId, SharedFil
 use gnutella::node::Node;
 use gnutella::servent::{Dropped, Knobs, ServentConfig};
 use gnutella::strategy::StrategyKind;
+
+use super::quiet_knobs;
 
 pub type Edge = (u32, u32);
 
@@ -37,13 +36,9 @@ pub struct Outcome {
     pub reached: u64,
 }
 
-pub fn knobs() -> Knobs {
-    Knobs { keeps_degree: false, ping_every: None, ..Knobs::default() }
-}
-
 /// The knobs under which a flood ends only where the graph does.
 pub fn far_knobs() -> Knobs {
-    Knobs { ttl: 200, ttl_max: 255, ttl_hard_max: 255, ..knobs() }
+    Knobs { ttl: 200, ttl_max: 255, ttl_hard_max: 255, ..quiet_knobs() }
 }
 
 impl Graph {
