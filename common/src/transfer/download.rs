@@ -33,6 +33,8 @@ use crate::user::Failure;
 const PROGRESS_PARTS: u64 = 128;
 /// The shortest wait before a busy source is asked again, whatever it says.
 const QUEUE_RETRY_MIN: Duration = Duration::from_secs(1);
+/// Doublings of the time that a source names, while its queue does not move.
+const QUEUE_DOUBLINGS_MAX: u8 = 6;
 /// The furthest place in a queue at which getting on is progress: so it cannot go on for ever.
 const POSITION_MAX: u32 = 1000;
 
@@ -471,12 +473,11 @@ impl<K> Download<K> {
             self.drop_source(at, Failure::Refused);
             return Taken::HangUp;
         }
-        // At first as soon as we may, then later and later, up to a quarter into the time in which the place is kept: that
-        // leaves room for a slow connection.
-        let times = u64::from(source.busy);
+        // At first as soon as we may, then half as often each time, up to half the time in which the place is kept.
+        let doublings = u32::from(source.busy.saturating_sub(1).min(QUEUE_DOUBLINGS_MAX));
         let of_place = busy.place.map(|place| {
             let (min, max) = (u64::from(place.poll_min_s), u64::from(place.poll_max_s));
-            Duration::from_millis((min * 1000 * times.max(1)).min(min * 1000 + (max - min) * 250))
+            Duration::from_millis((min * 1000 << doublings).min((min + max) * 500))
         });
         let wait = of_place.or(busy.retry_after).unwrap_or(self.knobs.queue_retry);
         let longest = self.knobs.queue_retry_max.max(QUEUE_RETRY_MIN);

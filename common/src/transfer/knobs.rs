@@ -40,8 +40,8 @@ pub struct DownloadKnobs {
     pub queue_retry: Duration,
     /// The longest that a source may have us wait before we ask again. 10 min: our choice.
     pub queue_retry_max: Duration,
-    /// How often a full queue is asked in vain without getting on in it. 40: our choice; it
-    /// comes to ten minutes in front of one that keeps a place for one.
+    /// How often a full queue is asked in vain without getting on in it. 20: our choice; it comes
+    /// to eight minutes before a source that keeps a place for one.
     pub queue_retries_max: u8,
     /// How often a download starts again after its digest was wrong, each time with bytes of a single source. 8: our
     /// choice; whoever gets eight wrong copies will get more.
@@ -66,7 +66,7 @@ impl Default for DownloadKnobs {
             attempts_max: 3,
             queue_retry: Duration::from_secs(60),
             queue_retry_max: Duration::from_secs(600),
-            queue_retries_max: 40,
+            queue_retries_max: 20,
             rounds_max: 8,
         }
     }
