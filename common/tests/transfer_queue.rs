@@ -80,6 +80,35 @@ fn who_does_not_ask_again_in_time_loses_the_place() {
 }
 
 #[test]
+fn who_no_longer_waits_holds_up_nobody() {
+    let mut queue = queue();
+    let [first, _] = [1, 2].map(|n| started(queue.request(host(n), 0, at(0))));
+    queue.request(host(3), 0, at(0));
+    assert_eq!(position(queue.request(host(4), 0, at(0))), 2);
+    queue.release(first);
+    queue.leave(host(3));
+    started(queue.request(host(4), 0, at(1)));
+    assert_eq!(queue.waiting(), 0);
+}
+
+#[test]
+fn who_stands_further_back_is_told_to_ask_later() {
+    let knobs = QueueKnobs { slots: 1, poll_min: Duration::from_secs(1), places_max: 100, ..knobs() };
+    let mut queue = UploadQueue::new(Arc::new(knobs));
+    started(queue.request(host(1), 0, at(0)));
+    let told = (2..=42).map(|n| match queue.request(host(n), 0, at(0)) {
+        Admission::Wait(place) => place.poll_min_s,
+        other => panic!("{other:?} instead of a place"),
+    });
+    let told: Vec<u32> = told.collect();
+    assert_eq!(
+        (told[0], told[6], told[29], told[40]),
+        (1, 7, 30, 30),
+        "half of the 60 s it is kept, at most"
+    );
+}
+
+#[test]
 fn a_priority_goes_before_who_came_earlier() {
     let mut queue = queue();
     let _slots = [1, 2].map(|n| started(queue.request(host(n), 0, at(0))));

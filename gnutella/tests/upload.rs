@@ -161,8 +161,8 @@ fn who_comes_when_all_slots_are_taken_is_told_a_place_and_gets_its_turn() {
     let second = holder.call(2, get);
     let answer = holder.text(second);
     assert_eq!((status(&answer), head_and_body(&answer).1), ("503", ""));
-    assert!(answer.contains("X-Queue: position=1,length=1,limit=1,pollMin=10,pollMax=60\r\n"), "{answer}");
-    assert!(answer.contains("Retry-After: 10\r\n"), "{answer}");
+    assert!(answer.contains("X-Queue: position=1,length=1,limit=1,pollMin=1,pollMax=60\r\n"), "{answer}");
+    assert!(answer.contains("Retry-After: 1\r\n"), "{answer}");
     let third = holder.call(3, get);
     assert!(holder.text(third).contains("X-Queue: position=2,length=2"));
     assert_eq!(status(&holder.say(first, get)), "200", "its next request needs no queue");
@@ -170,6 +170,25 @@ fn who_comes_when_all_slots_are_taken_is_told_a_place_and_gets_its_turn() {
     holder.lone.advance(Duration::from_secs(10));
     assert!(holder.say(third, get).contains("X-Queue: position=2"), "it is not yet its turn");
     assert_eq!(status(&holder.say(second, get)), "200");
+}
+
+#[test]
+fn a_place_outlives_a_connection_that_is_closed_at_once_but_not_one_that_waited() {
+    for (stays, turn) in [(0, "503"), (5, "200")] {
+        let mut holder = holder_as(few_slots(1));
+        let get = "GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\n\r\n";
+        let first = holder.call(1, get);
+        let second = holder.call(2, get);
+        let third = holder.call(3, get);
+        assert_eq!(
+            [first, second, third].map(|conn| holder.text(conn)[9..12].to_owned()),
+            ["200", "503", "503"]
+        );
+        holder.lone.advance(Duration::from_secs(stays));
+        holder.lone.hang_up(second, common::peer::CloseReason::Remote);
+        holder.lone.hang_up(first, common::peer::CloseReason::Remote);
+        assert_eq!(status(&holder.say(third, get)), turn, "after {stays} s");
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub enum Admission {
 /// | unknown | a request | waiting, at the place of its priority |
 /// | waiting | asks again, its address has not its share of slots, and there is a free one for it and for each before it | serving |
 /// | waiting | asks again otherwise | waiting, with a fresh `poll_max` |
-/// | waiting | `poll_max` without asking | unknown |
+/// | waiting | `poll_max` without asking, or has got the file elsewhere ([`UploadQueue::leave`]) | unknown |
 /// | serving | its body has left | lingering |
 /// | lingering | asks again on the same connection | serving |
 /// | lingering | `linger` is over | unknown |
@@ -148,6 +148,11 @@ impl UploadQueue {
     /// The connection has ended, or is about to.
     pub fn release(&mut self, slot: SlotId) {
         self.slots.retain(|taken| taken.id != slot);
+    }
+
+    /// Somebody no longer waits. A place that is kept for nobody holds up all behind it.
+    pub fn leave(&mut self, address: Ipv4Addr) {
+        self.places.retain(|place| place.address != address);
     }
 
     /// Slots in use: serving or lingering.

@@ -31,6 +31,9 @@ use crate::wire::{Message, Sha1Urn};
 
 /// Connections of downloaders beside those that have a slot or a place in the queue; more are closed. 16: our choice.
 const SURPLUS_MAX: usize = 16;
+/// Who hangs up so soon after being told its place in the queue asks again by a new connection; who stays for longer and then
+/// hangs up no longer wants the file. 2 s: our choice.
+const CALLS_BACK_WITHIN: Duration = Duration::from_secs(2);
 /// What content is called that nobody looks into: gtk-gnutella's word.
 const CONTENT_TYPE: &str = "application/binary";
 /// HUGE's line for the hash of what is sent.
@@ -54,7 +57,14 @@ pub(super) struct Upload {
 }
 
 enum Stage {
-    Waiting { until: Time },
+    Waiting {
+        until: Time,
+    },
+    /// As above, with a place in the queue.
+    Queued {
+        since: Time,
+        until: Time,
+    },
     Sending(Sending),
 }
 
@@ -181,7 +191,7 @@ impl Servent {
         self.reply(conn, response, keeps_alive, cx);
         if let Some(Link::Upload(upload)) = self.links.get_mut(conn) {
             let patience = Duration::from_secs(place.poll_max_s.into());
-            upload.stage = Stage::Waiting { until: cx.now() + patience };
+            upload.stage = Stage::Queued { since: cx.now(), until: cx.now() + patience };
         }
     }
 
@@ -258,8 +268,12 @@ impl Servent {
         if let Some(slot) = upload.slot {
             self.uploads.queue.release(slot);
         }
-        if let Stage::Sending(sending) = &upload.stage {
-            cx.note(Note::Uploaded(sending.file, sending.feed.bytes_sent()));
+        match &upload.stage {
+            Stage::Sending(sending) => cx.note(Note::Uploaded(sending.file, sending.feed.bytes_sent())),
+            Stage::Queued { since, .. } if cx.now() >= *since + CALLS_BACK_WITHIN => {
+                self.uploads.queue.leave(*upload.remote.ip());
+            }
+            Stage::Queued { .. } | Stage::Waiting { .. } => {}
         }
     }
 
@@ -267,7 +281,7 @@ impl Servent {
     pub(super) fn upload_due(&mut self, conn: ConnId, cx: Hands) {
         let Some(Link::Upload(upload)) = self.links.get(conn) else { return };
         let until = match &upload.stage {
-            Stage::Waiting { until } => *until,
+            Stage::Waiting { until } | Stage::Queued { until, .. } => *until,
             Stage::Sending(sending) => sending.feed.deadline(),
         };
         if until > cx.now() {
