@@ -477,7 +477,7 @@ impl<K> Download<K> {
         let doublings = u32::from(source.busy.saturating_sub(1).min(QUEUE_DOUBLINGS_MAX));
         let of_place = busy.place.map(|place| {
             let (min, max) = (u64::from(place.poll_min_s), u64::from(place.poll_max_s));
-            Duration::from_millis((min * 1000 << doublings).min((min + max) * 500))
+            Duration::from_millis(((min * 1000) << doublings).min((min + max) * 500))
         });
         let wait = of_place.or(busy.retry_after).unwrap_or(self.knobs.queue_retry);
         let longest = self.knobs.queue_retry_max.max(QUEUE_RETRY_MIN);
