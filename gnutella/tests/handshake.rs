@@ -19,7 +19,7 @@ fn our_lines(raw: &Raw, first: &str, remote: &str) -> String {
     };
     format!(
         "{first}\r\nUser-Agent: {client}\r\nListen-IP: {OURS}\r\nRemote-IP: {remote}\r\nGUID: {guid}\r\n\
-         X-Ultrapeer: True\r\nX-Ultrapeer-Needed: True\r\nX-Degree: 14\r\nX-Max-TTL: 10\r\nPong-Caching: 0.1\r\n\
+         X-Ultrapeer: True\r\nX-Ultrapeer-Needed: True\r\nX-Degree: 16\r\nX-Dynamic-Querying: 0.1\r\nX-Max-TTL: 10\r\nPong-Caching: 0.1\r\n\
          GGEP: 0.5\r\nBye-Packet: 0.1\r\n\r\n"
     )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Limits and time-outs of a download. Each says where its default comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DownloadKnobs {
-    /// Sources that are known at a time. 100: all results of one search of the time.
+    /// Sources that are known in all, lost ones included. 100: all results of one search of the time.
     pub sources_max: usize,
     /// No more are connected to while so many are being connected to, asked or sending. 8: our choice; a modem has enough
     /// of two, a fast line of a few. Those whose turn in their queues comes meanwhile come on top.
@@ -38,7 +38,8 @@ pub struct DownloadKnobs {
     /// How long after a 503 without any time the source is asked again. 60 s: draft 0.6 of Gnutella allows one try in
     /// a minute.
     pub queue_retry: Duration,
-    /// The longest that a source may have us wait before we ask again. 10 min: our choice.
+    /// The longest that a source may have us wait before we ask again. 20 min: gtk-gnutella asks for no more, and
+    /// takes who comes sooner for abuse.
     pub queue_retry_max: Duration,
     /// How often a full queue is asked in vain without getting on in it. 20: our choice; it comes
     /// to eight minutes before a source that keeps a place for one.
@@ -65,7 +66,7 @@ impl Default for DownloadKnobs {
             retry: Duration::from_secs(5),
             attempts_max: 3,
             queue_retry: Duration::from_secs(60),
-            queue_retry_max: Duration::from_secs(600),
+            queue_retry_max: Duration::from_secs(1200),
             queue_retries_max: 20,
             rounds_max: 8,
         }

@@ -16,7 +16,7 @@ pub struct QueueKnobs {
     pub slots_per_address: usize,
     /// Places in the queue; who comes when all are taken is refused. 64: our choice.
     pub places_max: usize,
-    /// How soon who stands first may ask again; who stands n-th, after n times as long, up to half of `poll_max`. 1 s: our
+    /// How soon who stands first is told to ask again (sooner is not punished); who stands n-th, after n times as long, up to half of `poll_max`. 1 s: our
     /// choice; gtk-gnutella says 45 s, made for downloads of hours, and a slot would mostly be idle until somebody asks.
     pub poll_min: Duration,
     /// When who has not asked again loses the place. 60 s: our choice; gtk-gnutella says 120 s.

@@ -36,8 +36,8 @@ pub struct Knobs {
     /// Neighbours a servent tries to have; it dials until it has them. 7: the lecture's number; about 6.8 were measured
     /// in 2001.
     pub degree: usize,
-    /// Neighbours it accepts at most; callers beyond are refused with `X-Try`. 14: twice the target, since who dials
-    /// seven is dialled by as many.
+    /// Neighbours it accepts at most; callers beyond are refused with `X-Try`. 16: a little more than twice the target,
+    /// since who dials seven is dialled by as many; and what gtk-gnutella as a leaf asks of those it links with.
     pub degree_max: usize,
     /// False: the overlay is a fixed graph, as experiments want it; only `connect` is dialled and everybody is accepted.
     pub keeps_degree: bool,
@@ -150,7 +150,7 @@ impl Default for Knobs {
         Knobs {
             client: concat!("p2p-testbed/", env!("CARGO_PKG_VERSION")).to_owned(),
             degree: 7,
-            degree_max: 14,
+            degree_max: 16,
             keeps_degree: true,
             dials_max: 4,
             links_per_address_max: 8,

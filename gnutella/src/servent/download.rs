@@ -195,7 +195,7 @@ impl Running {
             .with("User-Agent", client)
             .with("Range", range)
             .with("Connection", "Keep-Alive")
-            .with("X-Queue", "1.0");
+            .with("X-Queue", "0.1");
         let others = self.proven.iter().filter(|proven| Some(**proven) != holding.address);
         match alternates::line(others) {
             Some(line) if self.content.is_some() => request.with(alternates::HEADER, line),

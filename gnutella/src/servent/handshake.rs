@@ -28,6 +28,7 @@ use rand::RngExt as _;
 
 use super::neighbour::{Far, Neighbour};
 use super::{Hands, Link, Servent};
+use crate::hosts::BUSY;
 use crate::node::Timer;
 use crate::wire::{Answer, Greeting, Message, Setup, Version, joined};
 
@@ -99,6 +100,7 @@ impl Far {
             version,
             pong_caching: has("Pong-Caching"),
             bye: has("Bye-Packet"),
+            leaf: headers.get("X-Ultrapeer").is_some_and(|says| says.eq_ignore_ascii_case("false")),
             ggep: has("GGEP"),
         }
     }
@@ -161,7 +163,7 @@ impl Servent {
         self.note_own_address(&greeting.headers, false);
         if let Some(refusal) = self.refusal(conn, &far, &greeting.headers, false, cx) {
             // Who looks for neighbours has room for them: others that we refuse will hear of this one.
-            far.listens.into_iter().for_each(|address| self.upkeep.learn(address));
+            far.listens.filter(|_| !far.leaf).into_iter().for_each(|address| self.upkeep.learn(address));
             return self.refuse(conn, &far, refusal, cx);
         }
         if greeting.version == Version::V04 {
@@ -215,7 +217,9 @@ impl Servent {
             Step::Greeting(Version::V06) if self.knobs.dials_old && reason != CloseReason::Protocol => {
                 return self.dial_neighbour(handshake.remote, Version::V04, cx);
             }
-            Step::Greeting(_) | Step::Dialled(_) => self.upkeep.hosts.failed(handshake.remote, now, retry),
+            // Who took the call lives, and may take a second one within a minute for abuse (gtk-gnutella).
+            Step::Greeting(_) => self.upkeep.hosts.failed(handshake.remote, now, retry.max(BUSY)),
+            Step::Dialled(_) => self.upkeep.hosts.failed(handshake.remote, now, retry),
             Step::Answered(_) => {}
         }
         self.seek(cx);
@@ -267,7 +271,7 @@ impl Servent {
     fn linked(&mut self, conn: ConnId, far: Far, cx: Hands) {
         cx.resume_as(conn, Setup::Descriptors);
         self.links.insert(conn, Link::Neighbour(Neighbour::new(far)));
-        if let Some(address) = far.listens {
+        if let Some(address) = far.listens.filter(|_| !far.leaf) {
             self.upkeep.learn(address);
         }
         self.joined_by(conn, cx);
@@ -350,7 +354,7 @@ impl Servent {
     fn tries(&self, far: &Far, cx: Hands) -> String {
         let own = self.own_address(cx);
         let usable = |address: SocketAddrV4| address != own && far.listens != Some(address);
-        let mut tries: Vec<SocketAddrV4> = self.neighbours().filter_map(|n| n.far.listens).collect();
+        let mut tries: Vec<SocketAddrV4> = self.linkable().collect();
         tries.retain(|address| usable(*address));
         while tries.len() > TRIES_SENT / 2 {
             tries.swap_remove(cx.rng().random_range(0..tries.len()));
@@ -376,6 +380,8 @@ impl Servent {
         headers.push("X-Ultrapeer", "True");
         headers.push("X-Ultrapeer-Needed", "True");
         headers.push("X-Degree", knobs.degree_max);
+        // A leaf of gtk-gnutella wants its ultrapeers to search for it; a flood is one way to.
+        headers.push("X-Dynamic-Querying", "0.1");
         headers.push("X-Max-TTL", knobs.ttl_max);
         if knobs.pong_caching {
             headers.push("Pong-Caching", "0.1");

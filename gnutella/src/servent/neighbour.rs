@@ -19,6 +19,7 @@ use common::peer::{CloseReason, ConnId, Time};
 
 use super::{Hands, Link, Servent};
 use crate::guid::Guid;
+use crate::hosts::BUSY;
 use crate::wire::{Bye, Header, Message, Pong, Version};
 
 /// Why a neighbour is left: the code and the words of its Bye.
@@ -109,6 +110,8 @@ pub(super) struct Far {
     pub(super) pong_caching: bool,
     /// It understands Bye.
     pub(super) bye: bool,
+    /// It calls itself a leaf: it takes no links from others and passes nothing on.
+    pub(super) leaf: bool,
     /// It passes GGEP blocks.
     pub(super) ggep: bool,
 }
@@ -248,8 +251,9 @@ impl Servent {
         self.hang_up(conn, cx);
         if let Some(address) = far.listens {
             match bye.code {
-                // It is gone for good, or for as long as its user likes.
-                200..300 => self.upkeep.hosts.failed(address, cx.now(), self.knobs.retry),
+                // It is gone for good, or for as long as its user likes; or it has changed its role, and takes a second
+                // link within a minute for abuse (gtk-gnutella).
+                200..300 => self.upkeep.hosts.failed(address, cx.now(), self.knobs.retry.max(BUSY)),
                 _ => self.upkeep.hosts.refused(address, cx.now()),
             }
         }

@@ -199,7 +199,8 @@ impl Servent {
 
     /// Who the neighbours are, but for one.
     fn pongs_of_neighbours(&self, but: ConnId) -> Vec<Arc<Pong>> {
-        let others = self.upkeep.neighbours.iter().filter(|conn| **conn != but);
+        let links = |conn: &ConnId| self.neighbour(*conn).is_some_and(|neighbour| !neighbour.far.leaf);
+        let others = self.upkeep.neighbours.iter().filter(|conn| **conn != but && links(conn));
         let pong = |conn: &ConnId| {
             let neighbour = self.neighbour(*conn)?;
             match neighbour.pongs.iter().find(|kept| kept.hops == 0) {

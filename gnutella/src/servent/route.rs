@@ -125,7 +125,8 @@ impl Servent {
     /// That copies of a query come by several links is nobody's fault; but no link should bring the same one twice.
     fn query_came_again(&mut self, conn: ConnId, header: Header, query: &Arc<Query>, cx: Hands) {
         self.router.dropped.duplicates += 1;
-        let again = self.router.queries.get(&header.guid, cx.now()) == Some(conn);
+        // Only its own are held against it: others' may come again with more TTL left, which gtk-gnutella passes on.
+        let again = header.hops == 0 && self.router.queries.get(&header.guid, cx.now()) == Some(conn);
         if again && self.misbehaved(conn, Fault::Duplicate, cx) {
             return;
         }
@@ -195,7 +196,7 @@ impl Servent {
         // Replies are judged more gently than broadcasts; and a walker comes from further away than any flood.
         let ttl_max = if self.is_walked(&header.guid, now) { u8::MAX } else { ANSWER_TTL_MAX };
         match (ours, back) {
-            (false, Some(back)) => match step(header, ttl_max) {
+            (false, Some(back)) => match step(self.revived(header), ttl_max) {
                 Some(header) => {
                     if self.has_line_for(Passing::Hit(header.hops), conn, len_of(hit.len()), now) {
                         cx.send(back, Message::Hit(header, hit));
@@ -221,7 +222,7 @@ impl Servent {
         }
         let way = self.router.route_to_servent(&push.servent, cx.now());
         match way.filter(|way| *way != conn && self.neighbour(*way).is_some()) {
-            Some(way) => match step(header, ANSWER_TTL_MAX) {
+            Some(way) => match step(self.revived(header), ANSWER_TTL_MAX) {
                 Some(header) => {
                     if self.has_line_for(Passing::Push, conn, len_of(push.len()), cx.now()) {
                         cx.send(way, Message::Push(header, push));
@@ -235,6 +236,15 @@ impl Servent {
                 self.misbehaved(conn, Fault::Unasked, cx);
             }
         }
+    }
+}
+
+impl Servent {
+    /// A hit or push that a neighbour itself has made goes at least as far as our own would: mldonkey's leave with a TTL of 1,
+    /// however far the way is. They go one way only, so nothing multiplies.
+    fn revived(&self, header: Header) -> Header {
+        let least = if header.hops == 0 { self.knobs.ttl.saturating_add(1) } else { 0 };
+        Header { ttl: header.ttl.max(least), ..header }
     }
 }
 

@@ -195,9 +195,17 @@ impl Servent {
         self.seek(cx);
     }
 
-    /// Neighbours that are neither there nor being dialled.
+    /// Where neighbours listen who may take links from others.
+    pub(super) fn linkable(&self) -> impl Iterator<Item = SocketAddrV4> {
+        self.neighbours()
+            .filter(|neighbour| !neighbour.far.leaf)
+            .filter_map(|neighbour| neighbour.far.listens)
+    }
+
+    /// Neighbours that are neither there nor being dialled. Leaves do not count: they lead nowhere.
     pub(super) fn missing(&self) -> usize {
-        let have = self.upkeep.neighbours.len() + self.upkeep.dialling();
+        let leaves = self.neighbours().filter(|neighbour| neighbour.far.leaf).count();
+        let have = self.upkeep.neighbours.len() - leaves + self.upkeep.dialling();
         self.knobs.degree.saturating_sub(have)
     }
 

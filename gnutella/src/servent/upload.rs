@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::Digest;
-use common::http::{self, QueuePlace, Request, Response};
+use common::http::{self, QueuePlace, Request, Response, percent_decode};
 use common::peer::{ConnId, FileId, Span, Time};
 use common::transfer::{Admission, Feed, QueueKnobs, SlotId, UploadQueue};
 use common::user::{Note, SharedFile};
@@ -158,7 +158,9 @@ impl Servent {
         match resource {
             Resource::Numbered(index, name) => {
                 let shared = self.library.get(FileId(*index));
-                shared.filter(|shared| file_name(&shared.info.name) == name)
+                // Some write the name as it is, percent signs and all (mldonkey): then it was decoded once too often.
+                let is_it = |own: &str| own == name || percent_decode(own) == *name;
+                shared.filter(|shared| is_it(file_name(&shared.info.name)))
             }
             Resource::Content(urn) => self.library.by_urn(urn),
         }
@@ -271,7 +273,11 @@ impl Servent {
         match &upload.stage {
             Stage::Sending(sending) => cx.note(Note::Uploaded(sending.file, sending.feed.bytes_sent())),
             Stage::Queued { since, .. } if cx.now() >= *since + CALLS_BACK_WITHIN => {
-                self.uploads.queue.leave(*upload.remote.ip());
+                let ip = upload.remote.ip();
+                let waits = |link: &Link| matches!(link, Link::Upload(u) if u.remote.ip() == ip && matches!(u.stage, Stage::Queued { .. }));
+                if !self.links.iter().any(|(_, link)| waits(link)) {
+                    self.uploads.queue.leave(*ip);
+                }
             }
             Stage::Queued { .. } | Stage::Waiting { .. } => {}
         }

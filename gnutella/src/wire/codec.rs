@@ -27,8 +27,6 @@ const PAYLOAD_BYTES_MAX: u32 = 65_535;
 /// Draft 0.6's bound for payloads of every kind, and for queries the length beyond which they "should" be dropped. Nobody's
 /// bye or unknown message is longer.
 const PAYLOAD_BYTES_USUAL: u32 = 4 * 1024;
-/// For pings, pongs and pushes, which are a few fixed bytes and perhaps some small extensions.
-const PAYLOAD_BYTES_SMALL: u32 = 1024;
 /// For vendors' messages.
 const PAYLOAD_BYTES_VENDOR: u32 = 16 * 1024;
 /// Set if the upper half of a length is flags (gtk-gnutella, `gmsg.c`). None has ever been defined, so they are not passed
@@ -233,7 +231,6 @@ impl Encoder<Message> for Codec {
 /// sender is hostile, or sender and reader are out of step.
 fn payload_bytes_max(kind: u8) -> u32 {
     match kind {
-        PING | PONG | PUSH => PAYLOAD_BYTES_SMALL,
         VENDOR | VENDOR_PASSED_ON => PAYLOAD_BYTES_VENDOR,
         QRP | HIT => PAYLOAD_BYTES_MAX,
         _ => PAYLOAD_BYTES_USUAL,

@@ -129,7 +129,7 @@ fn guid_reuse() {
     assert!(scene.raw.lone.notes.iter().any(|note| matches!(note, Note::Found(..))));
     // Of its own, again and again.
     for _ in 0..7 {
-        scene.raw.send(bad, &query(guid(2), 5, 1, "okapi"));
+        scene.raw.send(bad, &query(guid(2), 5, 0, "okapi"));
     }
     assert_eq!(scene.passed_on().len(), 2, "to each good one, once");
     scene.cost_its_own_connection(bad);

@@ -149,13 +149,13 @@ fn a_response_may_follow_an_announcement_and_a_request_a_request() {
 #[test]
 fn a_length_beyond_its_types_bound_ends_the_link_before_its_bytes_come() {
     for (kind, max) in [
-        (0x00, 1024),
-        (0x01, 1024),
+        (0x00, 4096),
+        (0x01, 4096),
         (0x02, 4096),
         (0x30, 65_535),
         (0x31, 16_384),
         (0x32, 16_384),
-        (0x40, 1024),
+        (0x40, 4096),
         (0x80, 4096),
         (0x81, 65_535),
         (0x99, 4096_u32),
