@@ -3,7 +3,7 @@
 //! | comes in | and is | then |
 //! |---|---|---|
 //! | query | beyond the hard limit of TTL and hops | dropped, counted against the neighbour |
-//! | | known by its id | dropped; against the neighbour if it came by the same link before |
+//! | | known by its id | dropped; against the neighbour if it is its own (no hops) and came by the same link before |
 //! | | new | remembered, answered, and passed on to all other neighbours while TTL is left |
 //! | | a walker's | answered if new, and passed on to one neighbour: `walk.rs` |
 //! | hit | for a search of ours | told to the user |
