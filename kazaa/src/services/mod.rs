@@ -1,0 +1,1 @@
+//! User authentication and the supernode list.

@@ -1,0 +1,1 @@
+//! A mini-Napster for its children.

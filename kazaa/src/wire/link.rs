@@ -1,0 +1,91 @@
+//! Supernode to supernode. The historical messages were never public; these are ours, bincode under seal.
+
+use std::net::SocketAddrV4;
+
+use super::{NodeEntry, PushAsk, Query, Reply};
+use crate::ticket::Ticket;
+
+/// The version of these messages, told in [`Link::Hello`].
+pub const LINK_VERSION: u16 = 1;
+
+/// A message with its length, which is computed once.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkFrame {
+    /// The message.
+    pub link: Link,
+    len: u32,
+}
+
+/// What supernodes say to each other.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Link {
+    /// Both sides' first message.
+    Hello {
+        /// [`LINK_VERSION`].
+        version: u16,
+        /// Where it listens.
+        address: SocketAddrV4,
+        /// Who it is, if it has logged in. The seal proves the key in it.
+        ticket: Option<Box<Ticket>>,
+        /// How many children it has.
+        children: u32,
+        /// Percent of its places that are free.
+        free_percent: u8,
+    },
+    /// No room; try these.
+    Refused(Box<[NodeEntry]>),
+    /// Other supernodes, and how full the sender is now.
+    Nodes {
+        /// Those that it knows.
+        nodes: Box<[NodeEntry]>,
+        /// How many children it has.
+        children: u32,
+        /// How many files they share.
+        files: u32,
+        /// Percent of its places that are free.
+        free_percent: u8,
+    },
+    /// What do your children have?
+    Query {
+        /// The asker's number for it on this link.
+        id: u32,
+        /// How many more supernodes it may pass through: 0 in the lecture's mode, where the first supernode widens by itself.
+        ttl: u8,
+        /// How many are asked at each step of the recursive mode.
+        fan_out: u8,
+        /// The query.
+        query: Query,
+    },
+    /// Results of the query of that number.
+    Reply {
+        /// The asker's number for it.
+        id: u32,
+        /// What was found, by one supernode.
+        reply: Reply,
+    },
+    /// No more results come.
+    QueryEnd {
+        /// The asker's number for it.
+        id: u32,
+        /// How many supernodes have looked.
+        asked: u32,
+    },
+    /// For a child of yours.
+    Push(PushAsk),
+    /// Are you there?
+    Ping,
+    /// I am.
+    Pong,
+}
+
+impl LinkFrame {
+    /// Computes the length.
+    pub fn new(link: Link) -> LinkFrame {
+        LinkFrame { link, len: 0 }
+    }
+
+    /// Bytes on the wire before sealing.
+    pub fn wire_len(&self) -> u32 {
+        self.len
+    }
+}
