@@ -201,6 +201,8 @@ pub enum Note {
     Uploaded(FileId, u64),
     /// Something the overlay wants the user to read: message of the day, statistics, who came and went.
     Text(Arc<str>),
+    /// A line for the node's records, which outlive it: the overlay reads them back through its configuration.
+    Keep(Arc<str>),
 }
 
 /// How a search ended.

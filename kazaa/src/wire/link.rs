@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 
 use super::{NodeEntry, PushAsk, Query, Reply};
-use crate::ticket::Ticket;
+use crate::ticket::Pass;
 
 /// The version of these messages, told in [`Link::Hello`].
 pub const LINK_VERSION: u16 = 1;
@@ -25,8 +25,8 @@ pub enum Link {
         version: u16,
         /// Where it listens.
         address: SocketAddrV4,
-        /// Who it is, if it has logged in. The seal proves the key in it.
-        ticket: Option<Box<Ticket>>,
+        /// Who it is, if it has logged in.
+        pass: Option<Box<Pass>>,
         /// How many children it has.
         children: u32,
         /// Percent of its places that are free.

@@ -32,7 +32,7 @@ pub use hello::{Accept, Hello, SessionKey};
 pub use link::{Link, LinkFrame};
 pub use query::{Comparison, Field, Query, Realm, Term};
 pub use reply::{Hit, Reply};
-pub use service::{Service, ServiceFrame};
+pub use service::{Credentials, PASSWORD_BYTES_MAX, Refusal, SERVICE_VERSION, Service, ServiceFrame};
 pub use session::{NodeEntry, PushAsk, PushOrder, Stats, UserInfo};
 
 /// The port that nodes listen on unless told otherwise.
