@@ -189,7 +189,19 @@ impl Book {
         }
     }
 
-    /// It did not answer: next time after `retry`, doubled for every failure before, but no sooner than anybody may be dialled.
+    /// It lives, but will not have us for now: next time after `wait`.
+    pub fn refused(&mut self, address: SocketAddrV4, now: Time, wait: Duration) {
+        self.put_off(address, now + wait);
+    }
+
+    /// Percent of its places that are free, as far as somebody has told.
+    pub fn free_percent(&self, address: SocketAddrV4) -> Option<u8> {
+        let known = &self.entries[self.find(address).ok()?];
+        (known.seen_s > i64::MIN).then_some(known.free_percent)
+    }
+
+    /// It did not answer: next time after `retry`, doubled for every failure before, but no sooner than anybody may be dialled
+    /// whom the user has not named.
     pub fn failed(&mut self, address: SocketAddrV4, now: Time, retry: Duration) {
         let Ok(at) = self.find(address) else { return };
         let known = &mut self.entries[at];
@@ -198,7 +210,8 @@ impl Book {
         if known.failures >= FAILURES_MAX && known.teller.is_some() {
             self.entries.remove(at);
         } else {
-            self.put_off(address, now + wait.max(DIAL_PAUSE));
+            let pause = if known.teller.is_some() { DIAL_PAUSE } else { Duration::ZERO };
+            self.put_off(address, now + wait.max(pause));
         }
     }
 
