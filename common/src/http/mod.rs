@@ -36,7 +36,7 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most header lines a head may have.
 pub const HEADERS_MAX: usize = 64;
 
-/// What follows is spoken in another protocol, as the request has offered.
+/// What follows is spoken in another protocol, which both sides have named.
 pub const SWITCHING_PROTOCOLS: u16 = 101;
 /// Everything is fine and the body is the whole file.
 pub const OK: u16 = 200;

@@ -7,6 +7,7 @@
 //! | its messages | `session.rs`, `query.rs`, `reply.rs`, `share.rs`, with `packed.rs` and `tag.rs` |
 //! | supernode to supernode, sealed | `link.rs` |
 //! | to and from the services, sealed | `service.rs` |
+//! | requests to go on under seal | `upgrade.rs` |
 //! | `GIVE`, KaZaA's HTTP headers | `transfer.rs` |
 //! | bytes to messages and back | `codec.rs` |
 //!
@@ -19,6 +20,7 @@ mod query;
 mod reply;
 mod service;
 mod session;
+pub mod upgrade;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
