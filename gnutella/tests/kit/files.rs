@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use common::digest::{Algorithm, Digest, Hasher};
+use common::digest::{Algorithm, Digest};
 use common::peer::FileId;
 use common::user::{FileInfo, Hit, Holder, SharedFile};
 
@@ -30,9 +30,7 @@ pub fn hit(info: &FileInfo, address: SocketAddrV4) -> Arc<Hit> {
 }
 
 pub fn sha1(bytes: &[u8]) -> Digest {
-    let mut hasher = Hasher::new(Algorithm::Sha1);
-    hasher.update(bytes);
-    hasher.finish()
+    Algorithm::Sha1.of(bytes)
 }
 
 /// Bytes that differ from place to place.
