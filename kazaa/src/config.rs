@@ -27,8 +27,8 @@ pub struct Config {
     pub firewalled: bool,
     /// Supernode or ordinary whatever the election says.
     pub force: Option<Role>,
-    /// The seed of the key that signs, from the system's secure random source in real use.
-    pub signing_seed: [u8; 32],
+    /// The seed of the key that signs for who logs in, from the system's secure random source in real use.
+    pub signing_seed: Option<Box<[u8; 32]>>,
     /// The wall clock at the node's start, seconds of the Unix epoch; zero in simulations.
     pub started_s: u64,
     /// What all nodes of a kind share; [`Arc::make_mut`] changes those of one.
@@ -160,7 +160,7 @@ impl Default for Config {
             bandwidth_kbps: (1_500, 384),
             firewalled: false,
             force: None,
-            signing_seed: [0; 32],
+            signing_seed: None,
             started_s: 0,
             knobs: Arc::clone(&KNOBS),
         }
