@@ -1,0 +1,143 @@
+//! The cross between Napster and Gnutella, on the same people, files and searches.
+
+use std::time::Duration;
+
+use crate::claims::finding::{Mark, Reading, Rule};
+use crate::claims::{Claim, Size, Trial};
+use crate::compare::{Backend, Run, judge};
+use crate::measure::Unit;
+use crate::overlay::Contestant;
+use crate::overlays::overlays;
+use crate::scenario::{Arrivals, Fault, Scenario, Victim};
+use crate::trace::Purpose;
+use crate::watch::Watch;
+use crate::world::World;
+
+/// K1.
+pub(super) const CROSS: Claim = Claim {
+    id: "K1",
+    sentence: "It is a cross between Napster and Gnutella.",
+    said_by: "lecture",
+    setup: |size| {
+        format!(
+            "the same {} people, files and searches on all three, no downloads; Gnutella with TTL {TTL}, which here reaches about as far as TTL 7 did among a million; clusters of at most {CHILDREN} and x = {ENOUGH}; a place between is 0 at Napster's value, 1 at Gnutella's",
+            people(size)
+        )
+    },
+    varied: "the overlay; the busiest node is there, or gone",
+    seeds: crate::claims::HEAVY,
+    trial: cross,
+};
+
+/// Hops that a search of Gnutella's goes.
+const TTL: i64 = 3;
+const CHILDREN: i64 = 25;
+const ENOUGH: i64 = 20;
+/// When the busiest node goes, and for how long searches after that count: as long as children need to notice and find another.
+const STRUCK: Duration = Duration::from_secs(40);
+const AFTER_S: f64 = 15.0;
+/// The three, in the order of the readings.
+const NAMES: [&str; 3] = ["napster", "kazaa", "gnutella"];
+
+fn people(size: Size) -> u32 {
+    size.pick(250, 500, 2_000)
+}
+
+fn scenario(trial: &Trial, is_struck: bool) -> Scenario {
+    let mut scenario = Scenario { seed: trial.seed_of(1) >> 1, peers: people(trial.size), ..Scenario::default() };
+    scenario.duration_limit_s = 120.0;
+    scenario.lines.firewalled = 0.0;
+    scenario.catalog.titles = 4 * scenario.peers;
+    scenario.catalog.artists = scenario.peers;
+    scenario.arrivals = Arrivals::Uniform { over_s: 5.0 };
+    (scenario.searches.per_peer, scenario.searches.downloads_per_peer) = (6, 0);
+    (scenario.searches.pause_s, scenario.searches.settle_s) = (8.0, 10.0);
+    let knobs = [
+        ("gnutella", toml::Table::from_iter([("ttl".to_owned(), TTL.into())])),
+        (
+            "kazaa",
+            toml::Table::from_iter([
+                ("children_max".to_owned(), CHILDREN.into()),
+                ("enough".to_owned(), ENOUGH.into()),
+            ]),
+        ),
+    ];
+    scenario.overlay.extend(knobs.map(|(name, knobs)| (name.to_owned(), knobs)));
+    if is_struck {
+        scenario.faults.push(Fault { victim: Victim::Busiest, at: STRUCK });
+    }
+    scenario
+}
+
+/// What is compared of one overlay.
+struct Place {
+    /// Messages that carry a question, for each search.
+    questions: f64,
+    /// Results found of those there are, at most [`ENOUGH`] of each search.
+    recall: f64,
+    /// The busiest node's share of all control traffic.
+    busiest: f64,
+    /// Of the searches soon after the busiest node has gone, those that found something of what there is.
+    survives: f64,
+}
+
+fn run(contestant: &'static dyn Contestant, scenario: &Scenario) -> Run {
+    scenario.check().expect("the knobs are the overlays' own");
+    let world = World::new(scenario).expect("the world is invented");
+    let outcome = contestant.simulate(&world, &Watch::new(false));
+    judge(contestant, Backend::Sim, &world, outcome)
+}
+
+fn place(contestant: &'static dyn Contestant, trial: &Trial) -> Place {
+    let (whole, struck) = (run(contestant, &scenario(trial, false)), run(contestant, &scenario(trial, true)));
+    // Each overlay calls its question by a name of its own.
+    let questions: u64 = whole
+        .kinds
+        .iter()
+        .filter(|kind| kind.purpose == Purpose::Search)
+        .filter(|kind| matches!(kind.kind.as_str(), "search" | "query" | "link query"))
+        .map(|kind| kind.traffic.messages)
+        .sum();
+    let searches = &whole.measured.searches;
+    let enough = |copies: u32| f64::from(copies.min(ENOUGH as u32));
+    let there: f64 = searches.iter().map(|search| enough(search.copies_there)).sum();
+    let found: f64 = searches.iter().map(|search| enough(search.copies_found.unwrap_or(0))).sum();
+    let soon = STRUCK.as_secs_f64()..STRUCK.as_secs_f64() + AFTER_S;
+    let asked = |search: &&crate::measure::SearchRow| soon.contains(&search.started_s) && search.items_there > 0;
+    let after: Vec<_> = struck.measured.searches.iter().filter(asked).collect();
+    let answered = after.iter().filter(|search| search.items_found > 0).count();
+    Place {
+        questions: questions as f64 / searches.len() as f64,
+        recall: found / there,
+        busiest: whole.measured.sheet.get("busiest_control_share").unwrap_or(f64::NAN),
+        survives: answered as f64 / after.len() as f64,
+    }
+}
+
+fn cross(trial: &Trial) -> Vec<Reading> {
+    let places = NAMES.map(|name| {
+        let contestant = overlays().iter().find(|overlay| overlay.name() == name);
+        place(*contestant.expect("the table has all three"), trial)
+    });
+    type Of = fn(&Place) -> f64;
+    let quantities: [(&str, Unit, Of); 4] = [
+        ("messages that carry a question, for each search", Unit::Count, |place| libm::log(place.questions)),
+        ("results found, of 20 or of those there are", Unit::Share, |place| place.recall),
+        ("the busiest node's share of control traffic", Unit::Share, |place| place.busiest),
+        ("searches that find something soon after its death", Unit::Share, |place| place.survives),
+    ];
+    let mut readings = Vec::new();
+    for (at, (what, unit, of)) in quantities.iter().enumerate() {
+        for (name, place) in NAMES.iter().zip(&places) {
+            let value = if at == 0 { place.questions } else { of(place) };
+            readings.push(Reading::new(format!("{name}: {what}"), *unit, value));
+        }
+        let [napster, kazaa, gnutella] = [0, 1, 2].map(|at| of(&places[at]));
+        let between = (kazaa - napster) / (gnutella - napster);
+        readings.push(
+            Reading::new(format!("place between: {what}"), Unit::Ratio, between)
+                .rule(Rule::within(0.0, 1.0, Mark::Lecture)),
+        );
+    }
+    readings
+}
