@@ -12,6 +12,7 @@
 //! | [`graph`], [`theory`] | what experiments are made on, and held against |
 //! | [`show`] | tables and files |
 //! | [`gnutella`] | the claims of the lecture's section on it, and servents on a graph to try them on |
+//! | [`kazaa`] | the claims of the section on FastTrack, and supernodes with their children |
 //!
 //! Claims are about particular systems, so that this folder may name them, as the table of overlays does.
 
@@ -25,6 +26,7 @@ pub mod draw;
 pub mod finding;
 pub mod gnutella;
 pub mod graph;
+pub mod kazaa;
 pub mod show;
 pub mod theory;
 
@@ -100,7 +102,7 @@ pub struct Claim {
 
 /// All claims, in the order of the lecture's sections.
 pub fn claims() -> Vec<&'static Claim> {
-    [gnutella::CLAIMS].into_iter().flatten().collect()
+    [gnutella::CLAIMS, kazaa::CLAIMS].into_iter().flatten().collect()
 }
 
 /// A claim that has been tried.
