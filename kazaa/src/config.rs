@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use common::transfer::{DownloadKnobs, QueueKnobs};
 
+use crate::ticket::VerifyingKey;
+
 /// What is one node's own.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -13,8 +15,12 @@ pub struct Config {
     pub user: Box<str>,
     /// Logs in with this password before it joins; `None`: takes part as a guest.
     pub password: Option<Box<str>>,
+    /// Makes the account first.
+    pub registers: bool,
     /// The services: login and the supernode list.
     pub services: Option<SocketAddrV4>,
+    /// The key that the services must have; `None`: whichever those have that it meets first.
+    pub services_key: Option<VerifyingKey>,
     /// Supernodes that it knows from the start: the list that came with the program, and what it had kept.
     pub supernodes: Arc<[SocketAddrV4]>,
     /// Its line down and up, in kilobits per second, as it tells others.
@@ -64,6 +70,10 @@ pub struct Knobs {
     pub downloads: Arc<DownloadKnobs>,
     /// Slots for uploads, and the queue before them.
     pub uploads: Arc<QueueKnobs>,
+    /// How often a supernode announces itself to the services, which forget it after three times that. 5 min: our choice.
+    pub announce_every: Duration,
+    /// How long after the services have failed it is tried again; it doubles up to 64 times as much. 10 s: our choice.
+    pub services_retry: Duration,
     /// How long each step of a handshake may take. 15 s: giFT's connect time-out.
     pub step_timeout: Duration,
     /// Files travel sealed between nodes of ours.
