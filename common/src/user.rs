@@ -31,6 +31,8 @@ pub struct FileInfo {
     pub digest: Option<Digest>,
     /// What media players and search filters ask for.
     pub media: Media,
+    /// Other words it is found by, where the overlay has them: artist, title, album, keywords. Mostly empty.
+    pub about: Box<str>,
 }
 
 /// Attributes of a media file. Zero where unknown.
@@ -132,6 +134,8 @@ pub struct Holder {
     pub guid: [u8; 16],
     /// The holder's own number for the file, where the overlay has one.
     pub index: u32,
+    /// Through whom the holder is asked to dial if it cannot be dialled, where the overlay has such: its supernode.
+    pub via: Option<SocketAddrV4>,
 }
 
 /// One result of a search.

@@ -100,15 +100,15 @@ impl Login {
     /// Of a node that knows where the services are.
     pub(crate) fn new(config: &Config) -> Option<Box<Login>> {
         let services = config.services?;
-        let user = config.password.as_ref().map(|_| User {
-            signer: Signer::from_seed(&config.signing_seed),
+        let user = config.account.as_ref().map(|account| User {
+            signer: Signer::from_seed(&account.signing_seed),
             ticket: None,
             login_at: Some(Time::ZERO),
-            registers: config.registers,
+            registers: account.registers,
         });
         Some(Box::new(Login {
             services,
-            key: config.services_key,
+            key: config.services_key.as_deref().copied(),
             user,
             talk: None,
             list_at: Some(Time::ZERO),
@@ -180,15 +180,13 @@ impl Ordinary {
         Some(Pass::new((**user.ticket.as_ref()?).clone(), &user.signer, &cx.public_key().0))
     }
 
-    /// Nobody else is left to be dialled: asks for supernodes. False if there are no services to ask;
-    /// otherwise [`Ordinary::services_list`] follows.
-    pub(crate) fn want_list(&mut self, cx: Hands) -> bool {
-        let Some(login) = &mut self.login else { return false };
+    /// Nobody else is left to be dialled: asks for supernodes. [`Ordinary::services_list`] follows if the services are there.
+    pub(crate) fn want_list(&mut self, cx: Hands) {
+        let Some(login) = &mut self.login else { return };
         if login.list_at.is_none() {
             login.list_at = Some(cx.now());
             self.see_to_services(cx);
         }
-        true
     }
 
     /// We are a supernode from now on.
@@ -293,13 +291,13 @@ impl Ordinary {
 
     fn words_of(&self, errand: Errand, cx: Hands) -> Service {
         let user = self.login.as_ref().and_then(|login| login.user.as_ref());
-        match (errand, user, &self.me.password) {
-            (Errand::Login, Some(user), Some(password)) => {
-                let (name, password, key) = (self.me.user.clone(), password.clone(), user.signer.key());
-                let credentials = Credentials { user: name, password, key };
+        match (errand, user, &self.me.account) {
+            (Errand::Login, Some(user), Some(account)) => {
+                let (name, password) = (self.me.user.clone(), account.password.clone());
+                let credentials = Credentials { user: name, password, key: user.signer.key() };
                 if user.registers { Service::Register(credentials) } else { Service::Login(credentials) }
             }
-            (Errand::Announce, ..) => Service::Announce(self.own_entry(cx)),
+            (Errand::Announce, ..) => Service::Announce(self.supernode_entry(cx)),
             _ => Service::List,
         }
     }
@@ -311,13 +309,13 @@ impl Ordinary {
                     return self.services_failed("their ticket does not hold; is a clock wrong?", cx);
                 }
             }
-            (Errand::List, Service::Supernodes(entries)) => self.list_came(entries, cx),
+            (Errand::List, Service::Supernodes(entries)) => self.supernodes_came(entries, cx),
             (Errand::Announce, Service::Supernodes(entries)) => {
                 let every = self.me.knobs.announce_every;
                 if let Some(login) = &mut self.login {
                     login.announce_at = Some(cx.now() + every);
                 }
-                self.list_came(entries, cx);
+                self.supernodes_came(entries, cx);
             }
             (_, Service::Refused(Refusal::Busy)) => return self.services_failed("they are busy", cx),
             (Errand::Login, Service::Refused(why)) => self.login_refused(*why, cx),
@@ -329,7 +327,7 @@ impl Ordinary {
 
     /// True if the ticket is ours and holds.
     fn ticket_came(&mut self, ticket: &Ticket, cx: Hands) -> bool {
-        let now_s = self.now_s(cx);
+        let now_s = self.clock_s(cx.now());
         let Some(login) = &mut self.login else { return false };
         let (Some(user), Some(services)) = (&mut login.user, &login.key) else { return false };
         let is_ours =
@@ -346,11 +344,11 @@ impl Ordinary {
         true
     }
 
-    fn list_came(&mut self, entries: &[NodeEntry], cx: Hands) {
+    fn supernodes_came(&mut self, entries: &[NodeEntry], cx: Hands) {
         if let Some(login) = &mut self.login {
             login.list_at = None;
         }
-        self.services_list(entries, cx);
+        self.services_list(entries.into(), cx);
     }
 
     /// The user has to do something about it; until then the node takes part as a guest.
@@ -413,13 +411,10 @@ impl Ordinary {
         login.put_off(now, now + wait);
         // Nobody lists us longer than we announce ourselves.
         login.retires = false;
-        let (wanted_list, services) = (login.list_at.is_some(), login.services);
         if !std::mem::replace(&mut login.told_gone, true) {
+            let services = login.services;
             let text = format!("the services at {services} cannot be used: {why}; going on without them");
             cx.note(Note::Text(text.into()));
-        }
-        if wanted_list {
-            self.services_list(&[], cx);
         }
         self.see_to_services(cx);
     }
@@ -434,11 +429,6 @@ impl Ordinary {
         };
         (talk.step, talk.deadline) = (step, cx.now() + time);
         cx.wake(time, Timer::ConnDue(talk.conn));
-    }
-
-    /// The wall clock, seconds of the Unix epoch.
-    pub(crate) fn now_s(&self, cx: Hands) -> u64 {
-        self.me.started_s + cx.now().0 / 1_000_000_000
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Link {
         children: u32,
         /// Percent of its places that are free.
         free_percent: u8,
+        /// It only comes to ask or to bring something, and takes no place among the neighbours.
+        visit: bool,
     },
     /// No room; try these.
     Refused(Box<[NodeEntry]>),
@@ -53,6 +55,9 @@ pub enum Link {
         ttl: u8,
         /// How many are asked at each step of the recursive mode.
         fan_out: u8,
+        /// The supernode whose child asked, and that one's number for the query: by these a query is known that has come by
+        /// another way.
+        origin: (SocketAddrV4, u32),
         /// The query.
         query: Query,
     },

@@ -20,6 +20,7 @@ mod query;
 mod reply;
 mod service;
 mod session;
+mod stand_in;
 pub mod upgrade;
 
 use std::net::Ipv4Addr;
@@ -31,7 +32,8 @@ use common::wire::Wire;
 
 pub use codec::Codec;
 pub use hello::{Accept, Hello, SessionKey};
-pub use link::{Link, LinkFrame};
+pub use link::{LINK_VERSION, Link, LinkFrame};
+pub use stand_in::*;
 pub use query::{Comparison, Field, Query, Realm, Term};
 pub use reply::{Hit, Reply};
 pub use service::{Credentials, PASSWORD_BYTES_MAX, Refusal, SERVICE_VERSION, Service, ServiceFrame};
