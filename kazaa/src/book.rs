@@ -136,19 +136,20 @@ impl Book {
         }
     }
 
-    /// One to dial: of some that are `usable` and due, the one that failed least; of these a proven one, or by lot.
+    /// One to dial: of some that are due and `usable` (which is told the address, and whether it came with the program), the one
+    /// that failed least; of these one that is not full, by lot.
     pub fn pick(
         &self,
         now: Time,
         rng: &mut impl Rng,
-        usable: impl Fn(SocketAddrV4) -> bool,
+        usable: impl Fn(SocketAddrV4, bool) -> bool,
     ) -> Option<SocketAddrV4> {
         if self.entries.is_empty() {
             return None;
         }
         let start = rng.random_range(0..self.entries.len());
         let (before, after) = self.entries.split_at(start);
-        let due = |known: &&Known| known.due_s <= seconds(now) && usable(known.address);
+        let due = |known: &&Known| known.due_s <= seconds(now) && usable(known.address, known.teller.is_none());
         let best = after.iter().chain(before).filter(due).take(CHOICE);
         best.min_by_key(|known| (known.failures, known.free_percent == 0)).map(|known| known.address)
     }
@@ -332,7 +333,7 @@ mod tests {
     fn due(book: &Book, now: Time) -> Vec<SocketAddrV4> {
         let mut rng = Pcg32::seed_from_u64(1);
         let mut seen = Vec::new();
-        while let Some(next) = book.pick(now, &mut rng, |address| !seen.contains(&address)) {
+        while let Some(next) = book.pick(now, &mut rng, |address, _| !seen.contains(&address)) {
             seen.push(next);
         }
         seen.sort();

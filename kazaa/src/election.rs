@@ -6,6 +6,7 @@
 //! | what a node meets | how much a supernode is needed |
 //! |---|---|
 //! | nobody knows of any supernode | it is the first one: at once |
+//! | none of those it knows can be reached | who cannot reach others would not be reached by them: not at all |
 //! | every supernode it knows refuses it | by lot, so that of a crowd that is refused together only a few rise: [`chance`] |
 //! | its supernode's lists say that few places are left | by lot, at each ping of its supernode |
 //!

@@ -30,10 +30,10 @@ use common::user::{Note, SearchEnd};
 use rand::RngExt as _;
 
 use super::promotion::Need;
-use super::session::{Parent, session_key};
+use super::session::Parent;
 use super::{Conn, Hands, Ordinary};
 use crate::book::{Book, DIAL_PAUSE};
-use crate::config::{Knobs, Role};
+use crate::config::Role;
 use crate::node::Timer;
 use crate::selection::Probed;
 use crate::wire::{Hello, Message, NodeEntry, SessionKey, Setup};
@@ -46,14 +46,13 @@ const DOUBLINGS_MAX: u32 = 6;
 pub(super) struct Join {
     /// Supernodes whose child we are, the one that is asked first in front.
     pub(super) parents: Vec<ConnId>,
-    /// The latest lists of two tellers, the newest first. Kept as they came: in the simulator all who were told the same
-    /// share one copy.
-    told: [Option<Told>; 2],
+    /// The latest list, and who told it. Kept as it came: in the simulator all who were told the same share one copy.
+    told: Option<Told>,
     /// There while a parent is missing, and for a minute after, so that nobody is dialled twice in one.
     pub(super) seek: Option<Box<Seek>>,
     pub(super) standing: Standing,
-    /// When the timer is due that counts; others are ignored.
-    due: Option<Time>,
+    /// When the timer is due that counts; others are ignored. Zero: none.
+    due: Time,
     /// The services have told an empty list.
     services_know_nobody: bool,
     /// Our address as a supernode sees it: of use to a node that listens on every address of its machine.
@@ -121,17 +120,9 @@ impl Join {
         !self.parents.is_empty()
     }
 
-    fn remember(&mut self, nodes: Arc<[NodeEntry]>, by: Ipv4Addr, at: Time) {
-        let [newest, older] = &mut self.told;
-        if newest.as_ref().is_some_and(|told| told.by != by) {
-            *older = newest.take();
-        }
-        *newest = Some(Told { by, at, nodes });
-    }
-
     /// Percent of the supernodes' places that are free, by the newest list.
     pub(super) fn mean_free_percent(&self) -> Option<u8> {
-        let told = self.told[0].as_ref()?;
+        let told = self.told.as_ref()?;
         let sum: u32 = told.nodes.iter().map(|node| u32::from(node.free_percent)).sum();
         u8::try_from(sum.checked_div(u32::try_from(told.nodes.len()).ok()?)?).ok()
     }
@@ -198,7 +189,7 @@ impl Ordinary {
         let book = self.new_book(cx);
         self.join.seek = Some(Box::new(Seek {
             book,
-            scouting: self.join.told[0].is_none(),
+            scouting: self.join.told.is_none(),
             probes: Vec::new(),
             chosen: Vec::new(),
             scout: None,
@@ -217,7 +208,7 @@ impl Ordinary {
         for address in self.me.supernodes.iter().filter(|address| **address != own) {
             book.keep(*address);
         }
-        for told in self.join.told.iter().flatten() {
+        if let Some(told) = &self.join.told {
             book.learn(&told.nodes, told.by, told.at);
         }
         book.forget(own);
@@ -290,8 +281,14 @@ impl Ordinary {
         });
         // A list that may be old is gone through one by one.
         let width = if seek.scouting { 1 } else { knobs.probes.max(1) };
+        // Lists may be full of lies; after a vain round one dial goes to whom the user or the program has named.
+        let mut named = seek.rounds > 0 && !seek.scouting;
         for _ in 0..width {
-            let next = seek.book.pick(cx.now(), cx.rng(), |address| !taken.contains(&address));
+            let usable = |address, kept| !taken.contains(&address) && (kept || !named);
+            let mut next = seek.book.pick(cx.now(), cx.rng(), usable);
+            if std::mem::take(&mut named) && next.is_none() {
+                next = seek.book.pick(cx.now(), cx.rng(), |address, _| !taken.contains(&address));
+            }
             let Some(address) = next else { break };
             taken.push(address);
             if Some(address) == scout {
@@ -327,11 +324,11 @@ impl Ordinary {
         let refused = std::mem::take(&mut seek.refused);
         let until_due = seek.book.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
         let need = match (refused, knows_somebody) {
-            (true, _) => Need::Refused(round),
-            (false, true) => Need::Unreachable(round),
-            (false, false) => Need::Alone,
+            (true, _) => Some(Need::Refused(round)),
+            (false, true) => None,
+            (false, false) => Some(Need::Alone),
         };
-        if !self.join.has_parent() && self.rises_for(need, cx) {
+        if !self.join.has_parent() && need.is_some_and(|need| self.rises_for(need, cx)) {
             return self.rise(cx);
         }
         if !knows_somebody {
@@ -376,19 +373,20 @@ impl Ordinary {
     }
 
     fn wake_join(&mut self, after: Duration, cx: Hands) {
-        self.join.due = Some(cx.now() + after);
+        self.join.due = cx.now() + after;
         cx.wake(after, Timer::Join);
     }
 
     /// The timer.
     pub(super) fn join_due(&mut self, cx: Hands) {
-        if self.join.due.is_none_or(|due| cx.now() < due) {
+        if self.join.due == Time::ZERO || cx.now() < self.join.due {
             return;
         }
-        self.join.due = None;
+        self.join.due = Time::ZERO;
         let enough = self.supernode.is_some() || self.join.parents.len() >= self.me.knobs.parents.max(1);
         if enough && self.join.seek.as_ref().is_some_and(|seek| seek.is_idle()) {
             self.join.seek = None;
+            self.conns.shrink();
         } else {
             self.seek(cx);
         }
@@ -409,7 +407,7 @@ impl Ordinary {
         let now = cx.now();
         let Some(Conn::Probe(probe)) = self.conns.get_mut(conn) else { return };
         let key = match message {
-            Message::Accept(accept) if probe.answer.is_none() => session_key(accept),
+            Message::Accept(accept) if probe.answer.is_none() => accept.session(&Hello::OURS),
             _ => None,
         };
         let address = probe.address;
@@ -497,7 +495,7 @@ impl Ordinary {
     }
 
     /// A supernode has told its list.
-    pub(super) fn list_came(&mut self, conn: ConnId, nodes: &Arc<[NodeEntry]>, cx: Hands) {
+    pub(super) fn parent_told(&mut self, conn: ConnId, nodes: &Arc<[NodeEntry]>, cx: Hands) {
         let Some(Conn::Parent(parent)) = self.conns.get(conn) else { return };
         let is_taken_on = parent.is_taken_on();
         self.learn_supernodes(nodes, *parent.address.ip(), cx);
@@ -533,17 +531,20 @@ impl Ordinary {
             book.forget(own);
         }
         if !nodes.is_empty() {
-            self.join.remember(nodes, teller, cx.now());
+            self.join.told = Some(Told { by: teller, at: cx.now(), nodes });
         }
     }
 
     /// The services name these supernodes.
-    pub(crate) fn services_list(&mut self, nodes: Box<[NodeEntry]>, cx: Hands) {
+    pub(crate) fn services_list(&mut self, nodes: &[NodeEntry], cx: Hands) {
         let Some(services) = self.me.services else { return };
         self.join.services_know_nobody = nodes.is_empty();
         self.learn_supernodes(&nodes.into(), *services.ip(), cx);
+        if self.supernode.is_some() {
+            return self.seek_links(cx);
+        }
         if let Some(seek) = &mut self.join.seek {
-            seek.scouting &= self.join.told[0].is_none();
+            seek.scouting &= self.join.told.is_none();
             if seek.is_idle() {
                 self.seek(cx);
             }

@@ -79,10 +79,10 @@ pub(crate) enum Conn {
 }
 
 const _: () = assert!(size_of::<Conn>() <= 16);
-/// With the places of eight connections, a session's state, and the second list of supernodes it keeps (of which the simulator has
-/// one copy for all who were told the same).
+/// With the places of the connections of a join, of which one is left, and that one's state. What it shares comes on top, and the
+/// list of supernodes it was told, of which the simulator has one copy for all who were told the same.
 const _: () = assert!(
-    size_of::<Ordinary>() + 8 * size_of::<Option<(ConnId, Conn)>>() + size_of::<Parent>() <= 512,
+    size_of::<Ordinary>() + 6 * size_of::<Option<(ConnId, Conn)>>() + size_of::<Parent>() + 16 <= 512,
     "an idle ordinary node has grown"
 );
 
@@ -186,7 +186,7 @@ impl Ordinary {
     /// The first message on our port says what the caller wants.
     fn of_caller(&mut self, conn: ConnId, remote: SocketAddrV4, message: Message, cx: Hands) {
         match message {
-            Message::Hello(hello) => self.greeted(conn, remote, hello, cx),
+            Message::Hello(hello) => self.session_asked(conn, remote, hello, cx),
             Message::Request(request) if &*request.target == upgrade::SUPERNODE => {
                 self.link_asked(conn, remote, &request, cx);
             }

@@ -21,8 +21,6 @@ use crate::config::Role;
 use crate::election::{Candidate, chance};
 use crate::supernode::Supernode;
 
-/// Rounds in which no known supernode could be reached before a node takes itself for the first.
-const UNREACHABLE_ROUNDS: u32 = 2;
 /// Rounds in which all were full before it no longer matters how long a node has been there.
 const WAIVED_ROUNDS: u32 = 3;
 
@@ -31,8 +29,6 @@ const WAIVED_ROUNDS: u32 = 3;
 pub(super) enum Need {
     /// Nobody knows of any.
     Alone,
-    /// None of those that are known answers, in this vain round.
-    Unreachable(u32),
     /// All that answer are full, in this vain round.
     Refused(u32),
     /// The lists say that few places are left.
@@ -54,8 +50,6 @@ impl Ordinary {
         let knobs = &self.me.knobs;
         let (round, waives_uptime) = match need {
             Need::Alone => (u32::MAX, true),
-            Need::Unreachable(round) if round < UNREACHABLE_ROUNDS => return false,
-            Need::Unreachable(round) => (round, true),
             Need::Refused(round) => (round, round >= WAIVED_ROUNDS),
             Need::Few => (0, false),
         };

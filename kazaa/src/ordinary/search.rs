@@ -29,7 +29,7 @@ use super::{Conn, Hands, Ordinary};
 use crate::book::is_private;
 use crate::node::Timer;
 use crate::widening::WideningKind;
-use crate::wire::{Hit, Message, Query, Reply, kbps_of};
+use crate::wire::{Hit, Message, Query, Reply, kbps_of_bandwidth};
 
 /// Searches that run.
 #[derive(Default)]
@@ -88,7 +88,7 @@ impl Search {
     fn accepts(&self, hit: &Hit) -> bool {
         let words = || WordRules::default().of_file(&hit.info);
         filters_match(&self.wanted, &hit.info)
-            && self.wanted.speed.contains(kbps_of(hit.bandwidth))
+            && self.wanted.speed.contains(kbps_of_bandwidth(hit.bandwidth))
             && (self.none.is_empty() || !words().iter().any(|word| self.none.contains(word)))
     }
 }
@@ -268,5 +268,5 @@ fn told(hit: &Hit, supernode: SocketAddrV4, hops: Option<u8>, own: SocketAddrV4)
         via: Some(supernode),
         ..Holder::default()
     };
-    user::Hit { info: hit.info.as_ref().clone(), holder, speed: kbps_of(hit.bandwidth), hops }
+    user::Hit { info: hit.info.as_ref().clone(), holder, speed: kbps_of_bandwidth(hit.bandwidth), hops }
 }

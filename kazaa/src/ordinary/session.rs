@@ -24,10 +24,8 @@ use common::peer::{CloseReason, ConnId, Time};
 
 use super::{Conn, Hands, Ordinary};
 use crate::node::Timer;
-use crate::wire::{Accept, Hello, Message, NETWORK, SessionKey, UserInfo};
+use crate::wire::{Message, NETWORK, UserInfo, bandwidth_of_kbps};
 
-/// The sets of ciphers that are spoken here.
-const TYPES: [u32; 4] = [0x00, 0x01, 0x08, 0x09];
 /// Names of networks that FastTrack's clients take for one.
 const NETWORKS: [&str; 3] = [NETWORK, "fileshare", "Grokster"];
 
@@ -67,17 +65,6 @@ impl Parent {
     }
 }
 
-/// What both key streams of a session follow from, if the supernode's choice can be spoken.
-pub(super) fn session_key(accept: &Accept) -> Option<SessionKey> {
-    let types = accept.types().filter(|types| TYPES.contains(types))?;
-    Some(SessionKey {
-        is_supernode: false,
-        child_seed: Hello::OURS.seed,
-        supernode_seed: accept.seed,
-        types,
-    })
-}
-
 /// True if sessions of this network and of ours can be mixed.
 pub(crate) fn is_our_network(name: &str) -> bool {
     NETWORKS.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -104,7 +91,7 @@ impl Ordinary {
             }
             Message::Nodes(nodes) => {
                 parent.has_told = true;
-                self.list_came(conn, &nodes, cx);
+                self.parent_told(conn, &nodes, cx);
             }
             Message::NetworkName(_) => cx.send(conn, Message::NetworkName(NETWORK.into())),
             Message::Version(version) => cx.send(conn, Message::Version(version)),
@@ -119,7 +106,8 @@ impl Ordinary {
 
     /// Tells a supernode who we are and what we share: from here on we are its child.
     pub(super) fn register(&mut self, conn: ConnId, cx: Hands) {
-        cx.send(conn, Message::User(Arc::new(self.user_info(cx))));
+        let info = self.user_info(cx);
+        cx.send(conn, Message::User(Arc::new(info)));
         self.tell_shares(conn, cx);
         cx.send(conn, Message::Ping);
         let timeout = self.me.knobs.pong_timeout;
@@ -136,7 +124,8 @@ impl Ordinary {
         if self.me.firewalled {
             address.set_port(0);
         }
-        UserInfo::new(address, self.me.bandwidth_kbps.1, &self.me.user)
+        let bandwidth = bandwidth_of_kbps(self.me.bandwidth_kbps.1);
+        UserInfo { address, bandwidth, user: self.me.user.clone() }
     }
 
     /// A parent should have got on, or have answered, by now.

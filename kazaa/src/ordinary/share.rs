@@ -31,7 +31,7 @@ impl Shares {
 
     /// A file whose UUHash this is.
     pub(crate) fn by_hash(&self, hash: &[u8; 20]) -> Option<&SharedFile> {
-        self.files.iter().find(|shared| uuhash(&shared.info) == Some(*hash))
+        self.files.iter().find(|shared| uuhash(&shared.info) == Some(hash))
     }
 
     /// Adds a file, or puts it in place of the one that had its number, which is returned.
@@ -55,12 +55,8 @@ impl Shares {
 }
 
 /// What names a file's content on the network: the first 20 bytes of its hash.
-pub(crate) fn uuhash(info: &FileInfo) -> Option<[u8; 20]> {
-    match &info.digest {
-        Some(Digest::UuHash(hash)) => Some(*hash),
-        Some(Digest::KzHash(hash)) => hash.first_chunk().copied(),
-        _ => None,
-    }
+pub(crate) fn uuhash(info: &FileInfo) -> Option<&[u8; 20]> {
+    info.digest.as_ref().and_then(Digest::uuhash)
 }
 
 impl Ordinary {

@@ -59,7 +59,7 @@ impl Child {
 
 impl Ordinary {
     /// Somebody wants a session.
-    pub(crate) fn greeted(&mut self, conn: ConnId, remote: SocketAddrV4, hello: Hello, cx: Hands) {
+    pub(crate) fn session_asked(&mut self, conn: ConnId, remote: SocketAddrV4, hello: Hello, cx: Hands) {
         if self.supernode.is_none() {
             return self.hang_up(conn, cx);
         }

@@ -103,7 +103,7 @@ impl Neighbour {
 /// Links are made.
 impl Ordinary {
     /// Sees to it that there are enough links.
-    pub(super) fn seek_links(&mut self, cx: Hands) {
+    pub(crate) fn seek_links(&mut self, cx: Hands) {
         let knobs = Arc::clone(self.knobs());
         let own = self.own_address(cx);
         let mut taken: Vec<SocketAddrV4> = vec![own];
@@ -116,7 +116,7 @@ impl Ordinary {
         let lacking = knobs.links.saturating_sub(have).min(knobs.link_dials_max.saturating_sub(dialling));
         for _ in 0..lacking {
             let Some(supernode) = &mut self.supernode else { return };
-            let next = supernode.book.pick(cx.now(), cx.rng(), |address| !taken.contains(&address));
+            let next = supernode.book.pick(cx.now(), cx.rng(), |address, _| !taken.contains(&address));
             let Some(address) = next else { return };
             taken.push(address);
             self.dial_link(address, false, cx);

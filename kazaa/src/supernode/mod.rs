@@ -191,13 +191,13 @@ impl Ordinary {
 
     fn tell_children(&mut self, cx: Hands) {
         let Some(supernode) = &self.supernode else { return };
-        for (conn, _) in self.taken_on() {
+        for (conn, _) in self.children_taken_on() {
             cx.send(conn, Message::Nodes(Arc::clone(&supernode.list)));
         }
     }
 
     /// Children that have been taken on.
-    fn taken_on(&self) -> impl Iterator<Item = (ConnId, &Child)> {
+    fn children_taken_on(&self) -> impl Iterator<Item = (ConnId, &Child)> {
         self.conns.iter().filter_map(|(conn, state)| match state {
             Conn::Child(child) if child.is_taken_on() => Some((conn, &**child)),
             _ => None,

@@ -74,7 +74,7 @@ impl Ordinary {
         }
         let is_meant = |who: &Who| *who.user == *ask.user && who.address.ip() == ask.holder.ip();
         let child = self
-            .taken_on()
+            .children_taken_on()
             .map(|(conn, _)| conn)
             .find(|conn| supernode.register.who(number_of(*conn)).is_some_and(is_meant));
         match child {

@@ -258,7 +258,7 @@ impl Ordinary {
         };
         let mut strangers = Vec::new();
         while strangers.len() < lacking {
-            let usable = |address| address != own && !running.asked.contains(&address);
+            let usable = |address, _| address != own && !running.asked.contains(&address);
             let Some(address) = supernode.book.pick(cx.now(), cx.rng(), usable) else { break };
             running.asked.push(address);
             strangers.push(address);

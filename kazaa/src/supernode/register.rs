@@ -174,7 +174,7 @@ impl Register {
         let holders = self.hashes.range((key, 0)..=(key, u32::MAX)).map(|(_, holder)| UserId(*holder));
         for holder in holders.filter(|holder| Some(*holder) != searcher) {
             let mut files = self.index.files_of(holder).enumerate();
-            let found = files.find(|(_, info)| uuhash(info).as_ref() == Some(hash));
+            let found = files.find(|(_, info)| uuhash(info) == Some(hash));
             hits.extend(found.and_then(|(place, info)| self.hit(holder, place, info)));
             if hits.len() >= max {
                 return;
@@ -204,7 +204,7 @@ impl Register {
 }
 
 fn hash_key(info: &FileInfo) -> Option<u64> {
-    uuhash(info).map(|hash| key_of(&hash))
+    uuhash(info).map(key_of)
 }
 
 fn key_of(hash: &[u8; 20]) -> u64 {

@@ -143,7 +143,8 @@ impl Permutation {
         let mut draws = Draws(u32::from_le_bytes([a, b, c, d]));
         let mut table = std::array::from_fn(|at| at as u8);
         for at in 0..table.len() {
-            table.swap(at, at + draws.below((table.len() - at) as u32) as usize);
+            let with = at + draws.below((table.len() - at) as u32) as usize;
+            table.swap(at, with);
         }
         Permutation { table, shift: 0 }
     }

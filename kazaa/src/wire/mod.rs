@@ -13,14 +13,17 @@
 //!
 //! Integers of a session are big-endian; what is ours is bincode behind one module, with limits.
 
+mod cipher;
 mod codec;
 mod hello;
 mod link;
+mod packed;
 mod query;
 mod reply;
 mod service;
 mod session;
 mod stand_in;
+mod text;
 pub mod upgrade;
 
 use std::net::Ipv4Addr;
@@ -37,7 +40,7 @@ pub use stand_in::*;
 pub use query::{Comparison, Field, Query, Realm, Term};
 pub use reply::{Hit, Reply};
 pub use service::{Credentials, PASSWORD_BYTES_MAX, Refusal, SERVICE_VERSION, Service, ServiceFrame};
-pub use session::{NodeEntry, PushAsk, PushOrder, Stats, UserInfo};
+pub use session::{BANDWIDTH_UNLIMITED, NodeEntry, PushAsk, PushOrder, Stats, UserInfo, bandwidth_of_kbps, kbps_of_bandwidth};
 
 /// The port that nodes listen on unless told otherwise.
 pub const PORT: u16 = 1214;
