@@ -17,6 +17,7 @@
 //! who bring a file; the first message tells which it is.
 
 mod join;
+mod login;
 mod promotion;
 mod search;
 mod session;
@@ -35,6 +36,7 @@ use crate::node::{Node, Timer};
 use crate::supernode::{Child, Neighbour, Supernode};
 use crate::wire::{Message, upgrade};
 use join::{Join, Probe};
+use login::Login;
 use search::Searches;
 use session::Parent;
 use share::Shares;
@@ -50,6 +52,7 @@ pub struct Ordinary {
     /// Every connection, and what it is for.
     pub(crate) conns: Slots<Conn>,
     join: Join,
+    login: Option<Box<Login>>,
     pub(crate) shares: Shares,
     searches: Searches,
     /// What it is beside, if it was elected.
@@ -71,6 +74,8 @@ pub(crate) enum Conn {
     Child(Box<Child>),
     /// Another supernode.
     Link(Box<Neighbour>),
+    /// The services.
+    Services,
 }
 
 const _: () = assert!(size_of::<Conn>() <= 16);
@@ -85,6 +90,7 @@ impl Ordinary {
     /// A node that has not started.
     pub fn new(config: Config) -> Ordinary {
         Ordinary {
+            login: Login::new(&config),
             me: config,
             conns: Slots::default(),
             join: Join::default(),
@@ -116,6 +122,7 @@ impl Ordinary {
     fn start(&mut self, cx: Hands) {
         use rand::RngExt as _;
         self.lot = cx.rng().random();
+        self.see_to_services(cx);
         self.start_join(cx);
     }
 
@@ -135,6 +142,7 @@ impl Ordinary {
     fn timer(&mut self, timer: Timer, cx: Hands) {
         match timer {
             Timer::Join => self.join_due(cx),
+            Timer::Login => self.login_due(cx),
             Timer::Supernode => self.supernode_due(cx),
             Timer::ConnDue(conn) => self.conn_due(conn, cx),
             Timer::SearchDue(search) => self.search_due(search, cx),
@@ -162,15 +170,18 @@ impl Ordinary {
             Some(Conn::Parent(_)) => self.of_parent(conn, message, cx),
             Some(Conn::Link(_)) => self.of_link(conn, message, cx),
             Some(Conn::Probe(_)) => self.of_probe(conn, &message, cx),
+            Some(Conn::Services) => self.of_services(message, cx),
             Some(&Conn::Caller(remote)) => self.of_caller(conn, remote, message, cx),
             None => {}
         }
     }
 
-    /// A connection is sealed, and its far end has that key.
+    /// The far side of a seal has proved to own this key.
     fn sealed(&mut self, conn: ConnId, key: PublicKey, cx: Hands) {
-        if let Some(Conn::Link(_)) = self.conns.get(conn) {
-            self.link_sealed(conn, key, cx);
+        match self.conns.get(conn) {
+            Some(Conn::Link(_)) => self.link_sealed(conn, key, cx),
+            Some(Conn::Services) => self.services_sealed(key, cx),
+            _ => {}
         }
     }
 
@@ -193,6 +204,7 @@ impl Ordinary {
             Some(Conn::Parent(parent)) => self.parent_closed(conn, &parent, reason, cx),
             Some(Conn::Child(child)) => self.child_closed(conn, &child),
             Some(Conn::Link(link)) => self.link_closed(conn, *link, cx),
+            Some(Conn::Services) => self.services_closed(reason, cx),
             Some(Conn::Caller(_)) | None => {}
         }
     }
@@ -205,6 +217,7 @@ impl Ordinary {
             Some(Conn::Parent(_)) => self.parent_due(conn, cx),
             Some(Conn::Child(_)) => self.child_due(conn, cx),
             Some(Conn::Link(_)) => self.link_due(conn, cx),
+            Some(Conn::Services) => self.services_due(conn, cx),
             None => {}
         }
     }

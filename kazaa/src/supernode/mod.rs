@@ -121,6 +121,7 @@ impl Ordinary {
         }
         self.make_list(cx);
         self.seek_links(cx);
+        self.announce(cx);
         cx.wake(self.knobs().upkeep_every, Timer::Supernode);
     }
 
@@ -174,6 +175,12 @@ impl Ordinary {
         let max = knobs.supernodes_max.saturating_sub(usize::from(own.is_some()));
         let others = supernode.book.sample(max, cx.now(), cx.rng());
         supernode.list = own.into_iter().chain(others).collect();
+    }
+
+    /// This supernode, as the services are told of it. Full ones are announced too, since others link with them.
+    pub(crate) fn supernode_entry(&self, cx: Hands) -> NodeEntry {
+        let free_percent = self.supernode.as_ref().map_or(0, |it| it.free_percent(self.knobs()));
+        NodeEntry { address: self.own_address(cx), age_min: 0, free_percent }
     }
 
     /// Others, for whoever is refused.
