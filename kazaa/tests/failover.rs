@@ -4,7 +4,6 @@ mod kit;
 
 use std::time::Duration;
 
-use common::peer::Time;
 use common::user::{Query, SearchEnd};
 use kit::overlay::{Overlay, ordinary};
 
@@ -107,7 +106,7 @@ fn a_supernode_that_falls_silent_is_left_by_its_children_and_neighbours() {
     let from = overlay.swarm.sim.now();
     // Cut off without a word: nobody hears a reset.
     let others: Vec<_> = overlay.nodes.iter().copied().filter(|node| *node != silent).collect();
-    overlay.swarm.sim.cut(from, Time(from.0 + 3_600_000_000_000), &[silent], &others);
+    overlay.swarm.sim.cut(&[silent], &others, from, from + Duration::from_secs(3_600));
     overlay.run_s(300);
     for child in &children {
         assert!(overlay.parent(*child).is_some_and(|parent| parent != silent));

@@ -110,6 +110,19 @@ impl Raw {
         far
     }
 
+    /// The node dials another supernode, which agrees to a link; sealed.
+    pub fn visited(&mut self) -> Option<(Far, SocketAddrV4)> {
+        let (conn, to) = self.lone.next_dial()?;
+        self.lone.answer((conn, to));
+        let mut far = Far::new(conn, Setup::Server);
+        let asked = self.heard(&mut far);
+        assert!(matches!(&asked[..], [Message::Request(request)] if upgrade::asks_seal(request)), "{asked:?}");
+        self.say(&mut far, Message::Response(Box::new(upgrade::agree())));
+        far.go_on(Setup::LinkAcceptor);
+        self.lone.seal(conn, common::seal::PublicKey([9; 32]));
+        Some((far, to))
+    }
+
     pub fn say(&mut self, far: &mut Far, message: Message) {
         let mut bytes = BytesMut::new();
         far.encoder.encode(message, &mut bytes).expect("tests say what can be said");
