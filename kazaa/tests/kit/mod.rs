@@ -1,0 +1,10 @@
+//! What the tests of this crate share.
+//!
+//! | part | is |
+//! |---|---|
+//! | [`overlay`] | supernodes and ordinary nodes on the simulator, that join, search, rise, step down and crash |
+//! | [`raw`] | one node alone, spoken to in bytes by children, parents and neighbours that the test plays |
+#![allow(dead_code, reason = "each test program uses a part of the kit")]
+
+pub mod overlay;
+pub mod raw;
