@@ -183,6 +183,6 @@ pub fn plain(note: Note) -> Option<What> {
         Note::Failed(fetch, failure) => Some(What::Failed(fetch, failure)),
         Note::Uploaded(_, bytes) => Some(What::Uploaded(bytes)),
         Note::SearchEnded(search, end) => Some(What::SearchEnded(search, end)),
-        Note::Found(..) | Note::Text(_) => None,
+        Note::Found(..) | Note::Text(_) | Note::Keep(_) => None,
     }
 }

@@ -133,6 +133,13 @@ impl<T> Slots<T> {
         self.entries.iter_mut().flatten().map(|(id, value)| (*id, value))
     }
 
+    /// Gives back the memory of the places behind the last connection.
+    pub fn shrink(&mut self) {
+        let used = self.entries.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.entries.truncate(used);
+        self.entries.shrink_to_fit();
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.len

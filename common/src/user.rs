@@ -31,6 +31,8 @@ pub struct FileInfo {
     pub digest: Option<Digest>,
     /// What media players and search filters ask for.
     pub media: Media,
+    /// Other words it is found by, where the overlay has them: artist, title, album, keywords. Mostly empty.
+    pub about: Box<str>,
 }
 
 /// The last component of a path: the name a file has on the wire.
@@ -137,6 +139,8 @@ pub struct Holder {
     pub guid: [u8; 16],
     /// The holder's own number for the file, where the overlay has one.
     pub index: u32,
+    /// Through whom the holder is asked to dial if it cannot be dialled, where the overlay has such: its supernode.
+    pub via: Option<SocketAddrV4>,
 }
 
 /// One result of a search.
@@ -206,6 +210,8 @@ pub enum Note {
     Uploaded(FileId, u64),
     /// Something the overlay wants the user to read: message of the day, statistics, who came and went.
     Text(Arc<str>),
+    /// A line for the node's records, which outlive it: the overlay reads them back through its configuration.
+    Keep(Arc<str>),
 }
 
 /// How a search ended.

@@ -31,7 +31,8 @@ fn file() -> impl Strategy<Value = Arc<FileInfo>> {
         (prop::collection::vec(word(), 1..3), prop::collection::vec(word(), 1..4), ".mp3|\\.ogg||\\. x");
     (name, 1u64..4, 1u32..4).prop_map(|((dir, song, suffix), size, bitrate_kbps)| {
         let name = format!("top/{}/{}{suffix}", dir.join(" "), song.join("-")).into();
-        Arc::new(FileInfo { name, size, digest: None, media: Media { bitrate_kbps, ..Media::default() } })
+        let media = Media { bitrate_kbps, ..Media::default() };
+        Arc::new(FileInfo { name, size, media, ..FileInfo::default() })
     })
 }
 

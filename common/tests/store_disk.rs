@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::digest::{Algorithm, Hasher};
+use common::digest::Algorithm;
 use common::store::{Disk, DiskError, Ranges, Shared, Storage, StoreFault, Synthetic};
 use common::user::FileInfo;
 use proptest::prelude::*;
@@ -65,9 +65,7 @@ fn another_file_is_never_replaced() {
 #[test]
 fn only_the_same_content_is_resumed() {
     let dir = tempfile::tempdir().unwrap();
-    let mut hasher = Hasher::new(Algorithm::Md5);
-    hasher.update(b"content");
-    let wanted = FileInfo { digest: Some(hasher.finish()), ..info("a.mp3", 100) };
+    let wanted = FileInfo { digest: Some(Algorithm::Md5.of(b"content")), ..info("a.mp3", 100) };
     let disk = Disk::create(dir.path(), &wanted).unwrap();
     disk.write_at(0, &[1; 60]).unwrap();
     // While it is being written nobody else gets it.
@@ -285,9 +283,7 @@ fn a_kill_in_the_middle_costs_no_wrong_byte() {
     let sum = |file: &dyn Storage| {
         let mut bytes = vec![0; CHILD_BYTES as usize];
         file.read_at(0, &mut bytes).unwrap();
-        let mut hasher = Hasher::new(Algorithm::Sha1);
-        hasher.update(&bytes);
-        hasher.finish()
+        Algorithm::Sha1.of(&bytes)
     };
     assert_eq!(sum(&Disk::open(&dir.path().join("big")).unwrap()), sum(&source));
     assert_eq!(names(dir.path()), ["big"]);

@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::digest::{Algorithm, Digest, Hasher};
+use common::digest::{Algorithm, Digest};
 use common::peer::{CloseReason, ConnId};
 use common::store::{Faulty, Memory, Ranges, Storage};
 use common::testing::Lone;
@@ -27,9 +27,7 @@ struct Getter {
 }
 
 fn md5(bytes: &[u8]) -> Digest {
-    let mut hasher = Hasher::new(Algorithm::Md5);
-    hasher.update(bytes);
-    hasher.finish()
+    Algorithm::Md5.of(bytes)
 }
 
 impl Getter {

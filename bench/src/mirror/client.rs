@@ -475,6 +475,7 @@ fn covered(digest: &Digest, size: u64) -> u64 {
     let convention = match digest.algorithm() {
         Algorithm::Md5 => Fingerprint::NAPSTER,
         Algorithm::Sha1 => Fingerprint::GNUTELLA,
+        Algorithm::UuHash | Algorithm::KzHash => Fingerprint::KAZAA,
     };
     convention.len(size)
 }

@@ -97,7 +97,7 @@ fn parse_line(line: &str) -> Option<Line> {
     Some(Line { number, info: FileInfo { name, size, digest, media } })
 }
 
-/// The two functions of [`Digest`] differ in length, so the digits alone say which it is.
+/// The overlays' functions differ in length, so the digits alone say which it is.
 fn parse_digest(hex: &str) -> Option<Digest> {
     if !hex.is_ascii() {
         return None;
@@ -107,6 +107,7 @@ fn parse_digest(hex: &str) -> Option<Digest> {
     match hex.len() {
         32 => Some(Digest::Md5(bytes.try_into().ok()?)),
         40 => Some(Digest::Sha1(bytes.try_into().ok()?)),
+        72 => Some(Digest::KzHash(bytes.try_into().ok()?)),
         _ => None,
     }
 }

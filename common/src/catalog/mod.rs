@@ -137,7 +137,8 @@ impl Catalog {
             let file = Synthetic::new(first + u64::from(title), size);
             let digest = config.fingerprint.of(&file).ok();
             let name = names.next(&mut rng).into_boxed_str();
-            Arc::new(FileInfo { name, size, digest, media: Media { bitrate_kbps, frequency_hz, duration_s } })
+            let media = Media { bitrate_kbps, frequency_hz, duration_s };
+            Arc::new(FileInfo { name, size, digest, media, ..FileInfo::default() })
         });
         Catalog::new(titles.collect(), Content::Synthetic { first }, config.zipf_alpha)
     }
@@ -184,6 +185,7 @@ impl Catalog {
                 size: file.size(),
                 digest: Some(digest),
                 media: media_of(&file),
+                ..FileInfo::default()
             }));
             files.push(Arc::new(file));
         }
@@ -243,7 +245,7 @@ impl Catalog {
     /// from the rarer half. Real files without any word in their names give an empty query, which finds nothing.
     pub fn query_for(&self, title: TitleId, rng: &mut impl Rng) -> Query {
         let by_word = self.by_word();
-        let words = self.rules.of_name(&self.info(title).name);
+        let words = self.rules.of_file(self.info(title));
         let mut by_rarity: Vec<usize> = (0..words.len()).collect();
         by_rarity.sort_by_key(|at| by_word.get(&words[*at]).map_or(0, Vec::len));
         let mut taken: Vec<usize> = by_rarity.first().copied().into_iter().collect();
@@ -282,7 +284,7 @@ impl Catalog {
         self.by_word.get_or_init(|| {
             let mut by_word: HashMap<String, Vec<TitleId>> = HashMap::new();
             for title in self.ids() {
-                for word in self.rules.of_name(&self.info(title).name) {
+                for word in self.rules.of_file(self.info(title)) {
                     by_word.entry(word).or_default().push(title);
                 }
             }

@@ -36,6 +36,8 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most header lines a head may have.
 pub const HEADERS_MAX: usize = 64;
 
+/// What follows is spoken in another protocol, which both sides have named.
+pub const SWITCHING_PROTOCOLS: u16 = 101;
 /// Everything is fine and the body is the whole file.
 pub const OK: u16 = 200;
 /// The body is the range asked for.
@@ -52,6 +54,7 @@ pub const SERVICE_UNAVAILABLE: u16 = 503;
 /// The reason phrase that goes with a status.
 pub fn reason(status: u16) -> &'static str {
     match status {
+        SWITCHING_PROTOCOLS => "Switching Protocols",
         OK => "OK",
         PARTIAL_CONTENT => "Partial Content",
         BAD_REQUEST => "Bad Request",

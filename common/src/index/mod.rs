@@ -59,7 +59,7 @@ pub struct IndexConfig {
     pub users_max: usize,
     /// So many files a user may share.
     pub files_per_user_max: usize,
-    /// So long a name may be, in bytes.
+    /// So long a name may be, in bytes, and so long what else is said about a file.
     pub name_bytes_max: usize,
 }
 
@@ -82,7 +82,7 @@ pub enum AddError {
     /// The user shares as many files as allowed.
     #[error("too many files are shared")]
     TooManyFiles,
-    /// The name is too long.
+    /// The name, or what is said about the file, is too long.
     #[error("the file's name is too long")]
     NameTooLong,
     /// The user shares a file of this name already.
@@ -192,7 +192,7 @@ impl Index {
         if slot >= self.config.users_max {
             return Err(AddError::TooManyUsers);
         }
-        if info.name.len() > self.config.name_bytes_max {
+        if info.name.len().max(info.about.len()) > self.config.name_bytes_max {
             return Err(AddError::NameTooLong);
         }
         if self.users.len() <= slot {
@@ -246,6 +246,11 @@ impl Index {
         files.iter().map(|shared| &self.record(shared.record).info)
     }
 
+    /// Where in a user's list, in the order of [`Index::files_of`], a name stands.
+    pub fn place_of(&self, user: UserId, name: &str) -> Option<usize> {
+        self.position(user.0 as usize, name, hash_of_name(name))
+    }
+
     /// A user's file by its name.
     pub fn get(&self, user: UserId, name: &str) -> Option<&Arc<FileInfo>> {
         let slot = user.0 as usize;
@@ -274,7 +279,8 @@ impl Index {
         const ALLOCATION_BYTES: usize = 24;
         let records: usize = (self.records.iter().flatten())
             .map(|record| {
-                let info = size_of::<FileInfo>() + record.info.name.len() + 2 * ALLOCATION_BYTES;
+                let text = record.info.name.len() + record.info.about.len();
+                let info = size_of::<FileInfo>() + text + 2 * ALLOCATION_BYTES;
                 info + record.holders.heap_bytes()
             })
             .sum();
@@ -317,7 +323,7 @@ impl Index {
             Entry::Vacant(entry) => {
                 let info = entry.key().0.clone();
                 entry.insert(next);
-                self.enter_words(&info.name, next);
+                self.enter_words(&info, next);
                 self.records.push(Some(Record { info, holders: Holders::default() }));
                 next
             }
@@ -332,16 +338,16 @@ impl Index {
         self.totals.bytes = self.totals.bytes.saturating_sub(entry.info.size);
         if entry.holders.is_empty() {
             let info = self.records[record as usize].take().expect("just seen").info;
-            self.remove_words(&info.name, record);
+            self.remove_words(&info, record);
             self.contents.remove(&Content(info));
         }
     }
 
-    /// Enters a record under each word of its name. It is the newest, so its number goes to the end everywhere.
-    fn enter_words(&mut self, name: &str, record: u32) {
+    /// Enters a record under each word that its file is found by. It is the newest, so its number goes to the end everywhere.
+    fn enter_words(&mut self, info: &FileInfo, record: u32) {
         let mut different = 0;
         let Index { config, words, words_free, word_ids, .. } = self;
-        config.rules.each_of_name(name, |text| {
+        config.rules.each_of_file(info, |text| {
             let id = match word_ids.get(text) {
                 Some(id) => *id,
                 None => {
@@ -369,12 +375,12 @@ impl Index {
         });
     }
 
-    /// Takes a record out from under each word of its name; a word that has no record left is forgotten.
-    fn remove_words(&mut self, name: &str, record: u32) {
+    /// Takes a record out from under each word that its file is found by; a word that has no record left is forgotten.
+    fn remove_words(&mut self, info: &FileInfo, record: u32) {
         let mut different = 0;
         let Index { config, words, words_free, word_ids, .. } = self;
-        config.rules.each_of_name(name, |text| {
-            // A word that the name holds twice is gone already, or no longer has this record.
+        config.rules.each_of_file(info, |text| {
+            // A word that the file has twice is gone already, or no longer has this record.
             if let Some(id) = word_ids.get(text).copied() {
                 let word = &mut words[id as usize];
                 let before = word.postings.len();

@@ -43,7 +43,16 @@ impl WordRules {
     /// The different words of a file's path that are searched, in order.
     pub fn of_name(&self, path: &str) -> Vec<String> {
         let mut words = Vec::new();
-        self.each_of_name(path, |word| push_new(&mut words, word, self.words_max));
+        each_word(self.searched_part(path), self.word_bytes_max, |word| {
+            push_new(&mut words, word, self.words_max)
+        });
+        words
+    }
+
+    /// The different words that a file is found by: those of its path, then what else is said about it.
+    pub fn of_file(&self, info: &FileInfo) -> Vec<String> {
+        let mut words = Vec::new();
+        self.each_of_file(info, |word| push_new(&mut words, word, self.words_max));
         words
     }
 
@@ -64,16 +73,18 @@ impl WordRules {
     /// faster. A query without a word that must be there matches nothing.
     pub fn matches(&self, query: &Query, info: &FileInfo) -> bool {
         let terms = self.of_query(&query.words);
-        let words = self.of_name(&info.name);
+        let words = self.of_file(info);
         !terms.all.is_empty()
             && terms.all.iter().all(|word| words.contains(word))
             && !terms.none.iter().any(|word| words.contains(word))
             && filters_match(query, info)
     }
 
-    /// Calls `each` with every word of the searched part of a path, repeated ones included, until it says false.
-    pub(super) fn each_of_name(&self, path: &str, each: impl FnMut(&str) -> bool) {
-        each_word(self.searched_part(path), self.word_bytes_max, each);
+    /// Calls `each` with every word that a file is found by, repeated ones included, until it says false.
+    pub(super) fn each_of_file(&self, info: &FileInfo, mut each: impl FnMut(&str) -> bool) {
+        if each_word(self.searched_part(&info.name), self.word_bytes_max, &mut each) {
+            each_word(&info.about, self.word_bytes_max, each);
+        }
     }
 
     /// The last components of a path without the suffix.
@@ -116,8 +127,8 @@ fn push_new(words: &mut Vec<String>, word: &str, max: usize) -> bool {
     words.len() < max
 }
 
-/// Calls `each` with the words of a text, lower-cased and cut, until it says false.
-fn each_word(text: &str, bytes_max: usize, mut each: impl FnMut(&str) -> bool) {
+/// Calls `each` with the words of a text, lower-cased and cut, until it says false; returns what it said last.
+fn each_word(text: &str, bytes_max: usize, mut each: impl FnMut(&str) -> bool) -> bool {
     let (mut word, mut full) = (String::new(), false);
     // The blank at the end closes the last word.
     for c in text.chars().chain([' ']) {
@@ -132,12 +143,13 @@ fn each_word(text: &str, bytes_max: usize, mut each: impl FnMut(&str) -> bool) {
         } else if !word.is_empty() {
             let whole = word.trim_end_matches('\'');
             if !each(whole) {
-                return;
+                return false;
             }
             word.clear();
             full = false;
         }
     }
+    true
 }
 
 /// Combining diacritical marks, the accents of decomposed letters.

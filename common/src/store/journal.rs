@@ -10,8 +10,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use md5::{Digest as _, Md5};
+
 use super::Ranges;
-use crate::digest::{Algorithm, Digest, Hasher};
 use crate::user::FileInfo;
 
 /// Marks a slot that lists ranges.
@@ -36,12 +37,11 @@ pub(super) struct Identity([u8; 16]);
 
 impl Identity {
     pub(super) fn of(info: &FileInfo) -> Self {
-        let mut hasher = Hasher::new(Algorithm::Md5);
-        hasher.update(&info.size.to_le_bytes());
+        let mut announced = info.size.to_le_bytes().to_vec();
         if let Some(digest) = &info.digest {
-            hasher.update(digest.as_bytes());
+            announced.extend_from_slice(digest.as_bytes());
         }
-        Identity(md5_bytes(hasher))
+        Identity(checksum(&announced))
     }
 }
 
@@ -192,16 +192,7 @@ fn read_slot(file: &File, offset: u64) -> io::Result<Option<State>> {
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 16] {
-    let mut hasher = Hasher::new(Algorithm::Md5);
-    hasher.update(bytes);
-    md5_bytes(hasher)
-}
-
-fn md5_bytes(hasher: Hasher) -> [u8; 16] {
-    match hasher.finish() {
-        Digest::Md5(bytes) => bytes,
-        Digest::Sha1(_) => unreachable!("an MD5 hasher gives an MD5 digest"),
-    }
+    Md5::digest(bytes).into()
 }
 
 #[cfg(test)]

@@ -73,13 +73,18 @@ pub trait Storage: Send + Sync + 'static {
     /// Makes a written file durable and gives it its final name. Doing so twice changes nothing.
     fn finish(&self) -> Result<(), StoreFault>;
 
-    /// The digest of a range.
+    /// The digest of a range, as if it were a whole file. Only those bytes are read that count.
     fn digest(&self, offset: u64, len: u64, algorithm: Algorithm) -> Result<Digest, StoreFault> {
-        let mut hasher = Hasher::new(algorithm);
-        for_each_block(self, offset, len, |_, block| {
-            hasher.update(block);
-            Ok(())
-        })?;
+        let (mut hasher, mut at) = (Hasher::new(algorithm, len), 0);
+        for part in algorithm.parts(len) {
+            hasher.pass_over(part.start - at);
+            let from = offset.checked_add(part.start).ok_or(StoreFault::Missing)?;
+            for_each_block(self, from, part.end - part.start, |_, block| {
+                hasher.update(block);
+                Ok(())
+            })?;
+            at = part.end;
+        }
         Ok(hasher.finish())
     }
 

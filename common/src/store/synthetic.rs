@@ -1,7 +1,7 @@
 //! Content that is computed, not kept.
 
 use super::{Storage, StoreFault, range_within};
-use crate::digest::{Algorithm, Digest, Hasher};
+use crate::digest::{Algorithm, Digest};
 
 /// Bytes generated in one go; also the unit of the function: byte `i` depends on content and `i / 8` alone.
 const WORD_BYTES: u64 = 8;
@@ -87,12 +87,8 @@ impl Storage for Synthetic {
 
     fn digest(&self, offset: u64, len: u64, algorithm: Algorithm) -> Result<Digest, StoreFault> {
         range_within(offset, len, self.size)?;
-        let mut hasher = Hasher::new(algorithm);
-        hasher.update(b"synthetic content");
-        for number in [self.content, offset, len] {
-            hasher.update(&number.to_le_bytes());
-        }
-        Ok(hasher.finish())
+        let numbers = [self.content, offset, len].map(u64::to_le_bytes);
+        Ok(algorithm.of(&[b"synthetic content", numbers.as_flattened()].concat()))
     }
 
     fn content(&self) -> Option<u64> {

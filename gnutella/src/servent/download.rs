@@ -75,7 +75,7 @@ impl Holding for Held {
 fn sha1_of(hit: &Hit) -> Option<Sha1Urn> {
     match hit.info.digest {
         Some(Digest::Sha1(sha1)) => Some(Sha1Urn(sha1)),
-        Some(Digest::Md5(_)) | None => None,
+        Some(_) | None => None,
     }
 }
 

@@ -147,7 +147,7 @@ impl Servent {
             {
                 continue;
             }
-            let holder = Holder { nick: "".into(), address, guid: servent.0, index: entry.index };
+            let holder = Holder { address, guid: servent.0, index: entry.index, ..Holder::default() };
             let info = FileInfo {
                 name: entry.name.into(),
                 size: u64::from(entry.size),

@@ -216,6 +216,6 @@ impl Servent {
 fn urn_of(shared: &SharedFile) -> Option<Sha1Urn> {
     match shared.info.digest {
         Some(Digest::Sha1(sha1)) => Some(Sha1Urn(sha1)),
-        Some(Digest::Md5(_)) | None => None,
+        Some(_) | None => None,
     }
 }

@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use common::digest::{Algorithm, Digest, Hasher};
+use common::digest::{Algorithm, Digest};
 use common::peer::FileId;
-use common::user::{FileInfo, Hit, Holder, Media, SharedFile};
+use common::user::{FileInfo, Hit, Holder, SharedFile};
 
 pub const MB: u64 = 1_000_000;
 
@@ -20,7 +20,7 @@ pub fn shared(files: &[Arc<FileInfo>]) -> Arc<[SharedFile]> {
 pub fn file(name: &str, size: u64) -> Arc<FileInfo> {
     let mut sha1 = [7; 20];
     sha1[..8].copy_from_slice(&size.to_be_bytes());
-    Arc::new(FileInfo { name: name.into(), size, digest: Some(Digest::Sha1(sha1)), media: Media::default() })
+    Arc::new(FileInfo { name: name.into(), size, digest: Some(Digest::Sha1(sha1)), ..FileInfo::default() })
 }
 
 /// What a search says of the first file of whoever listens there.
@@ -30,9 +30,7 @@ pub fn hit(info: &FileInfo, address: SocketAddrV4) -> Arc<Hit> {
 }
 
 pub fn sha1(bytes: &[u8]) -> Digest {
-    let mut hasher = Hasher::new(Algorithm::Sha1);
-    hasher.update(bytes);
-    hasher.finish()
+    Algorithm::Sha1.of(bytes)
 }
 
 /// Bytes that differ from place to place.

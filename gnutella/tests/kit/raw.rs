@@ -7,7 +7,7 @@ use common::digest::Digest;
 use common::peer::{CloseReason, ConnId, Time};
 use common::store::{Memory, Ranges, Storage};
 use common::testing::Lone;
-use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Media, Note, SharedFile};
+use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, SharedFile};
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, Servent, ServentConfig};
 
@@ -111,7 +111,7 @@ impl Raw {
         let Raw { mut lone, .. } = Raw::new(config);
         let memory = Arc::new(Memory::from(bytes.to_vec()));
         let file = lone.store.add(memory.clone());
-        let info = FileInfo { name: name.into(), size: bytes.len() as u64, digest, media: Media::default() };
+        let info = FileInfo { name: name.into(), size: bytes.len() as u64, digest, ..FileInfo::default() };
         lone.command(Command::Share(Arc::new([SharedFile { file, info: Arc::new(info) }])));
         Raw { lone, file: memory }
     }

@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | finding a parent, losing it, finding another | `join.rs` with [`crate::selection`] |
+//! | finding a parent, losing it, finding another | `join.rs` with [`crate::selection`] and [`crate::book`] |
 //! | the child's end of a session | `session.rs` |
 //! | logging in, the supernode list | `login.rs` |
 //! | what the parent is told of our files | `share.rs` |
@@ -13,20 +13,34 @@
 //! | going under seal for a file | `seal.rs` |
 //! | `GIVE`, and pushes for us or from us | `push.rs` |
 //!
-//! What a node does as a supernode is in [`crate::supernode`].
+//! What a node does as a supernode is in [`crate::supernode`]. One port serves children, other supernodes, downloaders and those
+//! who bring a file; the first message tells which it is.
 
-// --- NETWORK helper: join, session, login, share, search, promotion; TRANSFERS helper: download, upload, seal, push ---
+mod join;
+mod promotion;
+mod search;
+mod session;
+mod share;
+mod stand_in;
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots, Time};
 use common::store::StoreFault;
 use common::user::{Command, Note, SearchEnd};
 
-use crate::config::Config;
+use crate::config::{Config, Knobs};
 use crate::node::{Node, Timer};
-use crate::supernode::Supernode;
-use crate::wire::Message;
+use crate::supernode::{Child, Neighbour, Supernode};
+use crate::wire::{Message, upgrade};
+use join::{Join, Probe};
+use search::Searches;
+use session::Parent;
+use share::Shares;
+
+pub(crate) use session::is_our_network;
+pub(crate) use share::uuhash;
 
 pub(crate) type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
 
@@ -35,10 +49,13 @@ pub struct Ordinary {
     pub(crate) me: Config,
     /// Every connection, and what it is for.
     pub(crate) conns: Slots<Conn>,
+    join: Join,
+    pub(crate) shares: Shares,
+    searches: Searches,
     /// What it is beside, if it was elected.
     pub(crate) supernode: Option<Box<Supernode>>,
-    // join: Join, shares: Shares, searches: Searches, login: Login,
-    // downloads: Option<Box<Downloads>>, uploads: Option<Box<Uploads>>, pushes: Option<Box<Pushes>>,
+    /// Drawn at the start, for an election by lot.
+    lot: u32,
     pub(crate) left: bool,
 }
 
@@ -46,6 +63,188 @@ pub struct Ordinary {
 pub(crate) enum Conn {
     /// Somebody on our port, at this address, who has not said what they want.
     Caller(SocketAddrV4),
-    // NETWORK: Probe(..), Parent(..), Child(..) [supernode's end], Link(..) [other supernode], LinkDial(..), Services(..)
-    // TRANSFERS: Source(Box<Source>), Upload(Box<Upload>), Giving(..)
+    /// A supernode that may become the parent.
+    Probe(Box<Probe>),
+    /// A supernode whose child we are, or are becoming.
+    Parent(Box<Parent>),
+    /// Somebody whose supernode we are, or are becoming.
+    Child(Box<Child>),
+    /// Another supernode.
+    Link(Box<Neighbour>),
+}
+
+const _: () = assert!(size_of::<Conn>() <= 16);
+/// With the places of the connections of a join, of which one is left, and that one's state. What it shares comes on top, and the
+/// list of supernodes it was told, of which the simulator has one copy for all who were told the same.
+const _: () = assert!(
+    size_of::<Ordinary>() + 6 * size_of::<Option<(ConnId, Conn)>>() + size_of::<Parent>() + 16 <= 512,
+    "an idle ordinary node has grown"
+);
+
+impl Ordinary {
+    /// A node that has not started.
+    pub fn new(config: Config) -> Ordinary {
+        Ordinary {
+            me: config,
+            conns: Slots::default(),
+            join: Join::default(),
+            shares: Shares::default(),
+            searches: Searches::default(),
+            supernode: None,
+            lot: 0,
+            left: false,
+        }
+    }
+
+    /// The node's only entry.
+    pub fn handle(&mut self, event: Event<Message, Timer>, cx: Hands) {
+        match event {
+            Event::Message { conn, message } => self.message(conn, message, cx),
+            Event::Start => self.start(cx),
+            Event::Command(command) => self.command(command, cx),
+            Event::Opened { conn, remote, dialled } => self.opened(conn, remote, dialled, cx),
+            Event::Body { conn, len, state } => self.body(conn, len, state, cx),
+            Event::Sent { conn, len } => self.sent(conn, len, cx),
+            Event::Verified { check, ok } => self.verified(check, ok, cx),
+            Event::Finished { file, fault } => self.finished(file, fault, cx),
+            Event::Closed { conn, reason } => self.closed(conn, reason, cx),
+            Event::Timer(timer) => self.timer(timer, cx),
+        }
+    }
+
+    fn start(&mut self, cx: Hands) {
+        use rand::RngExt as _;
+        self.lot = cx.rng().random();
+        self.start_join(cx);
+    }
+
+    fn command(&mut self, command: Command, cx: Hands) {
+        match command {
+            Command::Share(files) => self.share(&files, cx),
+            Command::Unshare(file) => self.unshare(file, cx),
+            Command::Search(search, query) => self.search(search, &query, cx),
+            // KaZaA could list a user's files; its clients' way to ask for it is not known (giFT has none).
+            Command::Browse(search, _) => cx.note(Note::SearchEnded(search, SearchEnd::Refused)),
+            Command::Fetch(fetch) => self.fetch(&fetch, cx),
+            Command::Cancel(fetch) => self.cancel(fetch, cx),
+            Command::Leave => self.leave(cx),
+        }
+    }
+
+    fn timer(&mut self, timer: Timer, cx: Hands) {
+        match timer {
+            Timer::Join => self.join_due(cx),
+            Timer::Supernode => self.supernode_due(cx),
+            Timer::ConnDue(conn) => self.conn_due(conn, cx),
+            Timer::SearchDue(search) => self.search_due(search, cx),
+            Timer::QueryDue(query) => self.query_due(query, cx),
+            Timer::FetchDue(fetch, step) => self.fetch_due(fetch, step, cx),
+            Timer::Services => {}
+        }
+    }
+
+    fn opened(&mut self, conn: ConnId, remote: SocketAddrV4, dialled: bool, cx: Hands) {
+        match self.conns.get(conn) {
+            Some(Conn::Probe(_)) => self.probe_opened(conn, cx),
+            Some(_) => {}
+            None if dialled || self.left || !self.takes_caller(*remote.ip()) => cx.close(conn),
+            None => {
+                self.conns.insert(conn, Conn::Caller(remote));
+                cx.wake(self.me.knobs.step_timeout, Timer::ConnDue(conn));
+            }
+        }
+    }
+
+    fn message(&mut self, conn: ConnId, message: Message, cx: Hands) {
+        match self.conns.get(conn) {
+            Some(Conn::Child(_)) => self.of_child(conn, message, cx),
+            Some(Conn::Parent(_)) => self.of_parent(conn, message, cx),
+            Some(Conn::Link(_)) => self.of_link(conn, message, cx),
+            Some(Conn::Probe(_)) => self.of_probe(conn, &message, cx),
+            Some(&Conn::Caller(remote)) => self.of_caller(conn, remote, message, cx),
+            None => {}
+        }
+    }
+
+    /// The first message on our port says what the caller wants.
+    fn of_caller(&mut self, conn: ConnId, remote: SocketAddrV4, message: Message, cx: Hands) {
+        match message {
+            Message::Hello(hello) => self.session_asked(conn, remote, hello, cx),
+            Message::Request(request) if &*request.target == upgrade::SUPERNODE => {
+                self.link_asked(conn, remote, &request, cx);
+            }
+            Message::Request(request) => self.requested(conn, remote, &request, cx),
+            Message::Give(id) => self.given(conn, remote, id, cx),
+            _ => self.hang_up(conn, cx),
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId, reason: CloseReason, cx: Hands) {
+        match self.conns.remove(conn) {
+            Some(Conn::Probe(probe)) => self.probe_closed(conn, &probe, cx),
+            Some(Conn::Parent(parent)) => self.parent_closed(conn, &parent, reason, cx),
+            Some(Conn::Child(child)) => self.child_closed(conn, &child),
+            Some(Conn::Link(link)) => self.link_closed(conn, *link, cx),
+            Some(Conn::Caller(_)) | None => {}
+        }
+    }
+
+    /// A connection should have got on by now.
+    fn conn_due(&mut self, conn: ConnId, cx: Hands) {
+        match self.conns.get(conn) {
+            Some(Conn::Caller(_)) => self.hang_up(conn, cx),
+            Some(Conn::Probe(_)) => self.probe_due(conn, cx),
+            Some(Conn::Parent(_)) => self.parent_due(conn, cx),
+            Some(Conn::Child(_)) => self.child_due(conn, cx),
+            Some(Conn::Link(_)) => self.link_due(conn, cx),
+            None => {}
+        }
+    }
+
+    /// True if one more may call from there: neither all together nor one address can keep others off our port.
+    fn takes_caller(&self, from: Ipv4Addr) -> bool {
+        let (mut all, mut alike) = (0, 0);
+        for (_, conn) in self.conns.iter() {
+            let caller = match conn {
+                Conn::Caller(remote) => *remote.ip(),
+                Conn::Child(child) if !child.is_taken_on() => child.from,
+                _ => continue,
+            };
+            all += 1;
+            alike += usize::from(caller == from);
+        }
+        let knobs = &self.me.knobs;
+        all < knobs.callers_max && (alike < knobs.callers_per_address_max || from.is_loopback())
+    }
+
+    pub(crate) fn knobs(&self) -> &Arc<Knobs> {
+        &self.me.knobs
+    }
+
+    /// The wall clock, in seconds of the Unix epoch.
+    pub(crate) fn clock_s(&self, now: Time) -> u64 {
+        self.me.started_s.saturating_add(now.0 / 1_000_000_000)
+    }
+
+    /// Drops a connection without waiting for its `Closed`.
+    pub(crate) fn hang_up(&mut self, conn: ConnId, cx: Hands) {
+        self.conns.remove(conn);
+        cx.close(conn);
+    }
+
+    /// The user wants to go: ends everything.
+    fn leave(&mut self, cx: Hands) {
+        if self.supernode.is_some() {
+            self.dismiss_children(cx);
+        }
+        self.left = true;
+        self.end_searches(SearchEnd::Offline, cx);
+        self.end_transfers(cx);
+        let rest: Vec<ConnId> = self.conns.iter().map(|(conn, _)| conn).collect();
+        for conn in rest {
+            self.hang_up(conn, cx);
+        }
+        (self.join, self.supernode) = (Join::default(), None);
+        cx.note(Note::Offline("left".into()));
+    }
 }

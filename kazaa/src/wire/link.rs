@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 
 use super::{NodeEntry, PushAsk, Query, Reply};
-use crate::ticket::Ticket;
+use crate::ticket::Pass;
 
 /// The version of these messages, told in [`Link::Hello`].
 pub const LINK_VERSION: u16 = 1;
@@ -25,12 +25,14 @@ pub enum Link {
         version: u16,
         /// Where it listens.
         address: SocketAddrV4,
-        /// Who it is, if it has logged in. The seal proves the key in it.
-        ticket: Option<Box<Ticket>>,
+        /// Who it is, if it has logged in.
+        pass: Option<Box<Pass>>,
         /// How many children it has.
         children: u32,
         /// Percent of its places that are free.
         free_percent: u8,
+        /// It only comes to ask or to bring something, and takes no place among the neighbours.
+        visit: bool,
     },
     /// No room; try these.
     Refused(Box<[NodeEntry]>),
@@ -53,6 +55,9 @@ pub enum Link {
         ttl: u8,
         /// How many are asked at each step of the recursive mode.
         fan_out: u8,
+        /// The supernode whose child asked, and that one's number for the query: by these a query is known that has come by
+        /// another way.
+        origin: (SocketAddrV4, u32),
         /// The query.
         query: Query,
     },

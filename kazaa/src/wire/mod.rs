@@ -7,18 +7,24 @@
 //! | its messages | `session.rs`, `query.rs`, `reply.rs`, `share.rs`, with `packed.rs` and `tag.rs` |
 //! | supernode to supernode, sealed | `link.rs` |
 //! | to and from the services, sealed | `service.rs` |
+//! | requests to go on under seal | `upgrade.rs` |
 //! | `GIVE`, KaZaA's HTTP headers | `transfer.rs` |
 //! | bytes to messages and back | `codec.rs` |
 //!
 //! Integers of a session are big-endian; what is ours is bincode behind one module, with limits.
 
+mod cipher;
 mod codec;
 mod hello;
 mod link;
+mod packed;
 mod query;
 mod reply;
 mod service;
 mod session;
+mod stand_in;
+mod text;
+pub mod upgrade;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -29,11 +35,12 @@ use common::wire::Wire;
 
 pub use codec::Codec;
 pub use hello::{Accept, Hello, SessionKey};
-pub use link::{Link, LinkFrame};
+pub use link::{LINK_VERSION, Link, LinkFrame};
+pub use stand_in::*;
 pub use query::{Comparison, Field, Query, Realm, Term};
 pub use reply::{Hit, Reply};
-pub use service::{Service, ServiceFrame};
-pub use session::{NodeEntry, PushAsk, PushOrder, Stats, UserInfo};
+pub use service::{Credentials, PASSWORD_BYTES_MAX, Refusal, SERVICE_VERSION, Service, ServiceFrame};
+pub use session::{BANDWIDTH_UNLIMITED, NodeEntry, PushAsk, PushOrder, Stats, UserInfo, bandwidth_of_kbps, kbps_of_bandwidth};
 
 /// The port that nodes listen on unless told otherwise.
 pub const PORT: u16 = 1214;

@@ -1,9 +1,11 @@
 //! To and from the services. Never public either; ours, bincode under seal.
 
+use std::fmt;
+
 use super::NodeEntry;
 use crate::ticket::{Ticket, VerifyingKey};
 
-/// The version of these messages, told in every request.
+/// The version of these messages, told in [`Service::Hello`].
 pub const SERVICE_VERSION: u16 = 1;
 
 /// A message with its length, which is computed once.
@@ -14,51 +16,59 @@ pub struct ServiceFrame {
     len: u32,
 }
 
-/// What is said to and by the services.
+/// What is said to and by the services. They speak first; then each message of the client's is answered by one of theirs, but for
+/// `Retire`.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Service {
+    /// The services' first message, before anything secret is told them: who they are.
+    Hello {
+        /// [`SERVICE_VERSION`]; a client that knows another leaves.
+        version: u16,
+        /// The key that tickets are checked with.
+        key: VerifyingKey,
+        /// The key of their end of the seal, signed with that one.
+        proof: Box<[u8; 64]>,
+    },
     /// Make an account and log in.
-    Register {
-        /// [`SERVICE_VERSION`].
-        version: u16,
-        /// The user's name.
-        user: Box<str>,
-        /// The password, which never leaves the seal.
-        password: Box<str>,
-        /// What the ticket is to say: the key that signs in sessions.
-        key: VerifyingKey,
-    },
-    /// Log in; as above.
-    Login {
-        /// [`SERVICE_VERSION`].
-        version: u16,
-        /// The user's name.
-        user: Box<str>,
-        /// The password.
-        password: Box<str>,
-        /// As above.
-        key: VerifyingKey,
-    },
-    /// The account is there and the password right.
-    Welcome {
-        /// To be shown to supernodes.
-        ticket: Box<Ticket>,
-        /// What tickets are checked with.
-        services: VerifyingKey,
-    },
+    Register(Credentials),
+    /// Log in.
+    Login(Credentials),
+    /// The account is there and the password right: to be shown to supernodes.
+    Welcome(Box<Ticket>),
     /// Why not.
     Refused(Refusal),
     /// Which supernodes are there?
     List,
-    /// These.
+    /// These: some, drawn at random.
     Supernodes(Box<[NodeEntry]>),
-    /// I am a supernode, and still there.
-    Announce {
-        /// Where it listens, how full it is.
-        entry: NodeEntry,
-    },
-    /// I am a supernode no longer.
+    /// I am a supernode, and still there. Answered with others that are.
+    Announce(NodeEntry),
+    /// I am a supernode no longer: whatever this end of a seal has announced.
     Retire,
+}
+
+/// Who logs in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user's name.
+    pub user: Box<str>,
+    /// The password, which never leaves the seal.
+    pub password: Box<str>,
+    /// The key that signs in sessions; the ticket will say that it is this user's.
+    pub key: VerifyingKey,
+}
+
+/// The longest password, in bytes; also so that nobody makes the services hash megabytes.
+pub const PASSWORD_BYTES_MAX: usize = 128;
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Messages are written to logs, and passwords must not be.
+        f.debug_struct("Credentials")
+            .field("user", &self.user)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why somebody was not let in.
@@ -70,10 +80,10 @@ pub enum Refusal {
     WrongPassword,
     /// A name or password that cannot be.
     Malformed,
-    /// Too many attempts, or too many accounts.
+    /// Too many attempts, accounts or supernodes, or too much else to do; the same may be asked again later.
     Busy,
-    /// Another version of these messages.
-    Version,
+    /// Where a supernode says it listens it does not, or not with the key of the seal in which it says so.
+    Unreachable,
 }
 
 impl ServiceFrame {

@@ -161,6 +161,7 @@ fn hit(record: &FileRecord, nick: &Token, ip: Option<Ipv4Addr>, speed: u32) -> H
                 frequency_hz: record.frequency_hz,
                 duration_s: record.duration_s,
             },
+            ..FileInfo::default()
         },
         holder: Holder {
             nick: nick.text().into(),

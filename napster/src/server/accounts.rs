@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use common::digest::{Algorithm, Digest, Hasher};
+use common::digest::{Algorithm, Digest};
 
 use crate::wire::Token;
 
@@ -28,10 +28,7 @@ pub struct Account {
 }
 
 fn hash(salt: u64, password: &Token) -> Digest {
-    let mut hasher = Hasher::new(Algorithm::Sha1);
-    hasher.update(&salt.to_be_bytes());
-    hasher.update(password.as_bytes());
-    hasher.finish()
+    Algorithm::Sha1.of(&[&salt.to_be_bytes(), password.as_bytes()].concat())
 }
 
 impl Account {

@@ -23,6 +23,7 @@ impl Server {
                 frequency_hz: record.frequency_hz,
                 duration_s: record.duration_s,
             },
+            ..FileInfo::default()
         });
         let error = match self.index.add(user_id(conn), info.clone()) {
             Ok(()) => return self.shared(conn, &info, media),

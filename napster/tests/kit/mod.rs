@@ -173,7 +173,13 @@ pub fn song(name: &str, size: u64) -> Arc<FileInfo> {
     let mut md5 = [7; 16];
     md5[..8].copy_from_slice(&size.to_be_bytes());
     let media = Media { bitrate_kbps: 128, frequency_hz: 44_100, duration_s: (size / 16_000) as u32 };
-    Arc::new(FileInfo { name: name.into(), size, digest: Some(Digest::Md5(md5)), media })
+    Arc::new(FileInfo {
+        name: name.into(),
+        size,
+        digest: Some(Digest::Md5(md5)),
+        media,
+        ..FileInfo::default()
+    })
 }
 
 pub fn is_fetched(note: &Note) -> bool {

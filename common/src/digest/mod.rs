@@ -1,7 +1,11 @@
 //! Content hashes.
 
-use std::fmt;
+mod kazaa;
 
+use std::fmt;
+use std::ops::Range;
+
+pub use kazaa::{KzHasher, SAMPLE_BYTES, UuHasher, checksum};
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
@@ -15,6 +19,28 @@ pub enum Algorithm {
     Md5,
     /// Gnutella's `urn:sha1` and BitTorrent's pieces.
     Sha1,
+    /// KaZaA's hash of some samples: MD5 of the first 307,200 bytes and a sparse CRC-32. What lies between them may be anything.
+    UuHash,
+    /// KaZaA's later hash: [`Algorithm::UuHash`], then the root of a tree of MD5 over all bytes.
+    KzHash,
+}
+
+impl Algorithm {
+    /// The digest of these bytes.
+    pub fn of(self, bytes: &[u8]) -> Digest {
+        let mut hasher = Hasher::new(self, bytes.len() as u64);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// Which bytes of a file of `size` bytes the value depends on, in order: all, but for [`Algorithm::UuHash`].
+    pub fn parts(self, size: u64) -> impl Iterator<Item = Range<u64>> {
+        let (whole, samples) = match self {
+            Algorithm::Md5 | Algorithm::Sha1 | Algorithm::KzHash => (0..size, None),
+            Algorithm::UuHash => (0..size.min(SAMPLE_BYTES), Some(kazaa::samples(size))),
+        };
+        std::iter::once(whole).chain(samples.into_iter().flatten())
+    }
 }
 
 /// A hash value.
@@ -24,6 +50,10 @@ pub enum Digest {
     Md5([u8; 16]),
     /// 20 bytes.
     Sha1([u8; 20]),
+    /// 20 bytes.
+    UuHash([u8; 20]),
+    /// 36 bytes, of which the first 20 are the file's [`Digest::UuHash`].
+    KzHash(#[serde(with = "kazaa::halves")] [u8; 36]),
 }
 
 impl Digest {
@@ -32,6 +62,8 @@ impl Digest {
         match self {
             Digest::Md5(_) => Algorithm::Md5,
             Digest::Sha1(_) => Algorithm::Sha1,
+            Digest::UuHash(_) => Algorithm::UuHash,
+            Digest::KzHash(_) => Algorithm::KzHash,
         }
     }
 
@@ -39,7 +71,17 @@ impl Digest {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Digest::Md5(bytes) => bytes,
-            Digest::Sha1(bytes) => bytes,
+            Digest::Sha1(bytes) | Digest::UuHash(bytes) => bytes,
+            Digest::KzHash(bytes) => bytes,
+        }
+    }
+
+    /// The part that every KaZaA knows, of a hash of KaZaA's.
+    pub fn uuhash(&self) -> Option<&[u8; 20]> {
+        match self {
+            Digest::UuHash(bytes) => Some(bytes),
+            Digest::KzHash(bytes) => bytes.first_chunk(),
+            Digest::Md5(_) | Digest::Sha1(_) => None,
         }
     }
 }
@@ -63,14 +105,20 @@ pub enum Hasher {
     Md5(Md5),
     /// SHA-1.
     Sha1(Sha1),
+    /// UUHash.
+    UuHash(UuHasher),
+    /// UUHash and tree.
+    KzHash(Box<KzHasher>),
 }
 
 impl Hasher {
-    /// Starts a hash.
-    pub fn new(algorithm: Algorithm) -> Self {
+    /// Starts a hash of `size` bytes in all. Only KaZaA's hashes depend on how many there will be.
+    pub fn new(algorithm: Algorithm, size: u64) -> Self {
         match algorithm {
             Algorithm::Md5 => Hasher::Md5(Md5::new()),
             Algorithm::Sha1 => Hasher::Sha1(Sha1::new()),
+            Algorithm::UuHash => Hasher::UuHash(UuHasher::new(size)),
+            Algorithm::KzHash => Hasher::KzHash(Box::new(KzHasher::new(size))),
         }
     }
 
@@ -79,6 +127,18 @@ impl Hasher {
         match self {
             Hasher::Md5(hasher) => hasher.update(bytes),
             Hasher::Sha1(hasher) => hasher.update(bytes),
+            Hasher::UuHash(hasher) => hasher.update(bytes),
+            Hasher::KzHash(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// Goes on `len` bytes later, without those between. Only between the [parts](Algorithm::parts) that count.
+    pub fn pass_over(&mut self, len: u64) {
+        match self {
+            Hasher::UuHash(hasher) => hasher.pass_over(len),
+            Hasher::Md5(_) | Hasher::Sha1(_) | Hasher::KzHash(_) => {
+                debug_assert_eq!(len, 0, "every byte counts");
+            }
         }
     }
 
@@ -87,6 +147,8 @@ impl Hasher {
         match self {
             Hasher::Md5(hasher) => Digest::Md5(hasher.finalize().into()),
             Hasher::Sha1(hasher) => Digest::Sha1(hasher.finalize().into()),
+            Hasher::UuHash(hasher) => Digest::UuHash(hasher.finish()),
+            Hasher::KzHash(hasher) => Digest::KzHash(hasher.finish()),
         }
     }
 }
@@ -105,6 +167,8 @@ impl Fingerprint {
     pub const NAPSTER: Fingerprint = Fingerprint { algorithm: Algorithm::Md5, head: Some(299_008) };
     /// Gnutella's `urn:sha1`: SHA-1 of the whole file.
     pub const GNUTELLA: Fingerprint = Fingerprint { algorithm: Algorithm::Sha1, head: None };
+    /// KaZaA's: UUHash and MD5 tree.
+    pub const KAZAA: Fingerprint = Fingerprint { algorithm: Algorithm::KzHash, head: None };
 
     /// How many bytes of a file of `size` bytes it covers.
     pub fn len(&self, size: u64) -> u64 {
