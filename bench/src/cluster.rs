@@ -18,7 +18,9 @@ use common::metrics::{ByKind, NodeLoad};
 use common::net::NodeId;
 use common::peer::Time;
 use common::store::{Checking, Store};
-use common::tcp::{self, Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore, Snapshot, StartError};
+use common::tcp::{
+    self, Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore, Snapshot, StartError,
+};
 use common::user::{Command, FetchId, Note};
 
 use crate::crowd::Crowd;
@@ -249,6 +251,7 @@ impl<'a, O: Overlay> Host<'a, O> {
             limits: Limits::default(),
             seed: world.scenario.seed,
             clock: self.clock,
+            identity: Identity::generate(),
         };
         let peer = self.overlay.peer(&self.cast, node);
         let handle = tcp::spawn(peer, config, SharedStore::new(store), Arc::clone(&self.sink)).await?;

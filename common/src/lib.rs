@@ -9,6 +9,7 @@
 //! | [`peer`] | the contract: events in, effects out; read it first |
 //! | [`user`] | what a user asks of a peer and is told |
 //! | [`wire`] | messages, codecs, their errors |
+//! | [`seal`] | sealed connections: the handshake and the records, without I/O |
 //! | [`http`] | HTTP/1.1 heads without I/O |
 //! | [`transfer`] | downloads from many sources at once, upload slots and queues, without I/O |
 //! | [`index`] | the keyword index of servers, supernodes and the torrent site |
@@ -33,6 +34,7 @@ pub mod metrics;
 pub mod net;
 mod outbox;
 pub mod peer;
+pub mod seal;
 pub mod sim;
 pub mod store;
 pub mod tcp;

@@ -47,6 +47,22 @@ impl NodeLoad {
     }
 }
 
+/// Bytes that sealed connections took beside what they carried: handshakes, and the lengths and tags of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Sealing {
+    /// In what the node sent.
+    pub sent: u64,
+    /// In what it received.
+    pub received: u64,
+}
+
+impl std::ops::AddAssign for Sealing {
+    fn add_assign(&mut self, other: Sealing) {
+        self.sent += other.sent;
+        self.received += other.received;
+    }
+}
+
 /// Traffic by message kind, indexed like [`Wire::KINDS`](crate::wire::Wire::KINDS); counted when a message is sent.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ByKind(Vec<Traffic>);

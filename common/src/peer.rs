@@ -36,6 +36,27 @@
 //! credit: bytes that have left the node's queue. A peer bounds what it has queued by counting `send_body`
 //! against `Sent`.
 //!
+//! # Sealing
+//!
+//! When a peer says [`Cx::resume_as`] with a setup for which [`Wire::seal`] names a side, the connection is sealed from there on:
+//! after what was sent before, and from the first byte not yet decoded. Both peers must do so, one as
+//! [`Seal::Dialler`](crate::seal::Seal::Dialler) and one as [`Seal::Acceptor`](crate::seal::Seal::Acceptor); the drivers then run a Noise handshake, and
+//! everything that follows, messages and bodies, in both directions, travels in records that nobody on the way can read or
+//! change ([`seal`](crate::seal)). What the peer sends before the handshake is through waits. [`Event::Sealed`] says that
+//! it is through, before any sealed message, with the static key of the far side; [`Cx::public_key`] is this
+//! node's own. A key pair belongs to the driver's node, as its address does.
+//!
+//! - Sealing is never taken off: a later `resume_as`, to whatever setup, changes the codec alone. A dial cannot seal: a connection
+//!   starts plain, and there the peers agree to seal it.
+//! - A handshake that fails, or a record that was changed, ends the connection with [`CloseReason::Protocol`], one that takes too
+//!   long with [`CloseReason::Timeout`]. A stream that ends without the sealed good-bye, which a driver sends for every
+//!   [`Cx::close`], was cut: [`CloseReason::Reset`].
+//! - What it promises: to whoever owns [`Event::Sealed`]'s key, and to nobody else, goes what is sent from there on, and from
+//!   there comes what arrives, whole and in order. What it does not: *who* owns that key is the peer's business (somebody
+//!   in between has a key too, and would show it to both sides; who knows no key has privacy against listeners only). What was
+//!   said before is not covered, so whatever matters of it is to be repeated under the seal. Lengths and times can be
+//!   seen.
+//!
 //! # Time
 //!
 //! [`Cx::now`] counts nanoseconds from the start of the run. [`Cx::wake`] asks for [`Event::Timer`] later.
@@ -102,6 +123,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::conn::{ConnId, ConnIds, Slots};
 use crate::digest::Digest;
 pub use crate::outbox::{Letter, Outbox};
+pub use crate::seal::PublicKey;
 use crate::store::StoreFault;
 use crate::user::{Command, Note};
 use crate::wire::Wire;
@@ -220,6 +242,13 @@ pub enum Event<M, T> {
         conn: ConnId,
         /// The message.
         message: M,
+    },
+    /// The connection is sealed: the handshake is through. Comes before any sealed message.
+    Sealed {
+        /// The connection.
+        conn: ConnId,
+        /// The far side's static key, which it has proved to own.
+        key: PublicKey,
     },
     /// Bytes of an awaited body arrived.
     Body {
@@ -350,7 +379,7 @@ pub enum Effect<P: Peer> {
         /// The connection.
         conn: ConnId,
         /// Something else is spoken from here on, in both directions: after what was sent before, and from the
-        /// first byte not yet decoded.
+        /// first byte not yet decoded. If [`Wire::seal`] says so, it is sealed too.
         setup: Option<SetupOf<P>>,
     },
     /// Compare a range of a file with a digest; `Verified` follows.
@@ -383,10 +412,23 @@ pub enum Effect<P: Peer> {
     Note(Note),
 }
 
+/// For drivers: where a node's static key comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum OwnKey {
+    /// It is this one.
+    Real(PublicKey),
+    /// Nothing is encrypted: the key follows from the run's seed and the node's address.
+    Simulated {
+        /// The run's seed.
+        seed: u64,
+    },
+}
+
 /// A peer's hands: what it can do while it handles an event.
 pub struct Cx<'a, P: Peer> {
     now: Time,
     address: SocketAddrV4,
+    key: &'a OwnKey,
     rng: &'a mut Pcg32,
     conns: &'a mut ConnIds,
     outbox: &'a mut Outbox<P>,
@@ -397,11 +439,12 @@ impl<'a, P: Peer> Cx<'a, P> {
     pub fn new(
         now: Time,
         address: SocketAddrV4,
+        key: &'a OwnKey,
         rng: &'a mut Pcg32,
         conns: &'a mut ConnIds,
         outbox: &'a mut Outbox<P>,
     ) -> Self {
-        Cx { now, address, rng, conns, outbox }
+        Cx { now, address, key, rng, conns, outbox }
     }
 
     /// The time of this event.
@@ -414,6 +457,14 @@ impl<'a, P: Peer> Cx<'a, P> {
         self.address
     }
 
+    /// This node's static key: what the far side of a sealed connection gets to know of it.
+    pub fn public_key(&self) -> PublicKey {
+        match self.key {
+            OwnKey::Real(key) => *key,
+            OwnKey::Simulated { seed } => PublicKey::simulated(*seed, self.address),
+        }
+    }
+
     /// This node's random stream, fixed by the run's seed and the node's number.
     pub fn rng(&mut self) -> &mut Pcg32 {
         self.rng
@@ -421,7 +472,11 @@ impl<'a, P: Peer> Cx<'a, P> {
 
     /// Opens a connection. The id is valid at once: what is sent on it now leaves when it opens. If the node
     /// has no free slot the id is already dead and `Closed` with [`CloseReason::Limit`] follows.
+    ///
+    /// # Panics
+    /// If the setup seals: that would not be done, and what is sent would be open to all.
     pub fn dial(&mut self, to: SocketAddrV4, setup: SetupOf<P>) -> ConnId {
+        assert!(P::Message::seal(setup).is_none(), "a connection is sealed by resume_as, not by its dial");
         let conn = self.conns.open();
         self.outbox.push(Effect::Dial { conn, to, setup });
         conn
@@ -448,7 +503,7 @@ impl<'a, P: Peer> Cx<'a, P> {
         self.outbox.push(Effect::Resume { conn, setup: None });
     }
 
-    /// Reads on, and speaks something else from here on.
+    /// Reads on, and speaks something else from here on, sealed if [`Wire::seal`] says so.
     pub fn resume_as(&mut self, conn: ConnId, setup: SetupOf<P>) {
         self.outbox.push(Effect::Resume { conn, setup: Some(setup) });
     }

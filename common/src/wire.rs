@@ -4,6 +4,8 @@ use std::fmt;
 
 use tokio_util::codec::{Decoder, Encoder};
 
+use crate::seal::Seal;
+
 /// A control message of one overlay.
 ///
 /// The codec is the only place that knows bytes; the simulator moves messages by value and charges
@@ -33,6 +35,13 @@ pub trait Wire: Sized + fmt::Debug + Send + 'static {
     /// what follows is spoken in another way.
     fn pauses(&self) -> bool {
         false
+    }
+
+    /// Whether a connection on which this is spoken is sealed, and which side of the handshake is ours. Asked when a peer says
+    /// [`Cx::resume_as`](crate::peer::Cx::resume_as); see the [contract](crate::peer#sealing).
+    fn seal(setup: Self::Setup) -> Option<Seal> {
+        let _ = setup;
+        None
     }
 }
 

@@ -14,7 +14,7 @@ use common::net::{Attachment, NodeId};
 use common::peer::{BodyState, ConnId, Cx, Event, FileId, Peer, Span, Time};
 use common::sim::{Config, Sim};
 use common::store::{Memory, Storage, Store};
-use common::tcp::{Clock, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{Command, FetchId, Note, Query, SearchId};
 use common::wire::{Wire, WireError};
 use tokio::sync::mpsc;
@@ -224,6 +224,7 @@ async fn over_tcp() -> Outcome {
             limits: Limits::default(),
             seed: 1,
             clock,
+            identity: Identity::generate(),
         };
         let sender = sender.clone();
         let sink = Arc::new(move |_: Time, node: NodeId, note: Note| sender.send(said(node, &note)).unwrap());

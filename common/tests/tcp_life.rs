@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::net::{Attachment, NodeId};
 use common::peer::{CloseReason, Cx, Event, Peer};
 use common::tcp::{
-    Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore, StartError, raise_fd_limit, spawn,
+    Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore, StartError, raise_fd_limit, spawn,
 };
 use common::testing::fake::{FakeListener, FakePeer};
 use common::user::{Command, FetchId, Note};
@@ -37,6 +37,7 @@ async fn start<P: Peer + Send + 'static>(
         limits: Limits { leave_timeout: Duration::from_millis(1), ..Limits::default() },
         seed: 1,
         clock: Clock::start(),
+        identity: Identity::generate(),
     };
     spawn(peer, config, SharedStore::default(), notes).await
 }

@@ -14,6 +14,9 @@
 use std::net::SocketAddrV4;
 
 use ed25519_dalek::{Signature, Signer as _};
+use serde::{Deserialize, Serialize};
+
+use crate::wire::signature;
 
 /// The longest user name, in bytes. 32: our choice; KaZaA's form took fewer.
 pub const USER_BYTES_MAX: usize = 32;
@@ -28,7 +31,7 @@ pub fn is_user_name(name: &str) -> bool {
 }
 
 /// An Ed25519 public key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct VerifyingKey(pub [u8; 32]);
 
 impl VerifyingKey {
@@ -70,7 +73,7 @@ impl Signer {
 }
 
 /// See the module.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Ticket {
     /// Whose it is.
     pub user: Box<str>,
@@ -79,6 +82,7 @@ pub struct Ticket {
     /// Until when it holds, seconds of the Unix epoch.
     pub expires_s: u64,
     /// The services' signature over all that.
+    #[serde(with = "signature")]
     pub signature: Box<[u8; 64]>,
 }
 
@@ -154,11 +158,12 @@ impl Ticket {
 }
 
 /// A ticket as it is shown under a seal.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Pass {
     /// Who it is.
     pub ticket: Ticket,
     /// The key of the end of the seal from which it comes, signed with the ticket's.
+    #[serde(with = "signature")]
     pub proof: Box<[u8; 64]>,
 }
 

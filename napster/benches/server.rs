@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use common::metrics::Times;
 use common::net::{Attachment, NodeId};
-use common::tcp::{Clock, Limits, NodeConfig, SharedStore, raise_fd_limit, spawn};
+use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, raise_fd_limit, spawn};
 use napster::node::Node;
 use napster::server::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -88,6 +88,7 @@ async fn serve() {
         limits,
         seed: 1,
         clock: Clock::start(),
+        identity: Identity::generate(),
     };
     let sink = Arc::new(|_, _, _| {});
     let handle = spawn(Node::server(config), node, SharedStore::default(), sink).await.expect("a free port");

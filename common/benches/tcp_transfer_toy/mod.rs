@@ -11,7 +11,7 @@ use common::digest::{Algorithm, Digest};
 use common::net::{Attachment, NodeId};
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, Span};
 use common::store::{Storage, StoreFault};
-use common::tcp::{Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore, spawn};
 use common::user::{FetchId, Note};
 use common::wire::{Wire, WireError};
 use tokio_util::codec::{Decoder, Encoder};
@@ -181,7 +181,15 @@ impl Storage for OnDisk {
 
 fn config(node: u32, listen: Option<SocketAddrV4>) -> NodeConfig {
     let (attachment, limits) = (Attachment::default(), Limits::default());
-    NodeConfig { node: NodeId(node), listen, attachment, limits, seed: 1, clock: Clock::start() }
+    NodeConfig {
+        node: NodeId(node),
+        listen,
+        attachment,
+        limits,
+        seed: 1,
+        clock: Clock::start(),
+        identity: Identity::generate(),
+    }
 }
 
 fn store_with(file: File) -> SharedStore {

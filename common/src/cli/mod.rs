@@ -32,7 +32,7 @@ pub use text::{counted, known, printable};
 
 use crate::net::{Attachment, NodeId};
 use crate::peer::Peer;
-use crate::tcp::{Clock, Handle, Limits, NodeConfig, NoteSink, SharedStore};
+use crate::tcp::{Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore};
 
 /// A number that differs from run to run: the standard library seeds its hash tables from the system.
 pub fn entropy() -> u64 {
@@ -57,6 +57,7 @@ pub async fn start<P: Peer + Send + 'static>(
         limits: Limits::default(),
         seed: entropy(),
         clock: Clock::start(),
+        identity: Identity::generate(),
     };
     Ok(crate::tcp::spawn(node, config, store, notes).await?)
 }

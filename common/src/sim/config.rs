@@ -32,7 +32,7 @@ pub struct Config {
     /// Connections one node can have. Dialling beyond it gives `Closed` with `Limit`; accepting is refused. 100,000: more than
     /// any server of the time kept, and still a bound.
     pub connections_max: usize,
-    /// How long a dial or a broken path is tried before it ends with `Timeout`. 20 s.
+    /// How long a dial, a broken path or the handshake of a sealed connection is tried before it ends with `Timeout`. 20 s.
     pub patience: Duration,
     /// The network whose host numbers the nodes are; 10.0.0.0.
     pub network: Ipv4Addr,

@@ -123,6 +123,9 @@ impl<P: Peer> Sim<P> {
         if end.flags & BROKEN != 0 {
             return; // It cannot hear, and has a Closed of its own under way.
         }
+        if reason == CloseReason::Remote {
+            self.count_good_bye(node, end, false);
+        }
         let leaves = self.faults.departure(self.now, node, end.far_node);
         let given_up = self.now + self.config.patience;
         let what = if leaves > given_up {
@@ -149,13 +152,20 @@ impl<P: Peer> Sim<P> {
     /// The connection has ended without the peer's doing: the peer hears of it, unless it had closed it itself.
     pub(super) fn ended(&mut self, node: u32, cause: Cause, conn: ConnId, reason: CloseReason) {
         let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
-        let in_body = end.flow != NONE
-            && matches!(self.flows[end.flow as usize].reading, Reading::Body { left, .. } if left > 0);
+        let in_midst = end.flow != NONE
+            && match self.flows[end.flow as usize].reading {
+                Reading::Body { left, .. } => left > 0,
+                Reading::Shake(_) => true,
+                Reading::Messages | Reading::Paused => false,
+            };
         self.free(node, conn);
         if end.flags & CLOSING == 0 {
-            // An orderly close in the middle of a body is none.
-            let broken_off = in_body && reason == CloseReason::Remote;
+            // An orderly close in the middle of a body or a handshake is none.
+            let broken_off = in_midst && reason == CloseReason::Remote;
             let reason = if broken_off { CloseReason::Reset } else { reason };
+            if reason == CloseReason::Remote {
+                self.count_good_bye(node, &end, true);
+            }
             self.deliver(node, cause, Event::Closed { conn, reason });
         }
     }

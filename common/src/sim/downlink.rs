@@ -3,7 +3,7 @@
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
-use super::node::{In, NONE, transmission_ns};
+use super::node::{In, NONE, SEALED, transmission_ns};
 use super::run::What;
 use crate::peer::{ConnId, Peer};
 
@@ -48,10 +48,11 @@ impl<P: Peer> Sim<P> {
         }
         while let Some(conn) = self.lines[line].down_ring.pop_front() {
             // A connection that has ended while it waited has lost its turn with its arrivals.
-            let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { continue };
+            let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { continue };
             let (_, item) =
-                self.flows[flow as usize].arrivals.front().expect("a turn is asked for with an arrival");
-            let taking = self.lines[line].down_bps.map_or(0, |bps| transmission_ns(item.bytes(), bps));
+                self.flows[end.flow as usize].arrivals.front().expect("a turn is asked for with an arrival");
+            let bytes = item.on_line(end.flags & SEALED != 0);
+            let taking = self.lines[line].down_bps.map_or(0, |bps| transmission_ns(bytes, bps));
             self.lines[line].down_busy = Some(conn);
             return self.push(later(self.now, taking), node, Cause::BACKGROUND, What::DownlinkFree);
         }
@@ -78,6 +79,7 @@ impl<P: Peer> Sim<P> {
         match item {
             In::Message(message) => self.message_taken(node, cause, conn, message),
             In::Chunk { len, corrupt } => self.chunk_taken(node, cause, conn, len, corrupt),
+            In::Shake(number) => self.shake_taken(node, cause, conn, number),
             In::Closed(reason) => self.close_taken(node, cause, conn, reason),
         }
     }

@@ -4,7 +4,9 @@ use super::Sim;
 use super::conn::later;
 use super::count::Cause;
 use super::node::transmission_ns;
-use super::node::{BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, WAITING};
+use super::node::{
+    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, WAITING,
+};
 use super::run::{Coming, Print, What};
 use crate::metrics::Traffic;
 use crate::peer::{BodyState, CloseReason, ConnId, Event, Letter, Peer, Place, Time};
@@ -53,7 +55,8 @@ impl<P: Peer> Sim<P> {
         n.load.sent.add(len);
         self.by_kind.add(message.kind(), len);
         self.causes.messages(cause, Traffic { messages: 1, bytes: u64::from(len) });
-        if ideal && end.flags & !HOLDING == 0 {
+        if ideal && end.flags & !(HOLDING | SEALED) == 0 {
+            self.count_seal(node, &end, len, true);
             self.emit_message(node, cause, &end, message);
         } else {
             self.enqueue(node, cause, conn, Out::Message(message));
@@ -73,7 +76,7 @@ impl<P: Peer> Sim<P> {
         }
         let pace = match out {
             Out::Body(_) => Some(self.pace(node, &end)),
-            Out::Message(_) => None,
+            _ => None,
         };
         let flow = self.flow(node, conn);
         if let Some(pace) = pace {
@@ -162,8 +165,8 @@ impl<P: Peer> Sim<P> {
     fn can_leave(&self, flow: u32) -> bool {
         let flow = &self.flows[flow as usize];
         match flow.queue.front() {
-            None => false,
-            Some((_, Out::Message(_))) => true,
+            None | Some((_, Out::Gate)) => false,
+            Some((_, Out::Message(_) | Out::Shake(_))) => true,
             Some((_, Out::Body(span))) => {
                 let len = span.len.min(u64::from(flow.pace.chunk));
                 flow.under_way == 0 || flow.under_way + len <= flow.pace.window
@@ -178,14 +181,12 @@ impl<P: Peer> Sim<P> {
             return None;
         }
         let flow = &mut self.flows[flow as usize];
-        Some(match &flow.queue.front()?.1 {
-            Out::Message(message) => message.wire_len(),
-            Out::Body(span) => {
-                let len = span.len.min(u64::from(flow.pace.chunk)) as u32;
-                flow.under_way += u64::from(len);
-                len
-            }
-        })
+        let out = &flow.queue.front()?.1;
+        let len = out.next_len(flow.pace.chunk);
+        if let Out::Body(_) = out {
+            flow.under_way += u64::from(len);
+        }
+        Some(len)
     }
 
     /// The uplink takes the next turn, if it is idle and there is one.
@@ -200,7 +201,10 @@ impl<P: Peer> Sim<P> {
                 self.leave_ring(node, conn);
                 continue;
             };
-            let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(len, bps));
+            let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
+            let (_, out) = self.flows[end.flow as usize].queue.front().expect("something was reserved");
+            let bytes = out.on_line(len, end.flags & SEALED != 0);
+            let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(bytes, bps));
             self.lines[line].busy = Some((conn, len));
             return self.push(later(self.now, taken), node, Cause::BACKGROUND, What::UplinkFree);
         }
@@ -236,7 +240,12 @@ impl<P: Peer> Sim<P> {
         let queue = &mut self.flows[end.flow as usize].queue;
         let (cause, out) = queue.pop_front().expect("something was reserved");
         match out {
-            Out::Message(message) => self.emit_message(node, cause, &end, message),
+            Out::Message(message) => {
+                self.count_seal(node, &end, len, true);
+                self.emit_message(node, cause, &end, message);
+            }
+            Out::Shake(number) => self.emit_shake(node, cause, &end, number),
+            Out::Gate => unreachable!("a gate cannot leave"),
             Out::Body(mut span) => {
                 let corrupt = self.faults.is_spoiled(node, crate::peer::Span { len: u64::from(len), ..span });
                 span.offset += u64::from(len);
@@ -244,11 +253,15 @@ impl<P: Peer> Sim<P> {
                 if span.len > 0 {
                     self.flows[end.flow as usize].queue.push_front((cause, Out::Body(span)));
                 }
-                let corrupt = self.faults.corrupts() || corrupt;
+                let garbled = self.faults.corrupts();
+                self.count_seal(node, &end, len, true);
                 self.nodes[node as usize].load.body_sent += u64::from(len);
                 self.causes.body(cause, len);
                 self.push(self.now, node, cause, What::Sent { conn, len });
-                if let Some(leaves) = self.departure(node, &end) {
+                if garbled && end.flags & SEALED != 0 {
+                    self.break_seal(node, cause, &end);
+                } else if let Some(leaves) = self.departure(node, &end) {
+                    let corrupt = corrupt || garbled;
                     let what = What::ChunkArrive { conn: end.far_conn, len, corrupt };
                     self.push(later(leaves, end.latency), end.far_node, cause, what);
                 }
@@ -272,7 +285,7 @@ impl<P: Peer> Sim<P> {
 
     /// When what is sent now gets on its way; `None` if never, and then the connection is given up.
     #[inline(always)]
-    fn departure(&mut self, node: u32, end: &End) -> Option<Time> {
+    pub(super) fn departure(&mut self, node: u32, end: &End) -> Option<Time> {
         let leaves = self.faults.departure(self.now, node, end.far_node);
         if leaves == self.now || leaves <= self.now + self.config.patience {
             return Some(leaves);
@@ -286,7 +299,8 @@ impl<P: Peer> Sim<P> {
     #[inline(always)]
     pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let n = &mut self.nodes[node as usize];
-        let ready = n.line == NONE && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING) == 0);
+        let ready =
+            n.line == NONE && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING | SEALED) == 0);
         if ready && !message.pauses() {
             self.count_received(node, cause, &message);
             let print = Print::message(conn, &message);
@@ -303,15 +317,21 @@ impl<P: Peer> Sim<P> {
 
     /// The downlink has taken a message.
     pub(super) fn message_taken(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
-        match self.nodes[node as usize].end(conn).map_or(CLOSING, |end| end.flags) & (CLOSING | HOLDING) {
-            0 => self.take_message(node, cause, conn, message),
+        let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else {
+            self.dropped.late_arrivals += 1;
+            return;
+        };
+        match end.flags & (CLOSING | HOLDING) {
+            0 => self.take_message(node, cause, &end, message),
             HOLDING => self.hold(node, conn, cause, In::Message(message)),
             _ => self.dropped.late_arrivals += 1,
         }
     }
 
     /// The peer takes a message.
-    fn take_message(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
+    fn take_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
+        let conn = end.conn;
+        self.count_seal(node, end, message.wire_len(), false);
         if message.pauses() {
             self.flow(node, conn).reading = Reading::Paused;
             self.refresh(node, conn);
@@ -365,6 +385,7 @@ impl<P: Peer> Sim<P> {
         let flow = self.flow(node, conn);
         flow.reading = if left == 0 { Reading::Messages } else { Reading::Body { left, into } };
         self.refresh(node, conn);
+        self.count_seal(node, &end, len, false);
         self.nodes[node as usize].load.body_received += u64::from(len);
         self.credit(end.far_node, cause, end.far_conn, len);
         let state = if left == 0 { BodyState::Done } else { BodyState::More };
@@ -405,7 +426,7 @@ impl<P: Peer> Sim<P> {
         self.read_on(node, cause, conn, Reading::Messages);
     }
 
-    fn read_on(&mut self, node: u32, cause: Cause, conn: ConnId, reading: Reading) {
+    pub(super) fn read_on(&mut self, node: u32, cause: Cause, conn: ConnId, reading: Reading) {
         if self.nodes[node as usize].end(conn).is_none_or(|end| end.flags & CLOSING != 0) {
             return self.dead_effect();
         }
@@ -420,13 +441,13 @@ impl<P: Peer> Sim<P> {
     }
 
     /// Schedules the next held arrival, one event at a time, if the peer reads.
-    fn pump_if_ready(&mut self, node: u32, cause: Cause, conn: ConnId) {
+    pub(super) fn pump_if_ready(&mut self, node: u32, cause: Cause, conn: ConnId) {
         let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
         let Some(flow) = self.flows.get_mut(flow as usize) else { return };
         let ready = match flow.reading {
             Reading::Paused => false,
             Reading::Body { left: 0, .. } => true,
-            Reading::Messages | Reading::Body { .. } => !flow.held.is_empty(),
+            Reading::Messages | Reading::Body { .. } | Reading::Shake(_) => !flow.held.is_empty(),
         };
         if ready && !flow.pumping {
             flow.pumping = true;
@@ -436,11 +457,13 @@ impl<P: Peer> Sim<P> {
 
     /// Goes on with what a connection holds.
     pub(super) fn pump(&mut self, node: u32, cause: Cause, conn: ConnId) {
-        if self.nodes[node as usize].end(conn).is_none_or(|end| end.flags & CLOSING != 0) {
-            return;
-        }
+        let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
         let flow = self.flow(node, conn);
         flow.pumping = false;
+        // What was sent before the peer closed may still wait for a handshake.
+        if end.flags & CLOSING != 0 && !flow.is_shaking() {
+            return;
+        }
         if let Reading::Body { left: 0, .. } = flow.reading {
             flow.reading = Reading::Messages;
             self.refresh(node, conn);
@@ -451,10 +474,11 @@ impl<P: Peer> Sim<P> {
         let Some((cause, item)) = flow.held.pop_front() else { return };
         self.refresh(node, conn);
         match item {
-            In::Message(message) if reads_messages => self.take_message(node, cause, conn, message),
+            In::Message(message) if reads_messages => self.take_message(node, cause, &end, message),
             // A message's bytes where a body's should be.
             In::Message(_) => self.abort(node, cause, conn, CloseReason::Protocol),
             In::Chunk { len, corrupt } => self.take_chunk(node, cause, conn, len, corrupt),
+            In::Shake(number) => self.shake_taken(node, cause, conn, number),
             In::Closed(reason) => self.ended(node, cause, conn, reason),
         }
         self.pump_if_ready(node, cause, conn);

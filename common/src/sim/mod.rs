@@ -16,6 +16,8 @@
 //! - **Bodies** move in chunks ([`Config::chunk_bytes`], smaller on slow lines: [`Config::chunk_time`]), each O(1), under a window for each connection
 //!   ([`Config::window_bytes`]): what the receiver has not taken holds the sender up, so that a slow receiver does not waste a
 //!   fast sender's uplink, and a paused connection pushes back. Credit returns the moment the receiver takes a chunk.
+//! - A **sealed** connection costs its handshake's messages, in their order and over these lines, and on everything after it what the seal adds to
+//!   the bytes; nothing is encrypted.
 //! - Order on one connection is kept across messages, bodies and the close.
 //! - A **dial** is answered after one round trip: `Opened`, or `Closed` with `Refused` if nobody listens there, the node is firewalled,
 //!   has crashed or is full. The acceptor hears of it after one way.
@@ -36,7 +38,7 @@
 //!
 //! # What is counted
 //!
-//! By message kind ([`Sim::by_kind`], when sent), by node ([`Sim::load`]), and by [`Cause`]: every effect inherits the cause of the event
+//! By message kind ([`Sim::by_kind`], when sent), by node ([`Sim::load`], and beside it [`Sim::sealing`]), and by [`Cause`]: every effect inherits the cause of the event
 //! that led to it, so [`Sim::cause_cost`] of a search's command is the exact cost of that search.
 
 mod config;
@@ -49,6 +51,7 @@ mod node;
 mod place;
 mod queue;
 mod run;
+mod seal;
 
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -61,9 +64,9 @@ use node::{Flow, LineState, NONE, Node};
 use queue::Queue;
 use run::{Coming, What};
 
-use crate::metrics::{ByKind, NodeLoad};
+use crate::metrics::{ByKind, NodeLoad, Sealing};
 use crate::net::{Attachment, Line, NodeId, Observer};
-use crate::peer::{Outbox, Peer, Time};
+use crate::peer::{Outbox, OwnKey, Peer, Time};
 use crate::user::{Command, Note};
 use crate::wire::Wire;
 
@@ -81,6 +84,9 @@ pub struct Sim<P: Peer> {
     outbox: Outbox<P>,
     notes: Vec<(NodeId, Note)>,
     by_kind: ByKind,
+    own_key: OwnKey,
+    /// By node, as far as nodes have sealed connections.
+    sealing: Vec<Sealing>,
     causes: Causes,
     digest: RunDigest,
     events: u64,
@@ -123,6 +129,8 @@ impl<P: Peer> Sim<P> {
             outbox: Outbox::default(),
             notes: Vec::new(),
             by_kind: ByKind::new(P::Message::KINDS.len()),
+            own_key: OwnKey::Simulated { seed: config.seed },
+            sealing: Vec::new(),
             causes: Causes::new(config.count_reach),
             digest: RunDigest::new(config.seed),
             events: 0,

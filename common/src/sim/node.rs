@@ -8,6 +8,7 @@ use super::count::{Cause, scatter};
 use crate::metrics::NodeLoad;
 use crate::net::Line;
 use crate::peer::{CloseReason, ConnId, ConnIds, Place, Span};
+use crate::seal::{HANDSHAKE_BYTES, sealing_bytes};
 use crate::wire::Wire;
 
 /// "None" for indices into the tables of lines and flows.
@@ -106,6 +107,9 @@ pub(super) const WAITING: u8 = 16;
 /// Arrivals cannot go straight to the peer: it paused the connection, takes a body, or something is held already.
 pub(super) const HOLDING: u8 = 32;
 
+/// The handshake is through at this end: what leaves is sealed.
+pub(super) const SEALED: u8 = 64;
+
 /// What a connection needs while it does more than pass messages.
 pub(super) struct Flow<M> {
     /// Waits to leave.
@@ -139,9 +143,15 @@ impl<M> Flow<M> {
         }
     }
 
+    /// Its handshake is under way.
+    pub fn is_shaking(&self) -> bool {
+        matches!(self.reading, Reading::Shake(_))
+    }
+
     /// Messages and chunks that have come to the downlink and that it has not taken.
     pub fn untaken(&self) -> u64 {
-        self.arrivals.iter().filter(|(_, item)| !matches!(item, In::Closed(_))).count() as u64
+        self.arrivals.iter().filter(|(_, item)| matches!(item, In::Message(_) | In::Chunk { .. })).count()
+            as u64
     }
 
     /// Nothing waits, is held or is under way.
@@ -174,24 +184,59 @@ pub(super) struct Pace {
 pub(super) enum Out<M> {
     Message(M),
     Body(Span),
+    /// A handshake's message, by its number.
+    Shake(u8),
+    /// Nothing leaves beyond this before the handshake is through.
+    Gate,
+}
+
+impl<M: Wire> Out<M> {
+    /// How many bytes of it leave next; of a body, a chunk.
+    pub fn next_len(&self, chunk: u32) -> u32 {
+        match self {
+            Out::Message(message) => message.wire_len(),
+            Out::Body(span) => span.len.min(u64::from(chunk)) as u32,
+            Out::Shake(number) => HANDSHAKE_BYTES[usize::from(*number)],
+            Out::Gate => 0,
+        }
+    }
+
+    /// What `len` bytes of it cost on the line.
+    pub fn on_line(&self, len: u32, sealed: bool) -> u32 {
+        match self {
+            Out::Message(_) | Out::Body(_) => on_line(len, sealed),
+            Out::Shake(_) | Out::Gate => len,
+        }
+    }
 }
 
 /// Something that arrives.
 pub(super) enum In<M> {
     Message(M),
-    Chunk { len: u32, corrupt: bool },
+    Chunk {
+        len: u32,
+        corrupt: bool,
+    },
+    /// A handshake's message, by its number.
+    Shake(u8),
     Closed(CloseReason),
 }
 
 impl<M: Wire> In<M> {
     /// What it costs on the line.
-    pub fn bytes(&self) -> u32 {
+    pub fn on_line(&self, sealed: bool) -> u32 {
         match self {
-            In::Message(message) => message.wire_len(),
-            In::Chunk { len, .. } => *len,
+            In::Message(message) => on_line(message.wire_len(), sealed),
+            In::Chunk { len, .. } => on_line(*len, sealed),
+            In::Shake(number) => HANDSHAKE_BYTES[usize::from(*number)],
             In::Closed(_) => 0,
         }
     }
+}
+
+/// What `len` bytes that leave together cost on the line.
+fn on_line(len: u32, sealed: bool) -> u32 {
+    if sealed { len.saturating_add(sealing_bytes(len as usize) as u32) } else { len }
 }
 
 /// What the next arrival on a connection is taken for.
@@ -204,6 +249,8 @@ pub(super) enum Reading {
         left: u64,
         into: Option<Place>,
     },
+    /// A handshake's message: this one.
+    Shake(u8),
 }
 
 /// The state of a limited line.

@@ -55,6 +55,15 @@ pub(super) enum What<M, T> {
         len: u32,
         corrupt: bool,
     },
+    /// A handshake's message, by its number.
+    ShakeArrive {
+        conn: ConnId,
+        number: u8,
+    },
+    /// A handshake may take no longer.
+    SealOverdue {
+        conn: ConnId,
+    },
     CloseArrive {
         conn: ConnId,
         reason: CloseReason,
@@ -169,6 +178,8 @@ impl<P: Peer> Sim<P> {
             What::ChunkArrive { conn, len, corrupt } => {
                 self.arrive(node, cause, conn, In::Chunk { len, corrupt });
             }
+            What::ShakeArrive { conn, number } => self.arrive(node, cause, conn, In::Shake(number)),
+            What::SealOverdue { conn } => self.seal_overdue(node, cause, conn),
             What::CloseArrive { conn, reason } => self.arrive(node, cause, conn, In::Closed(reason)),
             What::Fail { conn, reason } => self.ended(node, cause, conn, reason),
             What::Limit { conn } => {
@@ -212,7 +223,7 @@ impl<P: Peer> Sim<P> {
         self.digest.mix(self.now.0, u64::from(node) << 32 | u64::from(print.slot), print.what);
         let n = &mut self.nodes[node as usize];
         let address = NodeId(node).address(self.config.network, n.port);
-        let mut cx = Cx::new(self.now, address, &mut n.rng, &mut n.conns, &mut self.outbox);
+        let mut cx = Cx::new(self.now, address, &self.own_key, &mut n.rng, &mut n.conns, &mut self.outbox);
         n.peer.handle(event, &mut cx);
         if !self.outbox.is_empty() {
             self.apply_all(node, cause);
@@ -241,7 +252,10 @@ impl<P: Peer> Sim<P> {
                 }
             }
             Effect::Receive { conn, len, into } => self.receive(node, cause, conn, len, into),
-            Effect::Resume { conn, setup: _ } => self.resume(node, cause, conn),
+            Effect::Resume { conn, setup } => match setup.and_then(P::Message::seal) {
+                None => self.resume(node, cause, conn),
+                Some(side) => self.resume_sealed(node, cause, conn, side),
+            },
             Effect::Verify { check, span, digest: _ } => {
                 let ok = !self.faults.is_spoiled(node, span);
                 self.push(self.now, node, cause, What::Verified { life, check, ok });
@@ -312,5 +326,9 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
         Event::Command(_) => Print::new(0, 8, 0),
         Event::Verified { check, ok } => Print::new(0, 9, u64::from(*ok) << 32 | u64::from(*check)),
         Event::Finished { file, .. } => Print::new(0, 10, u64::from(file.0)),
+        Event::Sealed { conn, key } => {
+            // As much of the key as there is room for.
+            Print::new(slot(conn), 11, key.0[..7].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        }
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::net::{Attachment, NodeId};
 use crate::peer::{FileId, Time};
+use crate::seal::Identity;
 use crate::store::{Storage, Store};
 use crate::user::Note;
 
@@ -27,6 +28,8 @@ pub struct NodeConfig {
     pub seed: u64,
     /// The run's clock.
     pub clock: Clock,
+    /// Who the node is on sealed connections: [`Identity::generate`], or one that was kept.
+    pub identity: Identity,
 }
 
 /// The start of a run, shared by its nodes.
@@ -75,11 +78,13 @@ pub struct Limits {
     /// Bodies queued on one connection. Default 1,024: BitTorrent clients ask for up to 500 blocks ahead.
     pub bodies_queued_max: usize,
     /// Bytes a decoder may hold without finding a message in them, and the most that one read takes. Default
-    /// 256 KiB: four times the largest frame of the four protocols, and enough for bulk reads.
+    /// 256 KiB: four times the largest frame of the four protocols, and enough for bulk reads. A sealed connection
+    /// has one record of at most 64 KiB beside it, and may exceed it by what one record holds.
     pub read_buffer_bytes_max: usize,
     /// How long a dialled connection may take to open. Default 10 s.
     pub dial_timeout: Duration,
-    /// How long an accepted connection may take to say its first message. Default 30 s.
+    /// How long an accepted connection may take to say its first message, and how long it may take to seal a
+    /// connection once the peer has said so. Default 30 s.
     pub handshake_timeout: Duration,
     /// How long nothing may come or go on a connection that awaits nothing. Default two hours, the time after
     /// which TCP itself would ask (RFC 1122, 4.2.3.6): users of 1999 sat connected and silent. Peers that

@@ -118,8 +118,10 @@ impl<M: Wire> Connection<M> {
             orders,
             inputs: inputs.clone(),
             pulse: Arc::clone(&pulse),
+            counters: counters.clone(),
             buffer_bytes_max: limits.read_buffer_bytes_max.min(BUFFER_BYTES_MAX),
             buffer: BytesMut::new(),
+            records: None,
             read_bytes: Reader::<M>::READ_BYTES_MIN,
             unyielded_bytes: 0,
         };
@@ -127,7 +129,7 @@ impl<M: Wire> Connection<M> {
             conn,
             work: Work::new(&sink),
             sink,
-            outgoing,
+            outgoing: Arc::clone(&outgoing),
             inputs: inputs.clone(),
             counters,
             close: close.clone(),
@@ -138,7 +140,8 @@ impl<M: Wire> Connection<M> {
         let mut writing = pin!(write(writer, pump_out));
 
         let (reason, written) = until_end(reading.as_mut(), writing.as_mut(), &close, &pulse, &limits).await;
-        drop(reading);
+        // But for a handshake: what the peer had sent before it closed may wait for it.
+        let shaking = (reason.is_none() && written.is_none() && outgoing.is_shaking()).then_some(reading);
         if let Some(reason) = reason {
             tracing::debug!(%reason, "ended");
             tell(&inputs, Input::Closed { conn, reason }).await;
@@ -153,6 +156,7 @@ impl<M: Wire> Connection<M> {
             None => tokio::select! {
                 end = &mut writing => Some(end),
                 () = pulse.quiet_for(limits.linger_timeout) => None,
+                () = shake_in_time(shaking, &pulse, &limits) => None,
             },
         };
         let flushed = written == Some(WriteEnd::Flushed);
@@ -189,6 +193,16 @@ async fn until_end(
         }
         reason = &mut reading => (Some(reason), None),
         () = pulse.stops(limits) => (Some(CloseReason::Timeout), None),
+    }
+}
+
+/// Lets a reader that takes a handshake's messages go on; returns if that takes too long. Without one nothing is waited for.
+async fn shake_in_time(reading: Option<impl Future<Output = CloseReason>>, pulse: &Pulse, limits: &Limits) {
+    let Some(reading) = reading else { return std::future::pending().await };
+    tokio::select! {
+        // The writer sees it too, if the handshake has failed.
+        _ = reading => std::future::pending().await,
+        () = pulse.stops(limits) => {}
     }
 }
 

@@ -41,15 +41,8 @@ where
                 let into = into.map_or(Destination::Discard, |place| self.destination(place));
                 self.order(conn, Order::Receive { len, into });
             }
-            Effect::Resume { conn, setup } => {
-                if let Some(setup) = setup
-                    && let Some(entry) = self.table.get(conn)
-                {
-                    // What was sent before is encoded already.
-                    entry.encoder = P::Message::codec(setup);
-                }
-                self.order(conn, Order::Resume(setup));
-            }
+            Effect::Resume { conn, setup: None } => self.order(conn, Order::Resume(None)),
+            Effect::Resume { conn, setup: Some(setup) } => self.resume_as(conn, setup),
             Effect::Verify { check, span, digest } => self.verify(check, span, digest),
             Effect::Finish { file } => self.finish(file),
             Effect::Close { conn } => self.close(conn),
@@ -70,6 +63,7 @@ where
             close: tokio_util::sync::CancellationToken::new(),
             kill: self.kill.child_token(),
             encoder: P::Message::codec(setup),
+            sealed: false,
             paused: false,
         };
         let connection = Connection {
@@ -144,6 +138,23 @@ where
             Some(storage) => Destination::File(storage, place.offset),
             None => Destination::Fault(StoreFault::Missing),
         }
+    }
+
+    /// Speaks something else from here on, sealed if the setup says so and it is not yet.
+    fn resume_as(&mut self, conn: ConnId, setup: SetupOf<P>) {
+        let identity = Arc::clone(&self.identity);
+        let Some(entry) = self.table.get(conn) else { return };
+        // What was sent before is encoded already.
+        entry.encoder = P::Message::codec(setup);
+        let order = match P::Message::seal(setup) {
+            Some(side) if !entry.sealed => {
+                entry.sealed = true;
+                let (writer, close) = (entry.outgoing.push_seal(), entry.close.clone());
+                Order::Seal { setup, side, identity, writer, close }
+            }
+            _ => Order::Resume(Some(setup)),
+        };
+        self.order(conn, order);
     }
 
     /// Tells a paused reader how to go on.

@@ -16,7 +16,7 @@ use super::snapshot::Counters;
 use super::socket::{self, Entrance};
 use super::{NodeConfig, NoteSink, SharedStore, Snapshot, StartError, listener};
 use crate::net::NodeId;
-use crate::peer::Peer;
+use crate::peer::{OwnKey, Peer};
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -67,7 +67,7 @@ pub async fn spawn<P>(
 where
     P: Peer + Send + 'static,
 {
-    let NodeConfig { node, listen, attachment, limits, seed, clock } = config;
+    let NodeConfig { node, listen, attachment, limits, seed, clock, identity } = config;
     let (entrance, address) = match listen {
         Some(address) => socket::take_address(address, attachment.firewalled, limits.accept_backlog)?,
         None => (Entrance::None, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
@@ -101,6 +101,8 @@ where
         line: Line::new(&attachment.line),
         clock,
         rng: node.rng(seed),
+        own_key: OwnKey::Real(identity.public()),
+        identity: Arc::new(identity),
         store,
         notes,
         counters: counters.clone(),

@@ -5,7 +5,7 @@ use std::net::SocketAddrV4;
 use tokio::net::TcpStream;
 
 use super::admission::Ticket;
-use crate::peer::{BodyState, CloseReason, ConnId, FileId};
+use crate::peer::{BodyState, CloseReason, ConnId, FileId, PublicKey};
 use crate::store::StoreFault;
 
 /// One entry of the node's queue.
@@ -16,6 +16,8 @@ pub(super) enum Input<M> {
     Opened { conn: ConnId, remote: SocketAddrV4, dialled: bool },
     /// A message arrived.
     Message { conn: ConnId, message: M },
+    /// A connection is sealed.
+    Sealed { conn: ConnId, key: PublicKey },
     /// Part of a body arrived and is stored.
     Body { conn: ConnId, len: u32, state: BodyState },
     /// Part of a body has left.

@@ -20,6 +20,9 @@
 //!   [`CloseReason::Overflow`](crate::peer::CloseReason::Overflow).
 //! - Bodies are queued by reference: the writer reads the file when the socket takes bytes. Received bodies go
 //!   from the read buffer into the file; while the file is slow the socket is not read.
+//! - Sealed connections are sealed by their writer, as it gathers what it writes, and opened by their reader, before the
+//!   codec: neither on the node's task. The reader takes the handshake's messages, the writer says ours, and
+//!   what was queued behind waits in the queue.
 //! - A remote costs at most its own connection: its decoder's buffer, its queues and its waits all have limits
 //!   ([`Limits`]), and everything refused or cut off is counted in the [`Snapshot`].
 //!
@@ -42,6 +45,7 @@ mod node;
 mod outgoing;
 mod pulse;
 mod reader;
+mod records;
 mod snapshot;
 mod socket;
 mod timers;
@@ -51,3 +55,5 @@ pub use config::{Clock, Limits, NodeConfig, NoteSink, SharedStore, StartError};
 pub use fd::raise_fd_limit;
 pub use handle::{Crashed, Gone, Handle, spawn};
 pub use snapshot::Snapshot;
+
+pub use crate::seal::Identity;

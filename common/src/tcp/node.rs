@@ -20,7 +20,8 @@ use super::snapshot::Counters;
 use super::timers::Timers;
 use super::{Clock, Limits, NoteSink, SharedStore};
 use crate::net::NodeId;
-use crate::peer::{CloseReason, ConnId, ConnIds, Cx, Event, Outbox, Peer, SetupOf};
+use crate::peer::{CloseReason, ConnId, ConnIds, Cx, Event, Outbox, OwnKey, Peer, SetupOf};
+use crate::seal::Identity;
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -40,6 +41,8 @@ pub(super) struct Node<P: Peer> {
     pub(super) line: Option<Arc<Line>>,
     pub(super) clock: Clock,
     pub(super) rng: Pcg32,
+    pub(super) identity: Arc<Identity>,
+    pub(super) own_key: OwnKey,
     pub(super) store: SharedStore,
     pub(super) notes: NoteSink,
     pub(super) counters: Counters,
@@ -80,6 +83,8 @@ pub(super) struct Conn<P: Peer> {
     pub(super) close: CancellationToken,
     pub(super) kill: CancellationToken,
     pub(super) encoder: <P::Message as Wire>::Codec,
+    /// It is sealed, or its handshake is under way.
+    pub(super) sealed: bool,
     /// Its reader waits for an order.
     pub(super) paused: bool,
 }
@@ -269,7 +274,10 @@ where
             Input::Sent { conn, len } if self.table.get(conn).is_some() => {
                 self.deliver(Event::Sent { conn, len });
             }
-            Input::Opened { .. } | Input::Body { .. } | Input::Sent { .. } => {}
+            Input::Sealed { conn, key } if self.table.get(conn).is_some() => {
+                self.deliver(Event::Sealed { conn, key });
+            }
+            Input::Opened { .. } | Input::Body { .. } | Input::Sent { .. } | Input::Sealed { .. } => {}
         }
     }
 
@@ -291,7 +299,7 @@ where
         }
         let now = self.clock.now();
         let Table { ids, outbox, .. } = &mut self.table;
-        self.peer.handle(event, &mut Cx::new(now, self.address, &mut self.rng, ids, outbox));
+        self.peer.handle(event, &mut Cx::new(now, self.address, &self.own_key, &mut self.rng, ids, outbox));
         while let Some(effect) = self.table.outbox.next() {
             self.carry_out(now, effect);
         }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::BytesMut;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::codec::Encoder;
 
+use crate::seal::Sealer;
 use crate::store::Storage;
 use crate::wire::WireError;
 
@@ -53,6 +54,8 @@ struct Queue {
     control_unwritten: usize,
     /// Bodies queued and taken, but not yet written.
     bodies_unwritten: usize,
+    /// The connection is to be sealed, and its handshake is not through.
+    shaking: bool,
 }
 
 /// What the writer takes at a time: everything.
@@ -70,7 +73,20 @@ pub(super) enum Part {
     Control(usize),
     /// A range of a file.
     Body(Body),
+    /// What follows is sealed: first the handshake, as the reader has it said.
+    Seal(mpsc::Receiver<Shake>),
 }
+
+/// What the reader, who takes the far side's part of a handshake, has the writer do.
+pub(super) enum Shake {
+    /// Send this, as it is.
+    Say(Vec<u8>),
+    /// Seal what follows with this.
+    Through(Sealer),
+}
+
+/// A reader has its last message said and the sealer handed over without waiting for the writer between them.
+const SHAKES_MAX: usize = 2;
 
 /// A range of a file that is to be sent.
 pub(super) struct Body {
@@ -138,6 +154,27 @@ impl Outgoing {
         drop(queue);
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// Has everything queued from here on sealed. What comes back is for the reader.
+    pub(super) fn push_seal(&self) -> mpsc::Sender<Shake> {
+        let (sender, shakes) = mpsc::channel(SHAKES_MAX);
+        let mut queue = self.lock();
+        queue.shaking = true;
+        queue.waiting.parts.push_back(Part::Seal(shakes));
+        drop(queue);
+        self.wake.notify_one();
+        sender
+    }
+
+    /// The writer has the sealer.
+    pub(super) fn shaken(&self) {
+        self.lock().shaking = false;
+    }
+
+    /// True while what is queued waits for a handshake.
+    pub(super) fn is_shaking(&self) -> bool {
+        self.lock().shaking
     }
 
     /// Moves all that waits into an empty `batch`; says whether there was anything.

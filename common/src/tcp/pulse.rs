@@ -11,6 +11,8 @@ use super::Limits;
 /// reads it; all three live in one task, so no order between the fields has to be enforced.
 pub(super) struct Pulse {
     start: Instant,
+    /// When the reader began to take a handshake's messages.
+    sealing_us: AtomicU64,
     moved_us: AtomicU64,
     reading: AtomicU8,
     writing: AtomicBool,
@@ -23,6 +25,8 @@ pub(super) struct Pulse {
 pub(super) enum Reading {
     /// The first message of an accepted connection.
     Handshake,
+    /// A handshake's next message, on a connection that is being sealed.
+    Sealing,
     /// A message.
     Messages,
     /// More of a body.
@@ -35,6 +39,7 @@ impl Pulse {
     pub(super) fn new(reading: Reading) -> Self {
         Pulse {
             start: Instant::now(),
+            sealing_us: AtomicU64::new(0),
             moved_us: AtomicU64::new(0),
             reading: AtomicU8::new(reading as u8),
             writing: AtomicBool::new(false),
@@ -44,8 +49,17 @@ impl Pulse {
 
     /// A byte has moved.
     pub(super) fn beat(&self) {
-        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.moved_us.store(now, Ordering::Relaxed);
+        self.moved_us.store(self.now_us(), Ordering::Relaxed);
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// The reader now takes a handshake's messages; all of them have to come in time, not each.
+    pub(super) fn seals(&self) {
+        self.sealing_us.store(self.now_us(), Ordering::Relaxed);
+        self.reads(Reading::Sealing);
     }
 
     /// The reader now waits for this.
@@ -77,10 +91,14 @@ impl Pulse {
         if self.waiting_for_line.load(Ordering::Relaxed) {
             return None;
         }
+        let reading = self.reading.load(Ordering::Relaxed);
+        if reading == Reading::Sealing as u8 {
+            let began = Duration::from_micros(self.sealing_us.load(Ordering::Relaxed));
+            return Some(self.start + began + limits.handshake_timeout);
+        }
         if self.writing.load(Ordering::Relaxed) {
             return Some(self.moved() + limits.stall_timeout);
         }
-        let reading = self.reading.load(Ordering::Relaxed);
         match reading {
             reading if reading == Reading::Handshake as u8 => Some(self.start + limits.handshake_timeout),
             reading if reading == Reading::Messages as u8 => Some(self.moved() + limits.idle_timeout),

@@ -9,12 +9,18 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::codec::Decoder;
+use tokio_util::sync::CancellationToken;
 
 use super::input::Input;
 use super::line::ShapedSource;
+use super::outgoing::Shake;
 use super::pulse::{Pulse, Reading};
+use super::records::{Opened, Records};
+use super::snapshot::Counters;
 use super::socket;
+use crate::metrics::Sealing;
 use crate::peer::{BodyState, CloseReason, ConnId};
+use crate::seal::{Handshake, Identity, Opener, Progress, Seal, SealError, Through};
 use crate::store::{Storage, StoreFault};
 use crate::wire::Wire;
 
@@ -33,6 +39,15 @@ pub(super) enum Order<S> {
     Receive { len: u64, into: Destination },
     /// Read on, perhaps as something else.
     Resume(Option<S>),
+    /// Read on as something else, and sealed: as this side, with this identity; our messages go by `writer`. If the node has
+    /// closed the connection meanwhile, the handshake is for what was sent before, and nothing more is read.
+    Seal {
+        setup: S,
+        side: Seal,
+        identity: Arc<Identity>,
+        writer: mpsc::Sender<Shake>,
+        close: CancellationToken,
+    },
 }
 
 /// Where a body goes.
@@ -61,8 +76,13 @@ pub(super) struct Reader<M: Wire> {
     pub(super) orders: mpsc::Receiver<Order<M::Setup>>,
     pub(super) inputs: mpsc::Sender<Input<M>>,
     pub(super) pulse: Arc<Pulse>,
+    /// What sealing costs is counted here, as it comes.
+    pub(super) counters: Counters,
     pub(super) buffer_bytes_max: usize,
+    /// What has come and is not decoded; of a sealed connection, what has come and is opened.
     pub(super) buffer: BytesMut,
+    /// What of a sealed connection has come and is not opened.
+    pub(super) records: Option<Box<Records>>,
     /// The next read asks for so much; it grows while reads come back full.
     pub(super) read_bytes: usize,
     pub(super) unyielded_bytes: usize,
@@ -126,6 +146,10 @@ impl<M: Wire> Reader<M> {
                 Order::Receive { len, into } => self.read_body(len, into).await?,
                 Order::Resume(None) => {}
                 Order::Resume(Some(setup)) => self.codec = M::codec(setup),
+                Order::Seal { setup, side, identity, writer, close } => {
+                    self.codec = M::codec(setup);
+                    self.seal(Handshake::new(side, &identity), writer, &close).await?;
+                }
             }
         }
         self.pulse.reads(Reading::Messages);
@@ -134,6 +158,45 @@ impl<M: Wire> Reader<M> {
 
     async fn tell(&mut self, input: Input<M>) -> Result<(), Stop> {
         self.inputs.send(input).await.map_err(|_| Stop::NodeGone)
+    }
+
+    /// Takes a handshake's messages, and opens what follows them.
+    async fn seal(
+        &mut self,
+        mut handshake: Handshake,
+        writer: mpsc::Sender<Shake>,
+        close: &CancellationToken,
+    ) -> Result<(), Stop> {
+        self.pulse.seals();
+        say(&writer, handshake.start()).await?;
+        let Through { sealer, opener, key } = loop {
+            let awaited = handshake.awaits();
+            while self.buffer.len() < awaited {
+                if Opener::record_len(&self.buffer).is_some_and(|len| len != awaited) {
+                    return Err(unsealed(SealError::Handshake));
+                }
+                // No more than this message: what follows it may be sealed.
+                if self.fill_plainly(awaited - self.buffer.len()).await? == 0 {
+                    return Err(CloseReason::Reset.into());
+                }
+            }
+            let message = self.buffer.split_to(awaited);
+            self.counters.lock().sealing.received += awaited as u64;
+            let (reply, progress) = handshake.take(&message).map_err(unsealed)?;
+            say(&writer, reply).await?;
+            match progress {
+                Progress::Awaits(next) => handshake = next,
+                Progress::Through(through) => break through,
+            }
+        };
+        self.records = Some(Box::new(Records::new(opener, &self.buffer)));
+        self.buffer = BytesMut::new();
+        writer.send(Shake::Through(sealer)).await.map_err(|_| CloseReason::Reset)?;
+        self.pulse.reads(Reading::Node);
+        if close.is_cancelled() {
+            return Err(Stop::NodeGone);
+        }
+        self.tell(Input::Sealed { conn: self.conn, key }).await
     }
 
     /// The far side has said its last byte: messages may still stand in the buffer, whole or broken off.
@@ -151,8 +214,40 @@ impl<M: Wire> Reader<M> {
         }
     }
 
-    /// Reads once behind what the buffer holds; zero at the end of the stream.
+    /// Adds to what the buffer holds; zero at the end of the stream.
     async fn fill(&mut self, want: usize) -> Result<usize, Stop> {
+        match self.records {
+            None => self.fill_plainly(want).await,
+            Some(_) => self.fill_from_records().await,
+        }
+    }
+
+    /// Opens the next record behind what the buffer holds, reading until it is there. At the end of the stream, which is
+    /// where the far side says so, and not where somebody has cut it, zero.
+    async fn fill_from_records(&mut self) -> Result<usize, Stop> {
+        let Reader { records, source, buffer, pulse, counters, .. } = self;
+        let records = records.as_mut().expect("only asked of a sealed connection");
+        let mut cost = Sealing::default();
+        let len = loop {
+            match records.open_next(buffer, &mut cost).map_err(unsealed)? {
+                Opened::Bytes(len) => break len,
+                Opened::GoodBye => break 0,
+                Opened::Partly => {}
+            }
+            let len = read_records(source, records).await.map_err(reset)?;
+            if len == 0 {
+                tracing::debug!("a sealed stream was cut");
+                return Err(CloseReason::Reset.into());
+            }
+            pulse.beat();
+        };
+        counters.lock().sealing += cost;
+        self.share(len).await;
+        Ok(len)
+    }
+
+    /// Reads once behind what the buffer holds.
+    async fn fill_plainly(&mut self, want: usize) -> Result<usize, Stop> {
         let want = want.min(self.buffer_bytes_max - self.buffer.len()).max(1);
         let read = match &mut self.source {
             Source::Direct(stream) => fill_directly(stream, &mut self.buffer, want).await,
@@ -161,21 +256,23 @@ impl<M: Wire> Reader<M> {
                 bytes.len()
             }),
         };
-        let len = read.map_err(|error| {
-            tracing::debug!(%error, "reading failed");
-            CloseReason::Reset
-        })?;
+        let len = read.map_err(reset)?;
         self.pulse.beat();
         self.read_bytes = match len == want {
             true => (self.read_bytes * 2).min(self.buffer_bytes_max),
             false => (self.read_bytes / 2).max(READ_BYTES_MIN),
         };
+        self.share(len).await;
+        Ok(len)
+    }
+
+    /// So much has come: lets others run if that was much.
+    async fn share(&mut self, len: usize) {
         self.unyielded_bytes += len;
         if self.unyielded_bytes >= YIELD_BYTES {
             self.unyielded_bytes = 0;
             tokio::task::yield_now().await;
         }
-        Ok(len)
     }
 
     /// Takes a body: first what the buffer already holds, then as it comes.
@@ -249,6 +346,46 @@ async fn fill_directly(stream: &TcpStream, buffer: &mut BytesMut, want: usize) -
         }
         stream.readable().await?;
     }
+}
+
+/// Reads once what comes of records; zero at the end of the stream.
+async fn read_records(source: &mut Source, records: &mut Records) -> io::Result<usize> {
+    let len = match source {
+        Source::Direct(stream) => loop {
+            match stream.try_read(records.room()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => break result?,
+            }
+            records.rest();
+            stream.readable().await?;
+        },
+        Source::Shaped(source) => {
+            let room = records.room();
+            let bytes = source.read(room.len()).await?;
+            room[..bytes.len()].copy_from_slice(&bytes);
+            bytes.len()
+        }
+    };
+    records.filled(len);
+    Ok(len)
+}
+
+/// Has the writer say our part of a handshake. It is gone if the far side takes nothing more; reading then finds out.
+async fn say(writer: &mpsc::Sender<Shake>, message: Vec<u8>) -> Result<(), Stop> {
+    if message.is_empty() {
+        return Ok(());
+    }
+    writer.send(Shake::Say(message)).await.map_err(|_| CloseReason::Reset.into())
+}
+
+fn reset(error: io::Error) -> CloseReason {
+    tracing::debug!(%error, "reading failed");
+    CloseReason::Reset
+}
+
+fn unsealed(error: SealError) -> Stop {
+    tracing::debug!(%error, "the far side broke the seal");
+    CloseReason::Protocol.into()
 }
 
 /// A body on its way into the store.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::metrics::{ByKind, NodeLoad};
+use crate::metrics::{ByKind, NodeLoad, Sealing};
 
 /// What a node has counted so far.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -10,6 +10,8 @@ pub struct Snapshot {
     /// What has crossed its line: messages when sent and when delivered to the peer, bodies when they have
     /// left and when the peer is told of them.
     pub load: NodeLoad,
+    /// What sealing has cost beside that.
+    pub sealing: Sealing,
     /// Messages sent, by kind.
     pub by_kind: ByKind,
     /// Connections the peer knows of now, those being dialled included.

@@ -8,15 +8,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::input::Input;
 use super::line::ShapedSink;
-use super::outgoing::{Batch, Body, IDLE_BUFFER_BYTES_MAX, Outgoing, Part};
+use super::outgoing::{Batch, Body, IDLE_BUFFER_BYTES_MAX, Outgoing, Part, Shake};
 use super::pulse::Pulse;
 use super::snapshot::Counters;
 use super::socket;
 use crate::peer::ConnId;
+use crate::seal::{RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, Sealer};
 use crate::store::StoreFault;
 
 /// The most that is gathered for one write. A file is read in such pieces too; they fit a core's own cache.
 const WRITE_BYTES_MAX: usize = 256 * 1024;
+/// What is gathered for one write of a sealed connection: whole records, which with what they are made of still fit a
+/// core's own cache.
+const SEALED_WRITE_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
 /// Bytes after which a writer lets other tasks run although it could go on.
 const YIELD_BYTES: usize = 1024 * 1024;
 
@@ -57,7 +61,16 @@ pub(super) struct Work {
     batch: Batch,
     /// What the next write takes, control bytes and file content alike.
     gather: Gather,
+    /// Seals what is gathered, once the connection is sealed.
+    seal: Option<Seal>,
     unyielded_bytes: usize,
+}
+
+/// How gathered bytes are sealed.
+struct Seal {
+    sealer: Sealer,
+    /// The records of one write.
+    records: Vec<u8>,
 }
 
 /// Bytes gathered for one write.
@@ -78,7 +91,25 @@ impl Work {
             Sink::Shaped(sink) => sink.bytes_max(),
         };
         let gather = Gather { bytes: Vec::new(), len: 0, bytes_max, body_bytes: 0, bodies_ended: 0 };
-        Work { batch: Batch::default(), gather, unyielded_bytes: 0 }
+        Work { batch: Batch::default(), gather, seal: None, unyielded_bytes: 0 }
+    }
+
+    /// Seals everything from here on.
+    fn seal(&mut self, sealer: Sealer) {
+        // On a shaped line a write is one chunk, and that then one record.
+        let bytes_max = self.gather.bytes_max - RECORD_OVERHEAD_BYTES;
+        self.gather.bytes_max = bytes_max.min(SEALED_WRITE_BYTES_MAX);
+        self.seal = Some(Seal { sealer, records: Vec::new() });
+    }
+
+    /// Nothing is to be sent for now.
+    fn rest(&mut self) {
+        self.gather.rest();
+        if let Some(seal) = &mut self.seal
+            && seal.records.len() > IDLE_BUFFER_BYTES_MAX
+        {
+            seal.records = Vec::new();
+        }
     }
 }
 
@@ -93,9 +124,9 @@ impl<M> Writer<M> {
                     return end;
                 }
             } else if closing {
-                return WriteEnd::Flushed;
+                return self.say_good_bye().await;
             } else {
-                self.work.gather.rest();
+                self.work.rest();
                 self.pulse.writes(false);
                 tokio::select! {
                     () = self.outgoing.woken() => {}
@@ -119,6 +150,7 @@ impl<M> Writer<M> {
                     taken += len;
                 }
                 Part::Body(body) => self.write_body(body).await?,
+                Part::Seal(shakes) => self.shake(shakes).await?,
             }
         }
         self.work.batch.control = control;
@@ -158,6 +190,39 @@ impl<M> Writer<M> {
         self.flush_if_full().await
     }
 
+    /// Says our part of a handshake, and seals what follows.
+    async fn shake(&mut self, mut shakes: mpsc::Receiver<Shake>) -> Result<(), WriteEnd> {
+        self.flush().await?;
+        loop {
+            match shakes.recv().await {
+                Some(Shake::Say(message)) => self.write_as_it_is(&message).await?,
+                Some(Shake::Through(sealer)) => {
+                    self.work.seal(sealer);
+                    self.outgoing.shaken();
+                    return Ok(());
+                }
+                // The reader is gone: there will be no seal, and nothing that waits for it may leave.
+                None => return Err(WriteEnd::Broken),
+            }
+        }
+    }
+
+    /// Everything has left; a sealed stream says that this was all.
+    async fn say_good_bye(&mut self) -> WriteEnd {
+        let Some(seal) = &mut self.work.seal else { return WriteEnd::Flushed };
+        let record = seal.sealer.good_bye();
+        match self.write_as_it_is(&record).await {
+            Ok(()) => WriteEnd::Flushed,
+            Err(end) => end,
+        }
+    }
+
+    /// Writes what sealing needs beside what is sealed.
+    async fn write_as_it_is(&mut self, bytes: &[u8]) -> Result<(), WriteEnd> {
+        self.counters.lock().sealing.sent += bytes.len() as u64;
+        write_all(&mut self.sink, bytes, &self.pulse).await.map_err(broken)
+    }
+
     async fn flush_if_full(&mut self) -> Result<(), WriteEnd> {
         match self.work.gather.len < self.work.gather.bytes_max {
             true => Ok(()),
@@ -170,10 +235,16 @@ impl<M> Writer<M> {
         let len = std::mem::take(&mut self.work.gather.len);
         let body_bytes = std::mem::take(&mut self.work.gather.body_bytes);
         let bodies_ended = std::mem::take(&mut self.work.gather.bodies_ended);
-        self.write_all(len).await.map_err(|error| {
-            tracing::debug!(%error, "writing failed");
-            WriteEnd::Broken
-        })?;
+        let gathered = &self.work.gather.bytes[..len];
+        let bytes = match &mut self.work.seal {
+            None => gathered,
+            Some(Seal { sealer, records }) => {
+                let sealed = sealer.seal(gathered, records);
+                self.counters.lock().sealing.sent += (sealed - len) as u64;
+                &records[..sealed]
+            }
+        };
+        write_all(&mut self.sink, bytes, &self.pulse).await.map_err(broken)?;
         self.outgoing.written(len - body_bytes, bodies_ended);
         if body_bytes > 0 {
             self.counters.lock().load.body_sent += body_bytes as u64;
@@ -188,26 +259,31 @@ impl<M> Writer<M> {
         }
         Ok(())
     }
+}
 
-    async fn write_all(&mut self, len: usize) -> std::io::Result<()> {
-        let mut bytes = &self.work.gather.bytes[..len];
-        match &mut self.sink {
-            Sink::Direct(stream) => {
-                while !bytes.is_empty() {
-                    let written = socket::write(stream, bytes).await?;
-                    bytes = &bytes[written..];
-                    self.pulse.beat();
-                }
-            }
-            Sink::Shaped(sink) => {
-                if !bytes.is_empty() {
-                    sink.write(bytes).await?;
-                    self.pulse.beat();
-                }
+/// Writes all of `bytes`, which on a shaped line are at most a chunk.
+async fn write_all(sink: &mut Sink, mut bytes: &[u8], pulse: &Pulse) -> std::io::Result<()> {
+    match sink {
+        Sink::Direct(stream) => {
+            while !bytes.is_empty() {
+                let written = socket::write(stream, bytes).await?;
+                bytes = &bytes[written..];
+                pulse.beat();
             }
         }
-        Ok(())
+        Sink::Shaped(sink) => {
+            if !bytes.is_empty() {
+                sink.write(bytes).await?;
+                pulse.beat();
+            }
+        }
     }
+    Ok(())
+}
+
+fn broken(error: std::io::Error) -> WriteEnd {
+    tracing::debug!(%error, "writing failed");
+    WriteEnd::Broken
 }
 
 impl Gather {

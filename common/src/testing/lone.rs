@@ -11,12 +11,16 @@ use rand_pcg::Pcg32;
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::peer::{
-    BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, Peer, Place, SetupOf, Slots, Time,
+    BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer, Place, PublicKey,
+    SetupOf, Slots, Time,
 };
+use crate::seal::Seal;
 use crate::store::{Store, StoreFault};
 use crate::user::{Command, Note};
 use crate::wire::Wire;
 
+/// The seed of the peer's random stream and key.
+const SEED: u64 = 1;
 /// Where the peer under test listens.
 const ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 7000);
 
@@ -46,6 +50,27 @@ struct Link<M: Wire> {
     leaving: BytesMut,
     reading: Reading,
     open: bool,
+    sealing: Sealing,
+}
+
+impl<M: Wire> Link<M> {
+    /// Where what the peer sends goes.
+    fn outlet(&mut self) -> &mut BytesMut {
+        match &mut self.sealing {
+            Sealing::Awaits { waiting, .. } => waiting,
+            Sealing::Plain | Sealing::Sealed => &mut self.leaving,
+        }
+    }
+}
+
+/// How far a connection is with its seal.
+enum Sealing {
+    /// The peer has not asked for one.
+    Plain,
+    /// The far side has yet to do its part of the handshake; what the peer sends meanwhile waits.
+    Awaits { side: Seal, waiting: BytesMut, bodies: Vec<u32> },
+    /// It is sealed. The bytes stay plain here.
+    Sealed,
 }
 
 /// A peer with no network: connections exist only as bytes that the test feeds in and takes out.
@@ -53,6 +78,9 @@ struct Link<M: Wire> {
 /// What a remote could do over a socket can be done here exactly, at any split of the bytes and at any
 /// virtual time: [`Lone::accept`] and [`Lone::feed`] are the remote's hands, [`Lone::take`] and
 /// [`Lone::closed`] its eyes.
+///
+/// A sealed connection's bytes stay plain. When the peer has asked for a seal ([`Lone::awaits_seal`]), nothing goes either way until the
+/// test says that the handshake is through, by [`Lone::seal`].
 pub struct Lone<P: Peer> {
     /// The peer under test, to look at.
     pub peer: P,
@@ -81,7 +109,7 @@ impl<P: Peer> Lone<P> {
             store: Store::default(),
             notes: Vec::new(),
             now: Time::ZERO,
-            rng: Pcg32::seed_from_u64(1),
+            rng: Pcg32::seed_from_u64(SEED),
             ids: ConnIds::default(),
             links: Slots::default(),
             outbox: Outbox::default(),
@@ -146,6 +174,41 @@ impl<P: Peer> Lone<P> {
         self.ended.contains(&conn)
     }
 
+    /// The side of the handshake that the peer has taken on a connection that is to be sealed, until it is.
+    pub fn awaits_seal(&self, conn: ConnId) -> Option<Seal> {
+        match self.links.get(conn)?.sealing {
+            Sealing::Awaits { side, .. } => Some(side),
+            Sealing::Plain | Sealing::Sealed => None,
+        }
+    }
+
+    /// The handshake is through, and the far side has proved to own `key`. Who breaks it instead uses
+    /// [`Lone::hang_up`].
+    ///
+    /// # Panics
+    /// If the peer has not asked for a seal.
+    pub fn seal(&mut self, conn: ConnId, key: PublicKey) {
+        let sealing =
+            self.links.get_mut(conn).map(|link| std::mem::replace(&mut link.sealing, Sealing::Sealed));
+        let Some(Sealing::Awaits { waiting, bodies, .. }) = sealing else {
+            panic!("the peer has not asked to seal {conn:?}");
+        };
+        if let Some(link) = self.links.get_mut(conn) {
+            link.leaving.unsplit(waiting);
+        }
+        self.todo.push_back(Todo::Read(conn));
+        if self.ids.is_live(conn) {
+            self.todo.push_front(Todo::Handle(Event::Sealed { conn, key }));
+            bodies.into_iter().for_each(|len| self.follow(Event::Sent { conn, len }));
+        }
+        self.settle();
+    }
+
+    /// The peer's static key.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::simulated(SEED, ADDRESS)
+    }
+
     /// The remote, or the network, ends the connection.
     pub fn hang_up(&mut self, conn: ConnId, reason: CloseReason) {
         if self.ids.close(conn) {
@@ -181,6 +244,7 @@ impl<P: Peer> Lone<P> {
             leaving: BytesMut::new(),
             reading: Reading::Messages,
             open,
+            sealing: Sealing::Plain,
         };
         self.links.insert(conn, link);
     }
@@ -200,7 +264,8 @@ impl<P: Peer> Lone<P> {
     }
 
     fn handle(&mut self, event: Event<P::Message, P::Timer>) {
-        let mut cx = Cx::new(self.now, ADDRESS, &mut self.rng, &mut self.ids, &mut self.outbox);
+        let key = OwnKey::Simulated { seed: SEED };
+        let mut cx = Cx::new(self.now, ADDRESS, &key, &mut self.rng, &mut self.ids, &mut self.outbox);
         self.peer.handle(event, &mut cx);
         while let Some(effect) = self.outbox.next() {
             self.apply(effect);
@@ -223,8 +288,12 @@ impl<P: Peer> Lone<P> {
                 let Some(file) = self.store.get(span.file) else { return };
                 let mut bytes = vec![0; usize::try_from(span.len).expect("test bodies fit memory")];
                 file.read_at(span.offset, &mut bytes).expect("a peer sends only ranges its files have");
-                link.leaving.extend_from_slice(&bytes);
-                self.follow(Event::Sent { conn, len: span.len as u32 });
+                link.outlet().extend_from_slice(&bytes);
+                let len = span.len as u32;
+                match &mut link.sealing {
+                    Sealing::Awaits { bodies, .. } => bodies.push(len),
+                    Sealing::Plain | Sealing::Sealed => self.follow(Event::Sent { conn, len }),
+                }
             }
             Effect::Receive { conn, len, into } => {
                 self.go_on(conn, Reading::Body(Incoming { left: len, into }), None);
@@ -255,10 +324,11 @@ impl<P: Peer> Lone<P> {
 
     fn send(&mut self, conn: ConnId, message: P::Message) {
         let Some(link) = self.links.get_mut(conn).filter(|_| self.ids.is_live(conn)) else { return };
-        let before = link.leaving.len();
         let len = message.wire_len() as usize;
-        link.encoder.encode(message, &mut link.leaving).expect("a peer's own messages can be encoded");
-        assert_eq!(link.leaving.len() - before, len, "wire_len differs from what the codec wrote");
+        let mut bytes = BytesMut::with_capacity(len);
+        link.encoder.encode(message, &mut bytes).expect("a peer's own messages can be encoded");
+        assert_eq!(bytes.len(), len, "wire_len differs from what the codec wrote");
+        link.outlet().unsplit(bytes);
     }
 
     fn go_on(&mut self, conn: ConnId, reading: Reading, setup: Option<SetupOf<P>>) {
@@ -268,6 +338,9 @@ impl<P: Peer> Lone<P> {
         if let Some(setup) = setup {
             link.decoder = P::Message::codec(setup);
             link.encoder = P::Message::codec(setup);
+            if let (Some(side), Sealing::Plain) = (P::Message::seal(setup), &link.sealing) {
+                link.sealing = Sealing::Awaits { side, waiting: BytesMut::new(), bodies: Vec::new() };
+            }
         }
         self.todo.push_back(Todo::Read(conn));
     }
@@ -275,7 +348,9 @@ impl<P: Peer> Lone<P> {
     /// Decodes one message or takes one part of a body, and comes back for the next.
     fn read(&mut self, conn: ConnId) {
         let live = self.ids.is_live(conn);
-        let Some(link) = self.links.get_mut(conn).filter(|link| live && link.open) else { return };
+        let readable =
+            |link: &&mut Link<_>| live && link.open && !matches!(link.sealing, Sealing::Awaits { .. });
+        let Some(link) = self.links.get_mut(conn).filter(readable) else { return };
         let event = match &mut link.reading {
             Reading::Paused => return,
             Reading::Body(body) => {

@@ -12,7 +12,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use common::net::{Attachment, Line, NodeId};
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Slots, Time};
 use common::store::{Storage, StoreFault};
-use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
 use tokio::sync::mpsc;
@@ -224,6 +224,7 @@ pub async fn reacting(
         limits: setting.limits,
         seed: 1,
         clock: setting.clock,
+        identity: Identity::generate(),
     };
     let sink: common::tcp::NoteSink = Arc::new(move |_, _, note| {
         let _ = notes_sender.send(note);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use common::net::{Attachment, Line, NodeId};
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, Span, Time};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, PublicKey, Span, Time};
 use common::testing::Swarm;
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
@@ -58,6 +58,7 @@ pub enum Seen {
     Dialled,
     Accepted,
     Word(i32),
+    Sealed(PublicKey),
     Body(u32),
     Done(u32),
     Sent(u32),
@@ -117,6 +118,7 @@ impl Peer for Puppet {
             Event::Opened { conn, dialled: true, .. } => (Seen::Dialled, Some(conn)),
             Event::Opened { conn, dialled: false, .. } => (Seen::Accepted, Some(conn)),
             Event::Message { conn, message } => (Seen::Word(message.0), Some(conn)),
+            Event::Sealed { conn, key } => (Seen::Sealed(key), Some(conn)),
             Event::Body { conn, len, state: BodyState::Done } => (Seen::Done(len), Some(conn)),
             Event::Body { conn, len, .. } => (Seen::Body(len), Some(conn)),
             Event::Sent { conn, len } => (Seen::Sent(len), Some(conn)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::net::{Attachment, NodeId};
 use common::peer::FileId;
-use common::tcp::{Clock, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{self, FileInfo, SharedFile};
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
@@ -111,6 +111,7 @@ async fn serve(files: usize) {
         limits: Limits::default(),
         seed: 1,
         clock: Clock::start(),
+        identity: Identity::generate(),
     };
     let sink = Arc::new(|_, _, _| {});
     let handle = spawn(Node::servent(config), node, SharedStore::default(), sink).await.expect("a free port");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::net::{Attachment, NodeId};
 use common::peer::{FileId, Time};
-use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{Command, FileInfo, Note, SharedFile};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
@@ -45,6 +45,7 @@ impl Place {
             limits: Limits::default(),
             seed: 1,
             clock: self.clock,
+            identity: Identity::generate(),
         };
         spawn(Node::servent(config), config_of_node, SharedStore::default(), sink).await.unwrap()
     }

@@ -9,7 +9,7 @@ use common::digest::Fingerprint;
 use common::net::{Attachment, Line, NodeId};
 use common::peer::Time;
 use common::store::Disk;
-use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchId, SharedFile};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
@@ -43,6 +43,7 @@ impl Live {
             limits: Limits::default(),
             seed: 1,
             clock: Clock::start(),
+            identity: Identity::generate(),
         };
         let sink = Arc::new(move |_: Time, _: NodeId, note: Note| {
             // A test that has ended no longer listens.

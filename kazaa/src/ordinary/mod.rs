@@ -26,7 +26,7 @@ mod stand_in;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots, Time};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, PublicKey, Slots, Time};
 use common::store::StoreFault;
 use common::user::{Command, Note, SearchEnd};
 
@@ -100,6 +100,7 @@ impl Ordinary {
     pub fn handle(&mut self, event: Event<Message, Timer>, cx: Hands) {
         match event {
             Event::Message { conn, message } => self.message(conn, message, cx),
+            Event::Sealed { conn, key } => self.sealed(conn, key, cx),
             Event::Start => self.start(cx),
             Event::Command(command) => self.command(command, cx),
             Event::Opened { conn, remote, dialled } => self.opened(conn, remote, dialled, cx),
@@ -163,6 +164,13 @@ impl Ordinary {
             Some(Conn::Probe(_)) => self.of_probe(conn, &message, cx),
             Some(&Conn::Caller(remote)) => self.of_caller(conn, remote, message, cx),
             None => {}
+        }
+    }
+
+    /// A connection is sealed, and its far end has that key.
+    fn sealed(&mut self, conn: ConnId, key: PublicKey, cx: Hands) {
+        if let Some(Conn::Link(_)) = self.conns.get(conn) {
+            self.link_sealed(conn, key, cx);
         }
     }
 

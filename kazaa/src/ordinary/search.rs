@@ -107,9 +107,11 @@ impl Ordinary {
         };
         let is_full = self.searches.running.len() >= knobs.searches_max;
         let id = self.searches.new_id();
-        let Some(query) = Query::for_user(wanted, id, results_max).filter(|_| !is_full && !self.left) else {
+        let query = Query::of_user(wanted, id, results_max);
+        // Without a word or a content everything would do.
+        if is_full || self.left || query.to_user().words.is_empty() {
             return cx.note(Note::SearchEnded(name, SearchEnd::Refused));
-        };
+        }
         let can_ask = self.supernode.is_some() || self.join.has_parent();
         if !can_ask && self.join.standing == Standing::Offline {
             return cx.note(Note::SearchEnded(name, SearchEnd::Offline));

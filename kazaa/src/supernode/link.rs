@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::http::Request;
-use common::peer::{ConnId, Time};
+use common::peer::{ConnId, PublicKey, Time};
 
 use super::bucket::Bucket;
 use super::query::LinkQuery;
@@ -46,6 +46,8 @@ pub(crate) struct Neighbour {
     pub(super) address: SocketAddrV4,
     dialled: bool,
     visit: bool,
+    /// The key of its end of the seal.
+    key: Option<PublicKey>,
     stage: Stage,
     deadline: Time,
     /// It has said something since the last ping.
@@ -85,6 +87,7 @@ impl Neighbour {
             address,
             dialled,
             visit,
+            key: None,
             stage,
             deadline,
             heard: false,
@@ -161,10 +164,19 @@ impl Ordinary {
     fn link_agreed(&mut self, conn: ConnId, cx: Hands) {
         cx.resume_as(conn, Setup::LinkDialler);
         let deadline = self.link_step(conn, cx);
+        if let Some(Conn::Link(link)) = self.conns.get_mut(conn) {
+            (link.stage, link.deadline) = (Stage::Greeting, deadline);
+        }
+    }
+
+    /// The link is sealed: who dialled speaks first.
+    pub(crate) fn link_sealed(&mut self, conn: ConnId, key: PublicKey, cx: Hands) {
         let Some(Conn::Link(link)) = self.conns.get_mut(conn) else { return };
-        (link.stage, link.deadline) = (Stage::Greeting, deadline);
-        let visit = link.visit;
-        self.say_hello(conn, visit, cx);
+        link.key = Some(key);
+        if link.dialled {
+            let visit = link.visit;
+            self.say_hello(conn, visit, cx);
+        }
     }
 
     fn say_hello(&mut self, conn: ConnId, visit: bool, cx: Hands) {

@@ -30,9 +30,6 @@ use crate::wire::{Hit, Link, Message, Query, Reply};
 
 /// Queries of others that are known again when they come by another way. 512: our choice, some seconds of a busy network.
 const RECENT_MAX: usize = 512;
-/// A reply is cut where it would grow beyond so many bytes; a FastTrack message holds 65,535.
-const REPLY_BYTES_MAX: usize = 30_000;
-
 /// Queries that wait for others, and those that were seen.
 #[derive(Default)]
 pub(super) struct Queries {
@@ -401,15 +398,12 @@ impl Ordinary {
 /// Results go to whoever has asked.
 impl Ordinary {
     fn deliver(&mut self, origin: Origin, supernode: SocketAddrV4, hits: Vec<Hit>, cx: Hands) {
-        for hits in split(hits) {
+        let id = if let Origin::Child(_, id) = origin { id } else { 0 };
+        for reply in Reply::divided(supernode, id, hits) {
             match origin {
-                Origin::Child(conn, id) => {
-                    cx.send(conn, Message::Reply(Arc::new(Reply::new(supernode, id, hits))));
-                }
-                Origin::Own(search) => self.own_found(search, &Reply::new(supernode, 0, hits), cx),
-                Origin::Link(conn, id) => {
-                    self.say(conn, Link::Reply { id, reply: Reply::new(supernode, 0, hits) }, cx);
-                }
+                Origin::Child(conn, _) => cx.send(conn, Message::Reply(Arc::new(reply))),
+                Origin::Own(search) => self.own_found(search, &reply, cx),
+                Origin::Link(conn, id) => self.say(conn, Link::Reply { id, reply }, cx),
             }
         }
     }
@@ -431,24 +425,4 @@ impl Ordinary {
         };
         supernode.links.iter().filter_map(address).collect()
     }
-}
-
-/// Cuts results into replies of a size that a message can hold.
-fn split(hits: Vec<Hit>) -> Vec<Box<[Hit]>> {
-    let mut replies = Vec::new();
-    let (mut reply, mut bytes) = (Vec::new(), 0);
-    for hit in hits {
-        // Tags and numbers beside the texts take less than this.
-        let len = 128 + hit.info.name.len() + hit.info.about.len() + hit.user.len();
-        if bytes + len > REPLY_BYTES_MAX && !reply.is_empty() {
-            replies.push(std::mem::take(&mut reply).into_boxed_slice());
-            bytes = 0;
-        }
-        bytes += len;
-        reply.push(hit);
-    }
-    if !reply.is_empty() {
-        replies.push(reply.into_boxed_slice());
-    }
-    replies
 }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use common::index::{AddError, Index, IndexConfig, SearchOptions, UserId};
 use common::peer::ConnId;
-use common::user::{FileInfo, SharedFile};
+use common::user::{self, FileInfo, SharedFile};
 
 use crate::config::Knobs;
 use crate::ordinary::uuhash;
-use crate::wire::{Hit, Query, Realm, UserInfo};
+use crate::wire::{Hit, Query, UserInfo};
 
 /// This node itself.
 const OWN: UserId = UserId(0);
@@ -146,11 +146,11 @@ impl Register {
         if max == 0 {
             return hits;
         }
-        if let Some(hash) = query.hash() {
-            self.find_content(&hash, searcher, max, &mut hits);
+        if let Some(hash) = query.content() {
+            self.find_content(hash, searcher, max, &mut hits);
             return hits;
         }
-        let wanted = query.wanted();
+        let wanted = user::Query { results_max: 0, ..query.to_user() };
         let known = |holder: UserId| self.who(holder).is_some();
         // The index would count results of other realms too, so we count ourselves; its bound on work stays.
         let options = SearchOptions {
@@ -160,7 +160,7 @@ impl Register {
             work_max: WORK_MAX,
         };
         self.index.search(&wanted, &options, |holder, info| {
-            if query.realm == Realm::Any || query.realm == Realm::of_name(&info.name) {
+            if query.realm.admits(&info.name) {
                 let place = self.index.place_of(holder, &info.name);
                 hits.extend(place.and_then(|place| self.hit(holder, place, info)));
             }

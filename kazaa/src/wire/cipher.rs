@@ -142,9 +142,8 @@ impl Permutation {
         let [a, b, c, d, ..] = <[u8; 16]>::from(Md5::digest(pad));
         let mut draws = Draws(u32::from_le_bytes([a, b, c, d]));
         let mut table = std::array::from_fn(|at| at as u8);
-        for at in 0..table.len() {
-            let with = at + draws.below((table.len() - at) as u32) as usize;
-            table.swap(at, with);
+        for at in 0..256 {
+            table.swap(at, at + draws.below(256 - at as u32) as usize);
         }
         Permutation { table, shift: 0 }
     }

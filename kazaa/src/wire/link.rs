@@ -2,7 +2,11 @@
 
 use std::net::SocketAddrV4;
 
-use super::{NodeEntry, PushAsk, Query, Reply};
+use bytes::BytesMut;
+use common::wire::WireError;
+use serde::{Deserialize, Serialize};
+
+use super::{NodeEntry, PushAsk, Query, Reply, ours};
 use crate::ticket::Pass;
 
 /// The version of these messages, told in [`Link::Hello`].
@@ -17,7 +21,7 @@ pub struct LinkFrame {
 }
 
 /// What supernodes say to each other.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Link {
     /// Both sides' first message.
     Hello {
@@ -35,10 +39,11 @@ pub enum Link {
         visit: bool,
     },
     /// No room; try these.
-    Refused(Box<[NodeEntry]>),
+    Refused(#[serde(deserialize_with = "ours::bounded::<_, _, { ours::NODES_MAX }>")] Box<[NodeEntry]>),
     /// Other supernodes, and how full the sender is now.
     Nodes {
         /// Those that it knows.
+        #[serde(deserialize_with = "ours::bounded::<_, _, { ours::NODES_MAX }>")]
         nodes: Box<[NodeEntry]>,
         /// How many children it has.
         children: u32,
@@ -86,11 +91,21 @@ pub enum Link {
 impl LinkFrame {
     /// Computes the length.
     pub fn new(link: Link) -> LinkFrame {
-        LinkFrame { link, len: 0 }
+        let len = ours::frame_len(&link);
+        LinkFrame { link, len }
     }
 
     /// Bytes on the wire before sealing.
     pub fn wire_len(&self) -> u32 {
         self.len
+    }
+
+    pub(super) fn put(&self, dst: &mut BytesMut) -> Result<(), WireError> {
+        ours::put(&self.link, self.len, ours::LINK_BYTES_MAX, dst)
+    }
+
+    pub(super) fn take(src: &mut BytesMut) -> Result<Option<LinkFrame>, WireError> {
+        let frame = ours::take(src, ours::LINK_BYTES_MAX)?;
+        Ok(frame.map(|(link, len)| LinkFrame { link, len }))
     }
 }

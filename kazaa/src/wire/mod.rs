@@ -3,10 +3,11 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | hellos, ciphers, frames of a session | `hello.rs`, `cipher.rs`, `frame.rs` |
-//! | its messages | `session.rs`, `query.rs`, `reply.rs`, `share.rs`, with `packed.rs` and `tag.rs` |
+//! | hellos, ciphers, frames of a session | `hello.rs`, `cipher.rs`, `frame.rs`, together in `conversation.rs` |
+//! | its messages | `session.rs`, `query.rs`, `reply.rs`, `share.rs` |
+//! | what those are made of | `packed.rs`, `tag.rs`, `text.rs`, `media.rs` |
 //! | supernode to supernode, sealed | `link.rs` |
-//! | to and from the services, sealed | `service.rs` |
+//! | to and from the services, sealed | `service.rs`; both in the form of `ours.rs` |
 //! | requests to go on under seal | `upgrade.rs` |
 //! | `GIVE`, KaZaA's HTTP headers | `transfer.rs` |
 //! | bytes to messages and back | `codec.rs` |
@@ -15,15 +16,21 @@
 
 mod cipher;
 mod codec;
+mod conversation;
+mod frame;
 mod hello;
 mod link;
+mod media;
+mod ours;
 mod packed;
 mod query;
 mod reply;
 mod service;
 mod session;
-mod stand_in;
+mod share;
+mod tag;
 mod text;
+pub mod transfer;
 pub mod upgrade;
 
 use std::net::Ipv4Addr;
@@ -31,16 +38,20 @@ use std::sync::Arc;
 
 use common::http;
 use common::user::FileInfo;
-use common::wire::Wire;
 
 pub use codec::Codec;
-pub use hello::{Accept, Hello, SessionKey};
+pub use hello::{Accept, Hello, SessionKey, mask};
 pub use link::{LINK_VERSION, Link, LinkFrame};
-pub use stand_in::*;
-pub use query::{Comparison, Field, Query, Realm, Term};
-pub use reply::{Hit, Reply};
+pub use media::{Realm, content_type};
+pub(crate) use ours::signature;
+pub use ours::{LINK_BYTES_MAX, NODES_MAX, SERVICE_BYTES_MAX};
+pub use query::{Comparison, Query, TERMS_MAX, Term};
+pub use reply::{Hit, RESULTS_MAX, Reply};
 pub use service::{Credentials, PASSWORD_BYTES_MAX, Refusal, SERVICE_VERSION, Service, ServiceFrame};
-pub use session::{BANDWIDTH_UNLIMITED, NodeEntry, PushAsk, PushOrder, Stats, UserInfo, bandwidth_of_kbps, kbps_of_bandwidth};
+pub use session::{
+    BANDWIDTH_UNLIMITED, NodeEntry, PushAsk, PushOrder, Stats, UserInfo, bandwidth_of_kbps, kbps_of_bandwidth,
+};
+pub use tag::Field;
 
 /// The port that nodes listen on unless told otherwise.
 pub const PORT: u16 = 1214;

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::NodeEntry;
+use bytes::BytesMut;
+use common::wire::WireError;
+use serde::{Deserialize, Serialize};
+
+use super::{NodeEntry, ours};
 use crate::ticket::{Ticket, VerifyingKey};
 
 /// The version of these messages, told in [`Service::Hello`].
@@ -18,7 +22,7 @@ pub struct ServiceFrame {
 
 /// What is said to and by the services. They speak first; then each message of the client's is answered by one of theirs, but for
 /// `Retire`.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Service {
     /// The services' first message, before anything secret is told them: who they are.
     Hello {
@@ -27,6 +31,7 @@ pub enum Service {
         /// The key that tickets are checked with.
         key: VerifyingKey,
         /// The key of their end of the seal, signed with that one.
+        #[serde(with = "ours::signature")]
         proof: Box<[u8; 64]>,
     },
     /// Make an account and log in.
@@ -40,7 +45,7 @@ pub enum Service {
     /// Which supernodes are there?
     List,
     /// These: some, drawn at random.
-    Supernodes(Box<[NodeEntry]>),
+    Supernodes(#[serde(deserialize_with = "ours::bounded::<_, _, { ours::NODES_MAX }>")] Box<[NodeEntry]>),
     /// I am a supernode, and still there. Answered with others that are.
     Announce(NodeEntry),
     /// I am a supernode no longer: whatever this end of a seal has announced.
@@ -48,7 +53,7 @@ pub enum Service {
 }
 
 /// Who logs in.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// The user's name.
     pub user: Box<str>,
@@ -72,7 +77,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// Why somebody was not let in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Refusal {
     /// Somebody has that name already.
     Taken,
@@ -89,11 +94,21 @@ pub enum Refusal {
 impl ServiceFrame {
     /// Computes the length.
     pub fn new(service: Service) -> ServiceFrame {
-        ServiceFrame { service, len: 0 }
+        let len = ours::frame_len(&service);
+        ServiceFrame { service, len }
     }
 
     /// Bytes on the wire before sealing.
     pub fn wire_len(&self) -> u32 {
         self.len
+    }
+
+    pub(super) fn put(&self, dst: &mut BytesMut) -> Result<(), WireError> {
+        ours::put(&self.service, self.len, ours::SERVICE_BYTES_MAX, dst)
+    }
+
+    pub(super) fn take(src: &mut BytesMut) -> Result<Option<ServiceFrame>, WireError> {
+        let frame = ours::take(src, ours::SERVICE_BYTES_MAX)?;
+        Ok(frame.map(|(service, len)| ServiceFrame { service, len }))
     }
 }

@@ -22,7 +22,7 @@ use bytes::BufMut;
 use common::digest::Digest;
 use common::user::{FileInfo, Media};
 
-use super::query::Realm;
+use super::media::Realm;
 use super::tag::{self, Field, Value};
 use super::{packed, text};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::net::{Attachment, NodeId};
 use common::peer::Time;
-use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{Command, Hit, Note, Query, SearchId};
 use napster::node::Node;
 use napster::peer::PeerConfig;
@@ -35,6 +35,7 @@ pub async fn start_at(node: Node, number: u32, attachment: Attachment) -> Live {
         limits: Limits::default(),
         seed: 1,
         clock: Clock::start(),
+        identity: Identity::generate(),
     };
     let sink = Arc::new(move |_: Time, _: NodeId, note: Note| {
         // A test that has ended no longer listens.
