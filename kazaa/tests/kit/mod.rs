@@ -2,7 +2,15 @@
 //!
 //! | part | is |
 //! |---|---|
+//! | [`files`] | files to share, and hits that tell of them |
 //! | [`overlay`] | supernodes and ordinary nodes on the simulator, that join, search, rise, step down and crash |
+//! | [`raw`] | one node alone, spoken to in bytes |
+//! | [`transfers`] | those who have files and want them, on the simulator |
+//! | [`world`] | one node that fetches, and holders that are played by the test |
 #![allow(dead_code, reason = "each test program uses a part of the kit")]
 
+pub mod files;
 pub mod overlay;
+pub mod raw;
+pub mod transfers;
+pub mod world;
