@@ -5,9 +5,9 @@ mod kit;
 use common::http::Request;
 use common::store::Ranges;
 use kazaa::config::Config;
+use kit::alone::{Alone, with};
 use kit::files::{MB, content, file, kzhash};
 use kit::overlay::Overlay;
-use kit::raw::{Raw, with};
 use kit::world::{World, answer, honest};
 
 const CONTENT: &[u8] = b"the very bytes that were promised";
@@ -36,7 +36,7 @@ fn a_holder_passes_on_to_ours_what_ours_have_told() {
         format!("GET /.hash={hash} HTTP/1.1\r\nUserAgent: {client}\r\n{sources}\r\n")
     };
     let said = "X-Testbed-Sources: 10.0.9.9:6347, 10.0.1.2:5000, rubbish\r\n";
-    let mut holder = Raw::sharing(with(|_| {}), "Songs/zebra.ogg", CONTENT, Some(kzhash(CONTENT)));
+    let mut holder = Alone::sharing(with(|_| {}), "Songs/zebra.ogg", CONTENT, Some(kzhash(CONTENT)));
     let foreign = holder.call(9, &get("giFT-FastTrack 0.8.9", "X-Testbed-Sources: 10.0.9.8:1\r\n"));
     assert!(!holder.text(foreign).contains("Sources"));
     let first = holder.call(1, &get(OURS, said));

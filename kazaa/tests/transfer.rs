@@ -37,7 +37,7 @@ fn a_file_comes_from_its_only_holder_and_no_byte_twice_sealed_or_not() {
         // One connection, which goes under seal by one more response.
         let sealed = u64::from(holder_seals && asker_seals);
         assert_eq!(net.swarm.sent("response"), net.swarm.sent("request") + sealed);
-        let overhead = net.swarm.sim.load(holder).sealing_sent;
+        let overhead = net.swarm.sim.sealing(holder).sent;
         assert_eq!(overhead > 10 * MB / 65_536, sealed == 1, "{overhead} bytes of sealing");
     }
 }

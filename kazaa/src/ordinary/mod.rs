@@ -21,6 +21,7 @@ mod content;
 mod download;
 mod exchange;
 mod join;
+mod login;
 mod participation;
 mod promotion;
 mod push;
@@ -43,6 +44,7 @@ use crate::supernode::{Child, Neighbour, Supernode};
 use crate::wire::{Message, upgrade};
 use download::{Downloads, Source};
 use join::{Join, Probe};
+use login::Login;
 use search::Searches;
 use session::Parent;
 use share::Shares;
@@ -59,6 +61,7 @@ pub struct Ordinary {
     /// Every connection, and what it is for.
     pub(crate) conns: Slots<Conn>,
     join: Join,
+    login: Option<Box<Login>>,
     pub(crate) shares: Shares,
     searches: Searches,
     /// What it is beside, if it was elected.
@@ -90,6 +93,8 @@ pub(crate) enum Conn {
     Source(Box<Source>),
     /// Serving files.
     Upload(Box<Upload>),
+    /// The services.
+    Services,
 }
 
 const _: () = assert!(size_of::<Conn>() <= 16);
@@ -104,6 +109,7 @@ impl Ordinary {
     /// A node that has not started.
     pub fn new(config: Config) -> Ordinary {
         Ordinary {
+            login: Login::new(&config),
             me: config,
             conns: Slots::default(),
             join: Join::default(),
@@ -138,6 +144,7 @@ impl Ordinary {
     fn start(&mut self, cx: Hands) {
         use rand::RngExt as _;
         self.lot = cx.rng().random();
+        self.see_to_services(cx);
         self.start_join(cx);
     }
 
@@ -157,6 +164,7 @@ impl Ordinary {
     fn timer(&mut self, timer: Timer, cx: Hands) {
         match timer {
             Timer::Join => self.join_due(cx),
+            Timer::Login => self.login_due(cx),
             Timer::Supernode => self.supernode_due(cx),
             Timer::ConnDue(conn) => self.conn_due(conn, cx),
             Timer::SearchDue(search) => self.search_due(search, cx),
@@ -187,16 +195,18 @@ impl Ordinary {
             Some(Conn::Probe(_)) => self.of_probe(conn, &message, cx),
             Some(Conn::Source(_)) => self.of_source(conn, &message, cx),
             Some(Conn::Upload(_)) => self.of_downloader(conn, message, cx),
+            Some(Conn::Services) => self.of_services(message, cx),
             Some(&Conn::Caller(remote)) => self.of_caller(conn, remote, message, cx),
             None => {}
         }
     }
 
-    /// A connection is sealed, and its far end has that key.
+    /// The far side of a seal has proved to own this key.
     fn sealed(&mut self, conn: ConnId, key: PublicKey, cx: Hands) {
         match self.conns.get(conn) {
             Some(Conn::Link(_)) => self.link_sealed(conn, key, cx),
             Some(Conn::Upload(_)) => self.upload_sealed(conn, cx),
+            Some(Conn::Services) => self.services_sealed(key, cx),
             // Any node may have a content, whatever its key.
             _ => {}
         }
@@ -223,6 +233,7 @@ impl Ordinary {
             Some(Conn::Link(link)) => self.link_closed(conn, *link, cx),
             Some(Conn::Source(source)) => self.source_closed(&source, reason, cx),
             Some(Conn::Upload(upload)) => self.upload_closed(&upload, cx),
+            Some(Conn::Services) => self.services_closed(reason, cx),
             Some(Conn::Caller(_)) | None => {}
         }
     }
@@ -236,6 +247,7 @@ impl Ordinary {
             Some(Conn::Child(_)) => self.child_due(conn, cx),
             Some(Conn::Link(_)) => self.link_due(conn, cx),
             Some(Conn::Upload(_)) => self.upload_due(conn, cx),
+            Some(Conn::Services) => self.services_due(conn, cx),
             // A download knows how long it waits for whom.
             Some(Conn::Source(_)) | None => {}
         }

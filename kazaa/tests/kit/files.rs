@@ -43,8 +43,3 @@ pub fn kzhash(bytes: &[u8]) -> Digest {
 pub fn content(len: usize) -> Vec<u8> {
     (0..len as u64).map(|n| (n * 31 % 251 + n / 4096) as u8).collect()
 }
-
-/// A remote's address that is not that of the node under test.
-pub fn remote(host: u8) -> SocketAddrV4 {
-    SocketAddrV4::new([10, 0, 1, host].into(), 1214)
-}

@@ -1,115 +1,192 @@
-//! One node alone, spoken to in bytes.
+//! One node alone, spoken to in bytes by whoever the test plays.
 
 use std::net::SocketAddrV4;
-use std::sync::Arc;
 
-use common::digest::Digest;
-use common::peer::{CloseReason, ConnId, PublicKey};
-use common::seal::Seal;
-use common::store::{Memory, Ranges, Storage};
+use bytes::BytesMut;
+use common::peer::{CloseReason, ConnId};
 use common::testing::Lone;
-use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, SharedFile};
-use kazaa::config::{Config, Knobs};
+use common::wire::Wire as _;
+use kazaa::config::{Config, Role};
 use kazaa::node::Node;
-
-use super::files::remote;
+use kazaa::ordinary::Ordinary;
+use kazaa::wire::{Accept, Codec, Hello, Link, LinkFrame, Message, NETWORK, SessionKey, Setup, upgrade};
+use tokio_util::codec::{Decoder as _, Encoder as _};
 
 /// Where the node listens.
 pub const OURS: &str = "10.0.0.1:7000";
 
-/// A node alone that knows no supernode. Bytes stay plain under seal.
+/// A node alone.
 pub struct Raw {
     pub lone: Lone<Node>,
-    /// The file it shares or fetches.
-    pub file: Arc<Memory>,
 }
 
-/// A node's configuration with these knobs.
-pub fn with(change: impl FnOnce(&mut Knobs)) -> Config {
-    let mut config = Config { user: "somebody".into(), ..Config::default() };
-    change(Arc::make_mut(&mut config.knobs));
-    config
+/// The far end of one of its connections.
+pub struct Far {
+    pub conn: ConnId,
+    encoder: Codec,
+    decoder: Codec,
+    arrived: BytesMut,
+}
+
+/// Somebody's address.
+pub fn remote(host: u8) -> SocketAddrV4 {
+    SocketAddrV4::new([10, 0, 1, host].into(), 1214)
 }
 
 impl Raw {
-    pub fn new(config: Config) -> Self {
-        Raw { lone: Lone::new(Node::ordinary(config)), file: Arc::default() }
+    pub fn new(config: Config) -> Raw {
+        Raw { lone: Lone::new(Node::ordinary(config)) }
     }
 
-    /// One that shares `name` with these bytes as its only file.
-    pub fn sharing(config: Config, name: &str, bytes: &[u8], digest: Option<Digest>) -> Raw {
-        let Raw { mut lone, .. } = Raw::new(config);
-        let memory = Arc::new(Memory::from(bytes.to_vec()));
-        let file = lone.store.add(memory.clone());
-        let info = FileInfo { name: name.into(), size: bytes.len() as u64, digest, ..FileInfo::default() };
-        lone.command(Command::Share(Arc::new([SharedFile { file, info: Arc::new(info) }])));
-        Raw { lone, file: memory }
+    pub fn supernode(config: Config) -> Raw {
+        Raw::new(Config { force: Some(Role::Supernode), ..config })
     }
 
-    /// One that fetches from these into `store`.
-    pub fn fetching(
-        config: Config,
-        candidates: Vec<Arc<Hit>>,
-        store: (Arc<dyn Storage>, Arc<Memory>),
-        have: Ranges,
-    ) -> Raw {
-        let Raw { mut lone, .. } = Raw::new(config);
-        let into = lone.store.add(store.0);
-        lone.command(Command::Fetch(Box::new(Fetch { fetch: FetchId(1), candidates, into, have })));
-        Raw { lone, file: store.1 }
+    pub fn node(&self) -> &Ordinary {
+        match &self.lone.peer {
+            Node::Ordinary(node) => node,
+            Node::Services(_) => unreachable!("it was made an ordinary node"),
+        }
     }
 
-    /// Somebody dials from 10.0.1.`host` and sends this.
-    pub fn call(&mut self, host: u8, bytes: &str) -> ConnId {
-        let conn = self.lone.accept(remote(host));
-        self.lone.feed(conn, bytes.as_bytes());
-        conn
+    /// Somebody at 10.0.1.`host` dials and says hello.
+    pub fn hello(&mut self, host: u8) -> Far {
+        self.hello_from(remote(host))
     }
 
-    /// Sends text and returns what came back.
-    pub fn say(&mut self, conn: ConnId, text: &str) -> String {
-        self.lone.feed(conn, text.as_bytes());
-        self.text(conn)
+    fn hello_from(&mut self, from: SocketAddrV4) -> Far {
+        let conn = self.lone.accept(from);
+        let mut far = Far::new(conn, Setup::Dialled);
+        self.say(&mut far, Message::Hello(Hello::OURS));
+        let answer = self.heard(&mut far);
+        let [Message::Accept(accept), ..] = &answer[..] else { panic!("{answer:?} for a hello") };
+        far.go_on(Setup::Session(accept.session(&Hello::OURS).expect("ours can be spoken")));
+        far
     }
 
-    /// What has been sent since, as text.
-    pub fn text(&mut self, conn: ConnId) -> String {
-        String::from_utf8(self.lone.take(conn)).expect("heads and the content of these tests are text")
+    /// The same, and is taken on; what it is told is forgotten.
+    pub fn child(&mut self, host: u8) -> Far {
+        self.child_from(remote(host))
     }
 
-    /// The next dial is answered; the head of the request that comes.
-    pub fn asked(&mut self) -> Option<(ConnId, SocketAddrV4, String)> {
+    pub fn child_from(&mut self, from: SocketAddrV4) -> Far {
+        let mut far = self.hello_from(from);
+        self.say(&mut far, Message::Network(NETWORK.into()));
+        let told = self.heard(&mut far);
+        assert!(told.iter().any(|message| matches!(message, Message::OutsideAddress(_))), "{told:?}");
+        far
+    }
+
+    /// The node dials somebody, who accepts the session as a supernode of ours does.
+    pub fn dialled(&mut self) -> Option<(Far, SocketAddrV4)> {
         let (conn, to) = self.lone.next_dial()?;
         self.lone.answer((conn, to));
-        Some((conn, to, self.text(conn)))
+        let mut far = Far::new(conn, Setup::Accepted);
+        let [Message::Hello(hello)] = self.heard(&mut far)[..] else { panic!("a session starts with a hello") };
+        self.say(&mut far, Message::Accept(Accept::OURS));
+        far.go_on(Setup::Session(hello.accepted()));
+        Some((far, to))
     }
 
-    /// The next dial is refused.
-    pub fn refuse(&mut self) -> Option<SocketAddrV4> {
+    /// A supernode at 10.0.1.`host` dials, and is linked.
+    pub fn neighbour(&mut self, host: u8) -> Far {
+        let mut far = self.link(host);
+        self.say_link(&mut far, link_hello(host));
+        let told = self.links_heard(&mut far);
+        assert!(matches!(&told[..], [Link::Hello { .. }, Link::Nodes { .. }]), "{told:?}");
+        far
+    }
+
+    /// The same, sealed, with nothing said yet.
+    pub fn link(&mut self, host: u8) -> Far {
+        let conn = self.lone.accept(remote(host));
+        let mut far = Far::new(conn, Setup::Client);
+        let ours = OURS.parse().expect("an address");
+        self.say(&mut far, Message::Request(Box::new(upgrade::sealed_get(upgrade::SUPERNODE, ours))));
+        let answer = self.heard(&mut far);
+        assert!(matches!(&answer[..], [Message::Response(response)] if upgrade::agrees(response)), "{answer:?}");
+        far.go_on(Setup::LinkDialler);
+        self.lone.seal(conn, common::seal::PublicKey([host; 32]));
+        far
+    }
+
+    /// The node dials another supernode, which agrees to a link; sealed.
+    pub fn visited(&mut self) -> Option<(Far, SocketAddrV4)> {
         let (conn, to) = self.lone.next_dial()?;
-        self.lone.hang_up(conn, CloseReason::Refused);
-        Some(to)
+        self.lone.answer((conn, to));
+        let mut far = Far::new(conn, Setup::Server);
+        let asked = self.heard(&mut far);
+        assert!(matches!(&asked[..], [Message::Request(request)] if upgrade::asks_seal(request)), "{asked:?}");
+        self.say(&mut far, Message::Response(Box::new(upgrade::agree())));
+        far.go_on(Setup::LinkAcceptor);
+        self.lone.seal(conn, common::seal::PublicKey([9; 32]));
+        Some((far, to))
     }
 
-    /// The far side does its part of the seal's handshake, if the node has begun one; the side that the node takes.
-    pub fn seal(&mut self, conn: ConnId) -> Option<Seal> {
-        let side = self.lone.awaits_seal(conn)?;
-        self.lone.seal(conn, PublicKey([9; 32]));
-        Some(side)
+    pub fn say(&mut self, far: &mut Far, message: Message) {
+        let mut bytes = BytesMut::new();
+        far.encoder.encode(message, &mut bytes).expect("tests say what can be said");
+        self.lone.feed(far.conn, &bytes);
     }
 
-    /// How the download has ended, if it has.
-    pub fn end(&self) -> Option<Result<(), Failure>> {
-        self.lone.notes.iter().find_map(|note| match note {
-            Note::Fetched(_) => Some(Ok(())),
-            Note::Failed(_, why) => Some(Err(*why)),
-            _ => None,
-        })
+    pub fn say_link(&mut self, far: &mut Far, link: Link) {
+        self.say(far, Message::Link(std::sync::Arc::new(LinkFrame::new(link))));
     }
 
-    /// Bytes of each upload that the user was told of.
-    pub fn uploaded(&self) -> Vec<u64> {
-        let bytes = |note: &Note| if let Note::Uploaded(_, bytes) = note { Some(*bytes) } else { None };
-        self.lone.notes.iter().filter_map(bytes).collect()
+    /// What has come since.
+    pub fn heard(&mut self, far: &mut Far) -> Vec<Message> {
+        far.arrived.extend_from_slice(&self.lone.take(far.conn));
+        let mut messages = Vec::new();
+        while let Some(message) = far.decoder.decode(&mut far.arrived).expect("a node says what can be read") {
+            let pauses = message.pauses();
+            messages.push(message);
+            if pauses {
+                break;
+            }
+        }
+        messages
+    }
+
+    /// The same on a link.
+    pub fn links_heard(&mut self, far: &mut Far) -> Vec<Link> {
+        let link = |message| match message {
+            Message::Link(frame) => frame.link.clone(),
+            other => panic!("{other:?} on a link"),
+        };
+        self.heard(far).into_iter().map(link).collect()
+    }
+
+    pub fn is_closed(&self, far: &Far) -> bool {
+        self.lone.closed(far.conn)
+    }
+
+    pub fn hang_up(&mut self, far: Far) {
+        self.lone.hang_up(far.conn, CloseReason::Remote);
+    }
+}
+
+impl Far {
+    fn new(conn: ConnId, setup: Setup) -> Far {
+        Far { conn, encoder: Message::codec(setup), decoder: Message::codec(setup), arrived: BytesMut::new() }
+    }
+
+    fn go_on(&mut self, setup: Setup) {
+        (self.encoder, self.decoder) = (Message::codec(setup), Message::codec(setup));
+    }
+
+    pub fn with_key(conn: ConnId, key: SessionKey) -> Far {
+        Far::new(conn, Setup::Session(key))
+    }
+}
+
+/// What a supernode at 10.0.1.`host` says of itself.
+pub fn link_hello(host: u8) -> Link {
+    Link::Hello {
+        version: kazaa::wire::LINK_VERSION,
+        address: remote(host),
+        pass: None,
+        children: 7,
+        free_percent: 50,
+        visit: false,
     }
 }

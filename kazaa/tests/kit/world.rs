@@ -11,15 +11,16 @@ use common::store::{Memory, Ranges, Storage};
 use common::user::{Failure, FileInfo, Hit};
 use kazaa::config::Config;
 
-use super::files::{hit, remote};
-use super::raw::Raw;
+use super::alone::Alone;
+use super::files::hit;
+use super::raw::remote;
 
 /// What a holder does with a request for these bytes of the content.
 pub type Manners<'a> = &'a dyn Fn(u8, &Request, &[u8]) -> Vec<u8>;
 
 /// Holders at 10.0.1.x, and one node that fetches from them.
 pub struct World {
-    pub alone: Raw,
+    pub alone: Alone,
     pub content: Vec<u8>,
     pub conns: Vec<(ConnId, u8)>,
     /// Requests of each host.
@@ -50,7 +51,7 @@ impl World {
         };
         let memory = Arc::new(Memory::default());
         let store = store.unwrap_or_else(|| memory.clone());
-        let alone = Raw::fetching(config, told.iter().map(one).collect(), (store, memory), have);
+        let alone = Alone::fetching(config, told.iter().map(one).collect(), (store, memory), have);
         World { alone, content: content.to_vec(), conns: Vec::new(), asked: BTreeMap::new(), seals: 0 }
     }
 
