@@ -1,5 +1,6 @@
 //! What a node is configured with: what is its own, and the knobs it shares with others.
 
+use std::fmt;
 use std::net::SocketAddrV4;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use common::transfer::{DownloadKnobs, QueueKnobs};
 
 use crate::election::ElectionKind;
 use crate::selection::SelectionKind;
+use crate::ticket::VerifyingKey;
 use crate::widening::WideningKind;
 
 /// What is one node's own.
@@ -15,10 +17,12 @@ use crate::widening::WideningKind;
 pub struct Config {
     /// The user's name.
     pub user: Box<str>,
-    /// Logs in with this password before it joins; `None`: takes part as a guest.
-    pub password: Option<Box<str>>,
+    /// The account with which it logs in; `None`: takes part as a guest.
+    pub account: Option<Arc<Account>>,
     /// The services: login and the supernode list.
     pub services: Option<SocketAddrV4>,
+    /// The key that the services must have; `None`: whichever those have that it meets first.
+    pub services_key: Option<Arc<VerifyingKey>>,
     /// Supernodes that it knows from the start: the list that came with the program, and what it had kept.
     pub supernodes: Arc<[SocketAddrV4]>,
     /// Its line down and up, in kilobits per second, as it tells others.
@@ -27,12 +31,28 @@ pub struct Config {
     pub firewalled: bool,
     /// Supernode or ordinary whatever the election says.
     pub force: Option<Role>,
-    /// The seed of the key that signs for who logs in, from the system's secure random source in real use.
-    pub signing_seed: Option<Box<[u8; 32]>>,
     /// The wall clock at the node's start, seconds of the Unix epoch; zero in simulations.
     pub started_s: u64,
     /// What all nodes of a kind share; [`Arc::make_mut`] changes those of one.
     pub knobs: Arc<Knobs>,
+}
+
+/// What a user who has registered logs in with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The password.
+    pub password: Box<str>,
+    /// The account is to be made first.
+    pub registers: bool,
+    /// The seed of the key that signs, from the system's secure random source in real use.
+    pub signing_seed: [u8; 32],
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The secrets stay out of logs.
+        f.debug_struct("Account").field("registers", &self.registers).finish_non_exhaustive()
+    }
 }
 
 /// What a node is in the hierarchy.
@@ -140,10 +160,20 @@ pub struct Knobs {
     /// So long they may be few before it steps down. 30 min: our choice, a short session.
     pub steps_down_after: Duration,
 
-    /// Time-outs of downloads.
+    /// Limits and times of downloads.
     pub downloads: Arc<DownloadKnobs>,
     /// Slots for uploads, and the queue before them.
     pub uploads: Arc<QueueKnobs>,
+    /// How long a downloader's connection may stand without a request. 20 s: giFT.
+    pub request_timeout: Duration,
+    /// How long an upload may go without progress. 60 s: what three that share a modem need; giFT gives 20 s to each read.
+    pub data_timeout: Duration,
+    /// Who has sent us more than it had from us waits less for a slot. True: KaZaA's participation level, as we see it.
+    pub levels_uploads: bool,
+    /// How often a supernode announces itself to the services, which forget it after three times that. 5 min: our choice.
+    pub announce_every: Duration,
+    /// How long after the services have failed they are tried again; it doubles up to 64 times as much. 10 s: our choice.
+    pub services_retry: Duration,
     /// Files travel sealed between nodes of ours.
     pub seals_transfers: bool,
 }
@@ -154,13 +184,13 @@ impl Default for Config {
         static NOBODY: LazyLock<Arc<[SocketAddrV4]>> = LazyLock::new(Arc::default);
         Config {
             user: "somebody".into(),
-            password: None,
+            account: None,
             services: None,
+            services_key: None,
             supernodes: Arc::clone(&NOBODY),
             bandwidth_kbps: (1_500, 384),
             firewalled: false,
             force: None,
-            signing_seed: None,
             started_s: 0,
             knobs: Arc::clone(&KNOBS),
         }
@@ -213,8 +243,19 @@ impl Default for Knobs {
             places_free_percent_min: 10,
             children_few: 3,
             steps_down_after: Duration::from_secs(1_800),
-            downloads: Arc::default(),
-            uploads: Arc::default(),
+            // An answer within 15 s, and after a 503 five minutes: giFT's and KaZaA's times.
+            downloads: Arc::new(DownloadKnobs {
+                answer_timeout: Duration::from_secs(15),
+                queue_retry: Duration::from_secs(300),
+                ..DownloadKnobs::default()
+            }),
+            // A place is kept for a little longer than KaZaA told its downloaders to wait.
+            uploads: Arc::new(QueueKnobs { poll_max: Duration::from_secs(300), ..QueueKnobs::default() }),
+            request_timeout: Duration::from_secs(20),
+            data_timeout: Duration::from_secs(60),
+            levels_uploads: true,
+            announce_every: Duration::from_secs(300),
+            services_retry: Duration::from_secs(10),
             seals_transfers: true,
         }
     }

@@ -21,6 +21,8 @@ pub enum Node {
 pub enum Timer {
     /// See to the parent: probe, choose, ping, come back.
     Join,
+    /// Something is to be asked of the services.
+    Login,
     /// See to the children and the other supernodes: pings, lists, election.
     Supernode,
     /// This connection should have got on by now: a hello, a caller, an upload, a link.

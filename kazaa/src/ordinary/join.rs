@@ -172,7 +172,7 @@ impl Ordinary {
             return;
         }
         let Some(seek) = &mut self.join.seek else { return };
-        let compared = std::mem::replace(&mut seek.compared, seek.scout.is_some());
+        let compared = seek.scout.is_some() && std::mem::replace(&mut seek.compared, true);
         if !compared && self.dial_round(cx) {
             return;
         }
@@ -320,7 +320,8 @@ impl Ordinary {
         let round = seek.rounds;
         seek.rounds += 1;
         let asks_services = self.me.services.is_some() && !self.join.services_know_nobody;
-        let knows_somebody = !seek.book.is_empty() || asks_services;
+        let is_empty = seek.book.is_empty();
+        let knows_somebody = !is_empty || asks_services;
         let refused = std::mem::take(&mut seek.refused);
         let until_due = seek.book.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
         let need = match (refused, knows_somebody) {
@@ -331,10 +332,15 @@ impl Ordinary {
         if !self.join.has_parent() && need.is_some_and(|need| self.rises_for(need, cx)) {
             return self.rise(cx);
         }
+        if asks_services && is_empty && round == 0 {
+            // Their list may be on its way.
+            return self.wake_join(knobs.step_timeout, cx);
+        }
         if !knows_somebody {
             return self.tell_offline("no supernode is known; name one, or the services", cx);
         }
         let doubled = knobs.retry * (1 << round.min(DOUBLINGS_MAX));
+        self.want_list(cx);
         let wait = doubled.max(until_due.min(DIAL_PAUSE)) + jitter(knobs.retry, cx);
         if !self.join.has_parent() {
             let why = if refused { "every known supernode is full" } else { "no supernode can be reached" };

@@ -106,6 +106,7 @@ impl Ordinary {
         self.join.standing = Standing::Lost;
         cx.note(Note::Text("this node is a supernode no longer".into()));
         self.own_part_lost(cx);
+        self.retire(cx);
         self.seek(cx);
     }
 }

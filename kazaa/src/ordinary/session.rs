@@ -8,7 +8,7 @@
 //! | 1d, the network's name once more; 26, its version | say the same |
 //! | 07, 08, results and their end | hand them to their search |
 //! | 0d, an order to dial somebody | dial, and say `GIVE` |
-//! | 61, a challenge | prove our ticket: `login.rs` |
+//! | 61, a challenge | prove the ticket that we have shown after our network name: `login.rs` |
 //! | 50, a ping | answer |
 //! | 09, the size of the network, and whatever we do not know | read it over |
 //! | anything that only a child says | close |
@@ -71,9 +71,12 @@ pub(crate) fn is_our_network(name: &str) -> bool {
 }
 
 impl Ordinary {
-    /// The ciphers are on: the first word.
+    /// The ciphers are on: the first words.
     pub(super) fn greet(&mut self, conn: ConnId, cx: Hands) {
         cx.send(conn, Message::Network(NETWORK.into()));
+        if let Some(ticket) = self.ticket() {
+            cx.send(conn, Message::Ticket(Arc::clone(ticket)));
+        }
     }
 
     /// A supernode's word to its child.
@@ -100,6 +103,12 @@ impl Ordinary {
             Message::Reply(reply) => self.reply_came(conn, &reply, cx),
             Message::QueryEnd(id) => self.query_ended(conn, id, cx),
             Message::PushOrder(order) => self.pushed(order, cx),
+            Message::Challenge(challenge) => {
+                let supernode = parent.address;
+                if let Some(proof) = self.session_proof(&challenge, supernode) {
+                    cx.send(conn, Message::Proof(proof));
+                }
+            }
             _ => self.leave_parent(conn, CloseReason::Protocol, cx),
         }
     }

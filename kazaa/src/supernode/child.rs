@@ -6,7 +6,10 @@
 //! | greeting | its network name, and there is room | taken on: told its outside address, the network's size, other supernodes, name and version |
 //! | greeting | its network name, and we are full | told of other supernodes, closed |
 //! | greeting | another network's name, or anything else | closed |
-//! | greeting, where tickets are required | its network name | waits for its ticket and the proof of it, and is then taken on; without them closed |
+//! | greeting, where tickets are required | its network name | showing: waits for its ticket and the proof of it, and is then taken on; without them closed |
+//! | showing, taken on | a ticket that holds | challenged, once |
+//! | showing, taken on | the proof of the ticket | known by the ticket's name |
+//! | showing, taken on | a ticket or a proof that does not hold | closed |
 //! | taken on | who it is, its files | in the register: its files can be found from then on |
 //! | taken on | a query | answered: `query.rs` |
 //! | taken on | a push | passed on: `push.rs` |
@@ -21,12 +24,14 @@ use std::sync::Arc;
 
 use common::peer::{ConnId, Time};
 use common::user::FileInfo;
+use rand::RngExt as _;
 
 use super::bucket::Bucket;
 use super::register::number_of;
 use crate::book::is_private;
 use crate::node::Timer;
 use crate::ordinary::{Conn, Hands, Ordinary, is_our_network};
+use crate::ticket::Ticket;
 use crate::wire::{Accept, Hello, Message, NETWORK, Query, Setup, UserInfo};
 
 /// The version that we claim: KaZaA 2.6's, as PROTOCOL has it.
@@ -42,12 +47,23 @@ pub(crate) struct Child {
     heard: bool,
     /// How often it may ask.
     pub(super) bucket: Bucket,
+    /// What it has shown. Most show nothing.
+    shown: Option<Box<Shown>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
     Greeting,
+    /// Its network is ours; it is not taken on without a ticket.
+    Showing,
     TakenOn,
+}
+
+/// A ticket that holds.
+struct Shown {
+    ticket: Arc<Ticket>,
+    /// With what it is to be proved; nothing once it is.
+    challenge: Option<[u8; 16]>,
 }
 
 impl Child {
@@ -70,6 +86,7 @@ impl Ordinary {
             deadline,
             heard: false,
             bucket: Bucket::default(),
+            shown: None,
         };
         self.conns.insert(conn, Conn::Child(Box::new(child)));
         cx.wake(self.knobs().step_timeout, Timer::ConnDue(conn));
@@ -83,9 +100,19 @@ impl Ordinary {
         let Some(Conn::Child(child)) = self.conns.get_mut(conn) else { return };
         child.heard = true;
         match (child.stage, message) {
-            (Stage::Greeting, Message::Network(name)) if is_our_network(&name) => self.take_on(conn, cx),
-            (Stage::Greeting, _) => self.hang_up(conn, cx),
-            (Stage::TakenOn, Message::User(info)) => self.introduced(conn, &info),
+            (Stage::Greeting, Message::Network(name)) if is_our_network(&name) => {
+                if self.me.knobs.requires_ticket {
+                    child.stage = Stage::Showing;
+                } else {
+                    self.take_on(conn, cx);
+                }
+            }
+            (Stage::Showing | Stage::TakenOn, Message::Ticket(ticket)) => self.ticket_shown(conn, &ticket, cx),
+            (Stage::Showing | Stage::TakenOn, Message::Proof(proof)) => self.ticket_proved(conn, &proof, cx),
+            // It cannot know yet that we want to see one.
+            (Stage::Showing, Message::User(_) | Message::Ping) => {}
+            (Stage::Greeting | Stage::Showing, _) => self.hang_up(conn, cx),
+            (Stage::TakenOn, Message::User(info)) => self.introduced(conn, &info, cx),
             (Stage::TakenOn, Message::Share(number, info)) => self.child_shares(conn, number, info),
             (Stage::TakenOn, Message::Unshare(_, info)) => {
                 if let Some(supernode) = &mut self.supernode {
@@ -115,7 +142,7 @@ impl Ordinary {
         }
         supernode.children += 1;
         let list = Arc::clone(&supernode.list);
-        let stats = self.stats();
+        let stats = self.network_size();
         let Some(Conn::Child(child)) = self.conns.get_mut(conn) else { return };
         child.stage = Stage::TakenOn;
         child.deadline = cx.now() + knobs.child_silence;
@@ -127,9 +154,41 @@ impl Ordinary {
         cx.send(conn, Message::Version(VERSION));
     }
 
+    /// A child shows a ticket: it is challenged, if the ticket holds.
+    fn ticket_shown(&mut self, conn: ConnId, ticket: &Arc<Ticket>, cx: Hands) {
+        let now_s = self.clock_s(cx.now());
+        let holds = self.services_key().is_some_and(|services| ticket.verify(services, now_s).is_ok());
+        // Each costs as much as thousands of other messages.
+        let Some(Conn::Child(child)) = self.conns.get_mut(conn) else { return };
+        if !holds || child.shown.is_some() {
+            return self.lose_child(conn, cx);
+        }
+        let challenge = cx.rng().random();
+        child.shown = Some(Box::new(Shown { ticket: Arc::clone(ticket), challenge: Some(challenge) }));
+        cx.send(conn, Message::Challenge(challenge));
+    }
+
+    fn ticket_proved(&mut self, conn: ConnId, proof: &[u8; 64], cx: Hands) {
+        let own = self.own_address(cx);
+        let Some(Conn::Child(child)) = self.conns.get_mut(conn) else { return };
+        let is_proved = child.shown.as_mut().is_some_and(|shown| {
+            let challenge = shown.challenge.take();
+            challenge.is_some_and(|challenge| shown.ticket.verify_session(&challenge, own, proof).is_ok())
+        });
+        match (is_proved, child.stage) {
+            (true, Stage::Showing) => self.take_on(conn, cx),
+            (true, _) => {}
+            (false, _) => self.lose_child(conn, cx),
+        }
+    }
+
     /// A child says who it is.
-    fn introduced(&mut self, conn: ConnId, info: &UserInfo) {
+    fn introduced(&mut self, conn: ConnId, info: &UserInfo, cx: Hands) {
         let Some(Conn::Child(child)) = self.conns.get(conn) else { return };
+        let proved = child.shown.as_ref().filter(|shown| shown.challenge.is_none());
+        if proved.is_some_and(|shown| !shown.ticket.user.eq_ignore_ascii_case(&info.user)) {
+            return self.lose_child(conn, cx);
+        }
         let claims = *info.address.ip();
         let ip = if is_private(claims) && !is_private(child.from) { claims } else { child.from };
         if let Some(supernode) = &mut self.supernode {
@@ -168,7 +227,7 @@ impl Ordinary {
         if cx.now() < child.deadline {
             return;
         }
-        if child.stage == Stage::Greeting || !std::mem::take(&mut child.heard) {
+        if child.stage != Stage::TakenOn || !std::mem::take(&mut child.heard) {
             return self.lose_child(conn, cx);
         }
         child.deadline = cx.now() + silence;

@@ -31,6 +31,7 @@ use crate::book::is_private;
 use crate::config::Knobs;
 use crate::node::Timer;
 use crate::ordinary::{Conn, Hands, Ordinary};
+use crate::ticket::Pass;
 use crate::wire::{LINK_VERSION, Link, LinkFrame, Message, NodeEntry, Setup, upgrade};
 
 /// Others that are named to a neighbour at a time, or to one that is refused.
@@ -185,7 +186,7 @@ impl Ordinary {
         let hello = Link::Hello {
             version: LINK_VERSION,
             address,
-            pass: None,
+            pass: self.pass(cx).map(Box::new),
             children: u32::try_from(supernode.children).unwrap_or(u32::MAX),
             free_percent: supernode.free_percent(self.knobs()),
             visit,
@@ -214,6 +215,17 @@ impl Ordinary {
         }
         self.say_hello(conn, false, cx);
         self.link_up(conn, hello, cx);
+    }
+
+    /// True if whoever owns that end of a seal may be spoken to: where tickets are required, with a pass that holds. One that
+    /// does not hold is worse than none.
+    fn may_pass(&self, key: Option<PublicKey>, pass: Option<&Pass>, cx: Hands) -> bool {
+        match (pass, key, self.services_key()) {
+            (Some(pass), Some(key), Some(services)) => {
+                pass.verify(services, self.clock_s(cx.now()), &key.0).is_ok()
+            }
+            _ => !self.knobs().requires_ticket,
+        }
     }
 
     /// True if a caller from there can become a neighbour. If both have dialled, one of the links goes.
@@ -270,11 +282,15 @@ impl Ordinary {
     pub(crate) fn of_link(&mut self, conn: ConnId, message: Message, cx: Hands) {
         let Some(Conn::Link(link)) = self.conns.get_mut(conn) else { return };
         link.heard = true;
+        let (key, dialled) = (link.key, link.dialled);
         match (link.stage, message) {
             (Stage::Asked, Message::Response(response)) if upgrade::agrees(&response) => {
                 self.link_agreed(conn, cx);
             }
             (Stage::Greeting, Message::Link(frame)) => match &frame.link {
+                Link::Hello { pass, .. } if !self.may_pass(key, pass.as_deref(), cx) => {
+                    self.lose_link(conn, cx);
+                }
                 Link::Hello { version, address, children, free_percent, visit, .. } => {
                     let hello = Introduction {
                         version: *version,
@@ -285,7 +301,7 @@ impl Ordinary {
                     };
                     self.link_hello(conn, &hello, cx);
                 }
-                Link::Refused(others) if link.dialled => self.link_refused(conn, others, cx),
+                Link::Refused(others) if dialled => self.link_refused(conn, others, cx),
                 _ => self.lose_link(conn, cx),
             },
             (Stage::Up | Stage::Pinged, Message::Link(frame)) => self.of_neighbour(conn, &frame.link, cx),

@@ -121,6 +121,7 @@ impl Ordinary {
         }
         self.make_list(cx);
         self.seek_links(cx);
+        self.announce(cx);
         cx.wake(self.knobs().upkeep_every, Timer::Supernode);
     }
 
@@ -176,6 +177,12 @@ impl Ordinary {
         supernode.list = own.into_iter().chain(others).collect();
     }
 
+    /// This supernode, as the services are told of it. Full ones are announced too, since others link with them.
+    pub(crate) fn supernode_entry(&self, cx: Hands) -> NodeEntry {
+        let free_percent = self.supernode.as_ref().map_or(0, |it| it.free_percent(self.knobs()));
+        NodeEntry { address: self.own_address(cx), age_min: 0, free_percent }
+    }
+
     /// Others, for whoever is refused.
     fn others(&mut self, count: usize, cx: Hands) -> Box<[NodeEntry]> {
         let Some(supernode) = &self.supernode else { return Box::default() };
@@ -198,7 +205,7 @@ impl Ordinary {
     }
 
     /// The size of the network, as far as it can be told from here: the neighbours' mean for each supernode that is known.
-    fn stats(&self) -> Stats {
+    pub fn network_size(&self) -> Stats {
         let Some(supernode) = &self.supernode else { return Stats::default() };
         let own = (supernode.children as u64 + 1, supernode.register.files(), supernode.register.bytes());
         let neighbours = supernode.links.iter().filter_map(|conn| match self.conns.get(*conn)? {
