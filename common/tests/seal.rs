@@ -5,16 +5,22 @@ mod seal_kit;
 mod tcp_kit;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::metrics::Sealing;
-use common::net::Line;
-use common::peer::{BodyState, CloseReason, ConnId, Event, Place, Span};
+use common::metrics::{ByKind, NodeLoad, Sealing};
+use common::net::{Attachment, Line, NodeId};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, PublicKey, Span, Time};
 use common::seal::{HANDSHAKE_BYTES, RECORD_OVERHEAD_BYTES, Seal, sealing_bytes};
-use common::tcp::Limits;
+use common::sim::{Config, Sim};
+use common::store::{Memory, Storage};
+use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::testing::fake::{FakeListener, FakePeer};
+use common::user::{Command, Note};
 use seal_kit::Tap;
 use tcp_kit::{Node, Setting, Speech, Toy, content, encoded, node, own_address};
+use tokio::sync::mpsc;
 
 /// Two nodes with a connection on which both have just said to seal it.
 async fn sealing_pair(line: Line) -> [(Node, ConnId); 2] {
@@ -25,7 +31,7 @@ async fn sealing_pair(line: Line) -> [(Node, ConnId); 2] {
 }
 
 /// The same for two nodes, of which the first finds the second at `to`.
-async fn sealing(mut a: Node, mut b: Node, to: std::net::SocketAddrV4) -> [(Node, ConnId); 2] {
+async fn sealing(mut a: Node, mut b: Node, to: SocketAddrV4) -> [(Node, ConnId); 2] {
     let at_a = a.act(move |cx| cx.dial(to, Speech::Plain)).await;
     a.act(move |cx| cx.send(at_a, Toy::Switch)).await;
     let (at_b, _) = b.accepted().await;
@@ -116,7 +122,7 @@ async fn nothing_of_it_can_be_read_on_the_way() {
     b.act(move |cx| cx.receive(at_b, 200_000, None)).await;
     b.body().await;
     b.act(move |cx| cx.close(at_b)).await;
-    a.closed().await;
+    while !matches!(a.next().await.1, Event::Closed { .. }) {}
     let [there, back] = tap.heard().await;
     assert!(there.starts_with(&encoded(Toy::Switch)), "what was said before the seal is there to be read");
     let heard: BTreeSet<[u8; 8]> = [there, back]
@@ -253,4 +259,148 @@ async fn what_waits_for_a_handshake_is_bounded() {
     })
     .await;
     assert_eq!(here.closed().await, (conn, CloseReason::Overflow));
+}
+
+/// Seals, shows its key under the seal, brings a body and leaves; notes what it hears.
+struct Talker {
+    to: SocketAddrV4,
+    dialler: bool,
+    key: Option<PublicKey>,
+}
+
+const BODY_BYTES: u64 = 300_000;
+
+impl Peer for Talker {
+    type Message = Toy;
+    type Timer = ();
+    fn handle(&mut self, event: Event<Toy, ()>, cx: &mut Cx<'_, Self>) {
+        let say = |text: String, cx: &mut Cx<'_, Self>| cx.note(Note::Text(text.into()));
+        match event {
+            Event::Command(Command::Share(_)) => {
+                self.dialler = true;
+                let conn = cx.dial(self.to, Speech::Plain);
+                cx.send(conn, Toy::Switch);
+            }
+            Event::Message { conn, message: Toy::Switch } if self.dialler => {
+                cx.resume_as(conn, Speech::Sealed(Seal::Dialler));
+                cx.send(conn, Toy::Text(cx.public_key().0.into()));
+            }
+            Event::Message { conn, message: Toy::Switch } => {
+                cx.send(conn, Toy::Switch);
+                cx.resume_as(conn, Speech::Sealed(Seal::Acceptor));
+                cx.send(conn, Toy::Text(cx.public_key().0.into()));
+            }
+            Event::Sealed { key, .. } => {
+                self.key = Some(key);
+                say("sealed".into(), cx);
+            }
+            Event::Message { conn, message: Toy::Text(key) } => {
+                let owns = self.key.is_some_and(|sealed| sealed.0[..] == key[..]);
+                say(format!("shows the key that it owns: {owns}"), cx);
+                if self.dialler {
+                    cx.send(conn, Toy::Body(BODY_BYTES));
+                    cx.send_body(conn, Span { file: FileId(0), offset: 0, len: BODY_BYTES });
+                }
+            }
+            Event::Message { conn, message: Toy::Body(len) } => cx.receive(conn, len, None),
+            Event::Body { conn, state: BodyState::Done, .. } => {
+                say("has the body".into(), cx);
+                cx.send(conn, Toy::Number(1));
+            }
+            Event::Message { conn, message: Toy::Number(_) } => {
+                say("is thanked".into(), cx);
+                cx.close(conn);
+            }
+            Event::Closed { reason, .. } => say(reason.to_string(), cx),
+            _ => {}
+        }
+    }
+}
+
+/// What two talkers have said, and what was counted.
+struct Talk {
+    said: [Vec<String>; 2],
+    by_kind: ByKind,
+    loads: [NodeLoad; 2],
+    sealing: [Sealing; 2],
+}
+
+fn text(note: &Note) -> String {
+    let Note::Text(text) = note else { panic!("a talker says texts only, not {note:?}") };
+    text.to_string()
+}
+
+fn talk_simulated() -> Talk {
+    let mut sim = Sim::new(Config::seeded(1));
+    let to = NodeId(1).address(sim.config().network, 7000);
+    let [a, b] =
+        [(); 2].map(|()| sim.add(Talker { to, dialler: false, key: None }, 7000, Attachment::default()));
+    let mut said = [Vec::new(), Vec::new()];
+    let mut observer = |_: Time, node: NodeId, note: Note| said[node.index()].push(text(&note));
+    sim.command(a, Command::Share(Arc::new([])));
+    assert!(sim.run_to_idle(Time::ZERO + Duration::from_secs(1_000), &mut observer));
+    let (loads, sealing) = ([a, b].map(|node| sim.load(node)), [a, b].map(|node| sim.sealing(node)));
+    Talk { said, by_kind: sim.by_kind().clone(), loads, sealing }
+}
+
+async fn talk_over_tcp() -> Talk {
+    let (sender, mut notes) = mpsc::unbounded_channel();
+    let mut handles = Vec::new();
+    let mut to = own_address();
+    for n in [1, 0] {
+        let config = NodeConfig {
+            node: NodeId(n),
+            listen: Some(own_address()),
+            attachment: Attachment::default(),
+            limits: Limits::default(),
+            seed: 1,
+            clock: Clock::start(),
+            identity: Identity::generate(),
+        };
+        let memory = Memory::default();
+        memory.write_at(0, &content(BODY_BYTES as usize)).unwrap();
+        let store = SharedStore::default();
+        store.add(Arc::new(memory));
+        let sender = sender.clone();
+        let sink =
+            Arc::new(move |_: Time, node: NodeId, note: Note| sender.send((node, text(&note))).unwrap());
+        let handle = spawn(Talker { to, dialler: false, key: None }, config, store, sink).await.unwrap();
+        to = handle.address();
+        handles.insert(0, handle);
+    }
+    handles[0].command(Command::Share(Arc::new([]))).await.unwrap();
+    let mut said = [Vec::new(), Vec::new()];
+    while said[1].len() < 4 {
+        let (node, note) = notes.recv().await.unwrap();
+        said[node.index()].push(note);
+    }
+    let mut snapshots = Vec::new();
+    for handle in handles {
+        snapshots.push(handle.shutdown().await.unwrap());
+    }
+    let mut by_kind = ByKind::default();
+    snapshots.iter().for_each(|snapshot| by_kind.merge(&snapshot.by_kind));
+    let [a, b] = &snapshots[..] else { unreachable!("two nodes") };
+    Talk { said, by_kind, loads: [a.load, b.load], sealing: [a.sealing, b.sealing] }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_simulator_and_tcp_agree_on_what_is_sealed() {
+    let simulated = talk_simulated();
+    let real = tokio::time::timeout(tcp_kit::PATIENCE, talk_over_tcp()).await.expect("they come to an end");
+    let by_a = ["sealed", "shows the key that it owns: true", "is thanked"];
+    let by_b = ["sealed", "shows the key that it owns: true", "has the body", "closed by the other side"];
+    assert_eq!(
+        (&simulated.said[0][..], &simulated.said[1][..]),
+        (&by_a.map(String::from)[..], &by_b.map(String::from)[..])
+    );
+    assert_eq!(real.said, simulated.said);
+    assert_eq!((real.by_kind, real.loads), (simulated.by_kind, simulated.loads));
+    // A record for each message and chunk there, for what leaves at a time here: up to 64 KiB.
+    let shakes = HANDSHAKE_BYTES.iter().sum::<u32>() as u64;
+    let all = |talk: [Sealing; 2]| talk.iter().map(|sealing| sealing.sent).sum::<u64>();
+    let (here, there) = (all(real.sealing), all(simulated.sealing));
+    assert!(here <= there, "{here} bytes over tcp, {there} in the simulator");
+    let least = shakes + sealing_bytes(BODY_BYTES as usize) as u64;
+    assert!(here >= least && there - here <= BODY_BYTES.div_ceil(16 * 1024) * RECORD_OVERHEAD_BYTES as u64);
 }

@@ -1,8 +1,5 @@
 //! Remotes that break the seal: each costs its own connection, hands over nothing, and harms nobody else.
 
-#[path = "seal_kit/mod.rs"]
-#[expect(dead_code, reason = "a kit that two test programs share")]
-mod seal_kit;
 mod tcp_kit;
 
 use std::time::Duration;
