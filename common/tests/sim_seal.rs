@@ -124,9 +124,10 @@ fn body_time(seal: bool, line: Line, len: u64) -> (f64, u64) {
     let (dials, accepts) = if seal { (DIALS, ACCEPTS) } else { (None, None) };
     let go = move |seen| matches!(seen, Seen::Sealed(_)) || (!seal && seen == Seen::Word(-1));
     let (swarm, a, b) = run_over(
-        dialler(dials, move |seen, cx, conn| match seen {
-            Seen::Word(-2) => cx.receive(conn, len, INTO),
-            _ => {}
+        dialler(dials, move |seen, cx, conn| {
+            if seen == Seen::Word(-2) {
+                cx.receive(conn, len, INTO);
+            }
         }),
         acceptor(accepts, move |seen, cx, conn| {
             if go(seen) {

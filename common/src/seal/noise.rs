@@ -85,7 +85,7 @@ pub enum SealError {
 /// | acceptor, awaits `s, se` | that message | it is through |
 /// | any | anything else | [`SealError`]: the connection ends |
 pub struct Handshake {
-    state: HandshakeState,
+    state: Box<HandshakeState>,
     /// Index in [`HANDSHAKE_BYTES`] of the message that is awaited.
     awaited: usize,
 }
@@ -124,7 +124,8 @@ impl Handshake {
             Seal::Dialler => (builder.build_initiator(), 1),
             Seal::Acceptor => (builder.build_responder(), 0),
         };
-        Handshake { state: state.expect("the pattern needs nothing but our own key"), awaited }
+        let state = Box::new(state.expect("the pattern needs nothing but our own key"));
+        Handshake { state, awaited }
     }
 
     /// What is to be sent before anything comes; nothing by the side that answers.
