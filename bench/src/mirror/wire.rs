@@ -94,7 +94,7 @@ fn parse_line(line: &str) -> Option<Line> {
         duration_s: next()?.parse().ok()?,
     };
     let name = percent_decode(next()?).into();
-    Some(Line { number, info: FileInfo { name, size, digest, media } })
+    Some(Line { number, info: FileInfo { name, size, digest, media, ..FileInfo::default() } })
 }
 
 /// The overlays' functions differ in length, so the digits alone say which it is.

@@ -5,10 +5,16 @@
 use crate::overlay::{Contestant, Entry};
 
 mod gnutella;
+mod kazaa;
 mod mirror;
 mod napster;
 
 /// Each overlay once, in the order of the columns.
 pub fn overlays() -> &'static [&'static dyn Contestant] {
-    &[&Entry::<mirror::Mirror>::NEW, &Entry::<napster::Napster>::NEW, &Entry::<gnutella::Gnutella>::NEW]
+    &[
+        &Entry::<mirror::Mirror>::NEW,
+        &Entry::<napster::Napster>::NEW,
+        &Entry::<gnutella::Gnutella>::NEW,
+        &Entry::<kazaa::Kazaa>::NEW,
+    ]
 }

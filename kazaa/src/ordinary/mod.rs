@@ -74,6 +74,8 @@ pub struct Ordinary {
     dealings: Option<Box<Dealings>>,
     /// Drawn at the start, for an election by lot.
     lot: u32,
+    /// When it started: the driver's clock need not begin with the node.
+    started: Time,
     pub(crate) left: bool,
 }
 
@@ -120,6 +122,7 @@ impl Ordinary {
             uploads: None,
             dealings: None,
             lot: 0,
+            started: Time::ZERO,
             left: false,
         }
     }
@@ -144,6 +147,7 @@ impl Ordinary {
     fn start(&mut self, cx: Hands) {
         use rand::RngExt as _;
         self.lot = cx.rng().random();
+        self.started = cx.now();
         self.see_to_services(cx);
         self.start_join(cx);
     }

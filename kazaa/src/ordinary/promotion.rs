@@ -53,7 +53,7 @@ impl Ordinary {
             Need::Refused(round) => (round, round >= WAIVED_ROUNDS),
             Need::Few => (0, false),
         };
-        let uptime = if waives_uptime { Duration::MAX } else { Duration::from_nanos(cx.now().0) };
+        let uptime = if waives_uptime { Duration::MAX } else { cx.now().since(self.started) };
         let candidate = Candidate { up_kbps: self.me.bandwidth_kbps.1, uptime, lot: self.lot };
         knobs.election.start().may_rise(&candidate, knobs)
             && cx.rng().random_range(0..1_000_000) < chance(round, knobs)

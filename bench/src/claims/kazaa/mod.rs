@@ -21,6 +21,7 @@ mod hybrid;
 mod index;
 pub mod network;
 mod probes;
+mod services;
 mod widening;
 
 use super::Claim;
@@ -32,6 +33,7 @@ pub(super) const CLAIMS: &[Claim] = &[
     degree::MESH,
     index::INDEX,
     cluster_size::SIZE,
+    services::REMOVED,
     widening::LOCAL,
     widening::ORIGINAL,
     probes::PROBES,
