@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bench::claims::draw::{Weighted, sample};
 use bench::claims::finding::Verdict;
 use bench::claims::gnutella::network::{Network, file, fixed};
 use bench::claims::graph::{Graph, UNREACHABLE};
+use bench::claims::kazaa::network as supernodes;
 use bench::claims::show::to_json;
 use bench::claims::theory::{drawn_reach, flood_messages, poisson_reach};
 use bench::claims::{Claim, Report, Size, Tried, claims, run};
+use common::sim::Config;
 use gnutella::servent::Knobs;
 use gnutella::strategy::StrategyKind;
+use kazaa::config::Role;
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
@@ -151,6 +155,60 @@ fn servents_flood_a_graph_as_theory_has_it() {
     assert_eq!(network.holder(&searched.results[0]), Some(graph.neighbours(0)[0]));
     network.crash(&[graph.neighbours(0)[0]]);
     assert!(network.search(0, "sought song").results.is_empty());
+}
+
+#[test]
+fn supernodes_widen_a_search_by_the_messages_that_the_rule_has_it_take() {
+    let knobs = Arc::new(kazaa::config::Knobs {
+        links: 8,
+        links_max: 8,
+        fan_out: 3,
+        enough: 1,
+        asked_max: 8,
+        ..supernodes::fixed()
+    });
+    let mut network = supernodes::clusters(Config::seeded(1), 9, 18, |_| Arc::clone(&knobs));
+    // The first child of the first supernode asks; the second has what is found at once.
+    network.share(18, [supernodes::file("a song near.mp3")]);
+    network.run_for(Duration::from_secs(1));
+    let near = network.search(9, "song near");
+    assert_eq!((near.questions, near.supernodes, near.visits, near.results.len()), (1, 1, 0, 1));
+    // Question, reply, end.
+    assert_eq!(near.messages, 3);
+    // What nobody has is asked of all eight others, three at a time, and each says that it has nothing.
+    let nothing = network.search(9, "nothing");
+    assert_eq!((nothing.questions, nothing.answers, nothing.supernodes), (1 + 8, 0, 9));
+    assert_eq!(nothing.messages, 1 + 8 + 8 + 1);
+    network.share(12, [supernodes::file("a song far.mp3")]);
+    network.run_for(Duration::from_secs(1));
+    let far = network.search(9, "song far");
+    assert_eq!((far.results.len(), far.results[0].hops, far.answers), (1, Some(2), 2));
+    assert!(matches!(far.questions, 4 | 7 | 9), "{}", far.questions);
+    assert_eq!(network.at(far.results[0].holder.address.unwrap()), Some(12));
+}
+
+#[test]
+fn children_of_a_supernode_that_goes_find_another() {
+    let knobs = Arc::new(supernodes::fixed());
+    let mut network = supernodes::Network::new(Config::seeded(1));
+    let knows: Arc<[_]> = (0..3).map(|node| network.address(node)).collect();
+    let member = |role| supernodes::Member {
+        role: Some(role),
+        knows: Arc::clone(&knows),
+        ..supernodes::Member::new(Arc::clone(&knobs))
+    };
+    (0..3).for_each(|_| _ = network.add(&member(Role::Supernode)));
+    network.run_for(Duration::from_secs(30));
+    (0..6).for_each(|_| _ = network.add(&member(Role::Ordinary)));
+    network.run_for(Duration::from_secs(30));
+    let first = network.parents(3)[0];
+    network.crash(first);
+    network.run_for(Duration::from_secs(5));
+    for child in 3..9 {
+        let parents = network.parents(child);
+        assert!(parents.len() == 1 && network.is_supernode(parents[0]), "{child}: {parents:?}");
+    }
+    assert!(!network.is_supernode(first));
 }
 
 #[test]

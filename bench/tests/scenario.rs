@@ -57,7 +57,7 @@ fn an_unknown_field_is_named_with_its_line_and_what_was_meant() {
 #[test]
 fn senseless_values_are_refused_in_words() {
     type Spoil = fn(&mut Scenario);
-    let spoilt: [(Spoil, &str); 11] = [
+    let spoilt: [(Spoil, &str); 13] = [
         (|s| s.peers = 0, "peers"),
         (|s| s.version = 2, "version"),
         (|s| s.name = "../x".to_owned(), "name"),
@@ -69,6 +69,8 @@ fn senseless_values_are_refused_in_words() {
         (|s| set(s, "mirror", "mirrors", 0), "overlay.mirror: mirrors must be"),
         (|s| set(s, "napster", "upload_slots", 0), "overlay.napster: upload_slots must be"),
         (|s| set(s, "napster", "slots", 1), "overlay.napster.slots: unknown field"),
+        (|s| set(s, "kazaa", "supernodes", 0), "overlay.kazaa: supernodes must be"),
+        (|s| set(s, "kazaa", "supernodes", "electd"), "expected \"elected\" or a number"),
     ];
     for (spoil, word) in spoilt {
         let mut scenario = Scenario::default();

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Overlays that exist; each has the same rules.
-const OVERLAYS: [&str; 2] = ["napster", "gnutella"];
+const OVERLAYS: [&str; 3] = ["napster", "gnutella", "kazaa"];
 /// The most lines a source file may have before it wants to be split by noun.
 const LINES_MAX: usize = 650;
 

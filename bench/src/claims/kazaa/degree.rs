@@ -19,9 +19,10 @@ pub(super) const MESH: Claim = Claim {
     said_by: "Liang, Kumar and Ross 2004",
     setup: |size| {
         format!(
-            "{} supernodes with {CHILDREN} children each; a title at one child and one at 5 % of them; searches want {} results; upkeep over an hour without searches",
+            "{} supernodes with {CHILDREN} children each; a title at one child and one at 5 % of them; searches want {} results; upkeep over {} min without searches",
             supernodes(size),
-            Knobs::default().enough
+            Knobs::default().enough,
+            UPKEEP.as_secs() / 60
         )
     },
     varied: "links of each supernode, up to all others; whether a supernode asks its neighbours only, or also dials others for the question",
@@ -30,22 +31,24 @@ pub(super) const MESH: Claim = Claim {
 };
 
 const CHILDREN: u32 = 10;
+/// How long supernodes are watched while nobody searches.
+const UPKEEP: Duration = Duration::from_secs(1_200);
 /// Links of each supernode; the last is the mesh.
 const DEGREES: [usize; 5] = [5, 10, 30, 50, usize::MAX];
 
 fn supernodes(size: Size) -> u32 {
-    size.pick(100, 150, 300)
+    size.pick(80, 150, 300)
 }
 
 fn titles(size: Size) -> u32 {
-    size.pick(12, 20, 40)
+    size.pick(10, 20, 40)
 }
 
 /// What a number of links gives and costs.
 struct Outcome {
     /// Links that there are, on average.
     links: f64,
-    /// Messages of a supernode in an hour without searches.
+    /// Messages of a supernode in an hour without searches, if it was watched.
     upkeep: f64,
     /// Of titles at one child, those found; and of popular ones, those of which as many were found as were wanted.
     rare_found: f64,
@@ -71,7 +74,7 @@ fn outcome(trial: &Trial, degree: usize, visits_max: usize) -> Outcome {
     let children = supernodes * CHILDREN;
     let config = Config::seeded(trial.seed_of(1));
     let mut network = clusters(config, supernodes, children, |_| Arc::clone(&knobs));
-    let upkeep = upkeep(&mut network, supernodes);
+    let upkeep = if visits_max == 0 { upkeep(&mut network, supernodes) } else { f64::NAN };
     let linked: usize = (0..supernodes).filter_map(|node| Some(network.peer(node)?.links())).sum();
     let mut rng = trial.rng(2);
     let copies = children as usize / 20;
@@ -107,8 +110,9 @@ fn upkeep(network: &mut Network, supernodes: u32) -> f64 {
         ["request", "link hello", "link refused", "link nodes", "link ping", "link pong"];
     let sent = |network: &Network| KINDS.map(|kind| network.sent(kind).messages).iter().sum::<u64>();
     let before = sent(network);
-    network.run_for(Duration::from_secs(3_600));
-    (sent(network) - before) as f64 / f64::from(supernodes)
+    network.run_for(UPKEEP);
+    let hours = UPKEEP.as_secs_f64() / 3_600.0;
+    (sent(network) - before) as f64 / f64::from(supernodes) / hours
 }
 
 fn mesh(trial: &Trial) -> Vec<Reading> {

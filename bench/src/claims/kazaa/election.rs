@@ -58,11 +58,11 @@ const LINES: [(u32, f64); 5] = [(56, 0.20), (128, 0.25), (400, 0.25), (3_000, 0.
 const KBPS_MIN: u32 = 400;
 
 fn places(size: Size) -> u32 {
-    size.pick(300, 600, 2_000)
+    size.pick(200, 600, 2_000)
 }
 
 fn watched(size: Size) -> Duration {
-    Duration::from_secs(size.pick(4, 8, 24) * 3_600)
+    Duration::from_secs(size.pick(3, 8, 24) * 3_600)
 }
 
 impl Sessions {

@@ -37,15 +37,17 @@ const FILES: u32 = 20;
 const LIFE: Duration = Duration::from_secs(9_000);
 /// How long a supernode's place stays empty.
 const AWAY: Duration = Duration::from_secs(600);
+/// The time in which a child has told a new supernode all it shares.
+const TELLING: Duration = Duration::from_secs(2);
 /// Who is out of reach for longer has not found another in time.
 const PATIENCE: Duration = Duration::from_secs(200);
 
 fn children(size: Size) -> u32 {
-    size.pick(200, 400, 1_000)
+    size.pick(120, 400, 1_000)
 }
 
 fn watched(size: Size) -> Duration {
-    Duration::from_secs(size.pick(8, 24, 72) * 3_600)
+    Duration::from_secs(size.pick(5, 24, 72) * 3_600)
 }
 
 /// What deaths of supernodes did to their children.
@@ -57,7 +59,7 @@ struct Toll {
     out_of_reach: f64,
     out_of_reach_s: f64,
     late: f64,
-    /// Times that everybody was back, and the messages until then to the supernode that most turned to.
+    /// Times that everybody was back, and the messages until shortly after to the supernode that most turned to.
     recoveries: f64,
     burst: f64,
 }
@@ -121,6 +123,8 @@ impl Scene {
             let late = back.iter().filter(|(_, since)| now.since(*since) > PATIENCE);
             self.toll.late += late.count() as f64;
             if self.lost.is_empty() {
+                // What they share comes behind them.
+                self.network.run_until((now + TELLING).min(until));
                 let told = self.received().into_iter().zip(&self.received).map(|(now, then)| now - then);
                 self.toll.burst += told.max().unwrap_or(0) as f64;
                 self.toll.recoveries += 1.0;
@@ -188,8 +192,7 @@ fn orphans(trial: &Trial) -> Vec<Reading> {
             (true, _) => "silent, two parents",
         };
         let put = |what: &str, unit, value| Reading::new(format!("{name}: {what}"), unit, value);
-        let life_days = (LIFE + AWAY).as_secs_f64() / 86_400.0;
-        let expected = parents as f64 / life_days;
+        let expected = parents as f64 * 86_400.0 / LIFE.as_secs_f64();
         readings.push(
             put("parents lost by a child in a day", Unit::Count, toll.orphans / child_days).theory(expected),
         );

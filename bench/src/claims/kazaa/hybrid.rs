@@ -20,8 +20,9 @@ pub(super) const CROSS: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "the same {} people, files and searches on all three, no downloads; Gnutella with TTL {TTL}, which here reaches about as far as TTL 7 did among a million; clusters of at most {CHILDREN} and x = {ENOUGH}; a place between is 0 at Napster's value, 1 at Gnutella's",
-            people(size)
+            "the same {} people, files and searches on all three, no downloads; Gnutella with TTL {}, which does not reach everybody, as TTL 7 did not among a million; clusters of at most {CHILDREN} and x = {ENOUGH}; a place between is 0 at Napster's value, 1 at Gnutella's",
+            people(size),
+            ttl(size)
         )
     },
     varied: "the overlay; the busiest node is there, or gone",
@@ -29,8 +30,6 @@ pub(super) const CROSS: Claim = Claim {
     trial: cross,
 };
 
-/// Hops that a search of Gnutella's goes.
-const TTL: i64 = 3;
 const CHILDREN: i64 = 25;
 const ENOUGH: i64 = 20;
 /// When the busiest node goes, and for how long searches after that count: as long as children need to notice and find another.
@@ -40,7 +39,12 @@ const AFTER_S: f64 = 15.0;
 const NAMES: [&str; 3] = ["napster", "kazaa", "gnutella"];
 
 fn people(size: Size) -> u32 {
-    size.pick(250, 500, 2_000)
+    size.pick(150, 400, 2_000)
+}
+
+/// Hops that a search of Gnutella's goes.
+fn ttl(size: Size) -> i64 {
+    size.pick(2, 3, 4)
 }
 
 fn scenario(trial: &Trial, is_struck: bool) -> Scenario {
@@ -50,10 +54,10 @@ fn scenario(trial: &Trial, is_struck: bool) -> Scenario {
     scenario.catalog.titles = 4 * scenario.peers;
     scenario.catalog.artists = scenario.peers;
     scenario.arrivals = Arrivals::Uniform { over_s: 5.0 };
-    (scenario.searches.per_peer, scenario.searches.downloads_per_peer) = (6, 0);
+    (scenario.searches.per_peer, scenario.searches.downloads_per_peer) = (5, 0);
     (scenario.searches.pause_s, scenario.searches.settle_s) = (8.0, 10.0);
     let knobs = [
-        ("gnutella", toml::Table::from_iter([("ttl".to_owned(), TTL.into())])),
+        ("gnutella", toml::Table::from_iter([("ttl".to_owned(), ttl(trial.size).into())])),
         (
             "kazaa",
             toml::Table::from_iter([

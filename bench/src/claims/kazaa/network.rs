@@ -18,7 +18,7 @@ use kazaa::ordinary::Ordinary;
 use kazaa::wire::{Message, PORT};
 
 /// Virtual time in which supernodes link with each other.
-const LINKING: Duration = Duration::from_secs(60);
+const LINKING: Duration = Duration::from_secs(120);
 /// Virtual time in which children find their supernodes.
 const JOINING: Duration = Duration::from_secs(30);
 /// The longest that a search may take in virtual time.
@@ -87,6 +87,8 @@ pub fn fixed() -> Knobs {
         queries_per_s: 1_000_000,
         queries_burst: 1_000_000,
         election: ElectionKind::Nobody,
+        // Hours of virtual time pass in which nothing is to be seen to.
+        upkeep_every: Duration::from_secs(60),
         ..Knobs::default()
     }
 }

@@ -35,12 +35,12 @@ pub(super) const REMOVED: Claim = Claim {
     trial: removed,
 };
 
-/// As many as KaZaA's lists had.
-const SUPERNODES: u32 = 200;
+/// Half as many as KaZaA's lists had.
+const SUPERNODES: u32 = 100;
 const LIFE: Duration = Duration::from_secs(9_000);
 const NEWCOMERS: u32 = 20;
 /// How old the lists of newcomers are, in minutes.
-const AGES_MIN: [u64; 5] = [0, 30, 104, 300, 600];
+const AGES_MIN: [u64; 4] = [0, 30, 104, 300];
 /// How long a newcomer may try.
 const PATIENCE: Duration = Duration::from_secs(300);
 
