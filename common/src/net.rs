@@ -73,6 +73,17 @@ pub struct Attachment {
     pub firewalled: bool,
 }
 
+/// True if somebody could listen there. Private and loopback addresses may be: simulations and clusters live in them.
+pub fn is_dialable(address: SocketAddrV4) -> bool {
+    let ip = address.ip();
+    address.port() != 0 && ip.octets()[0] != 0 && !ip.is_multicast() && !ip.is_broadcast()
+}
+
+/// True if somebody else could listen there.
+pub fn is_elsewhere(address: SocketAddrV4, own: SocketAddrV4) -> bool {
+    is_dialable(address) && address != own
+}
+
 /// Hears what the peers of a run tell their users.
 pub trait Observer {
     /// `node` said `note` at `at`.

@@ -35,6 +35,11 @@ pub struct FileInfo {
     pub about: Box<str>,
 }
 
+/// The last component of a path: the name a file has on the wire.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
 /// Attributes of a media file. Zero where unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Media {

@@ -15,11 +15,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use common::http::{self, Request, Target};
+use common::net::is_dialable;
 use common::peer::{ConnId, Cx, Event, Slots, Time};
 use common::user::Note;
 use rand::RngExt as _;
 
-use crate::hosts::is_dialable;
 use crate::node::{Node, Timer};
 use crate::wire::{Message, Page};
 

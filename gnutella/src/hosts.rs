@@ -13,6 +13,7 @@
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use common::net::is_dialable;
 use common::peer::Time;
 use rand::{Rng, RngExt as _};
 
@@ -60,12 +61,6 @@ enum Standing {
 }
 
 const _: () = assert!(size_of::<Host>() <= 16);
-
-/// True if somebody could listen there. Private and loopback addresses may be: simulations and clusters live in them.
-pub fn is_dialable(address: SocketAddrV4) -> bool {
-    let ip = address.ip();
-    address.port() != 0 && ip.octets()[0] != 0 && !ip.is_multicast() && !ip.is_broadcast()
-}
 
 impl Hosts {
     /// An empty book for so many addresses (those that the user named not counted).

@@ -27,11 +27,6 @@ pub fn query_words(text: &str) -> Vec<u64> {
     QUERY_RULES.of_name(text).iter().map(|word| word_hash(word)).collect()
 }
 
-/// The last component of a path: the name a file has on the wire.
-pub fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
-}
-
 /// True if a text has a word of two characters: anything less would match half of what is shared.
 pub fn is_searchable(text: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric()).any(|word| word.chars().nth(1).is_some())

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use common::digest::Digest;
 use common::peer::FileId;
-use common::user::{FileInfo, Query as Wanted, SharedFile};
-use gnutella::library::{Library, RULES, file_name, is_searchable};
+use common::user::{FileInfo, Query as Wanted, SharedFile, file_name};
+use gnutella::library::{Library, RULES, is_searchable};
 use gnutella::wire::{Query, QueryBuilder, Sha1Urn};
 use proptest::prelude::*;
 

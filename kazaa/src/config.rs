@@ -160,10 +160,16 @@ pub struct Knobs {
     /// So long they may be few before it steps down. 30 min: our choice, a short session.
     pub steps_down_after: Duration,
 
-    /// Time-outs of downloads.
+    /// Limits and times of downloads.
     pub downloads: Arc<DownloadKnobs>,
     /// Slots for uploads, and the queue before them.
     pub uploads: Arc<QueueKnobs>,
+    /// How long a downloader's connection may stand without a request. 20 s: giFT.
+    pub request_timeout: Duration,
+    /// How long an upload may go without progress. 60 s: what three that share a modem need; giFT gives 20 s to each read.
+    pub data_timeout: Duration,
+    /// Who has sent us more than it had from us waits less for a slot. True: KaZaA's participation level, as we see it.
+    pub levels_uploads: bool,
     /// How often a supernode announces itself to the services, which forget it after three times that. 5 min: our choice.
     pub announce_every: Duration,
     /// How long after the services have failed they are tried again; it doubles up to 64 times as much. 10 s: our choice.
@@ -237,8 +243,17 @@ impl Default for Knobs {
             places_free_percent_min: 10,
             children_few: 3,
             steps_down_after: Duration::from_secs(1_800),
-            downloads: Arc::default(),
-            uploads: Arc::default(),
+            // An answer within 15 s, and after a 503 five minutes: giFT's and KaZaA's times.
+            downloads: Arc::new(DownloadKnobs {
+                answer_timeout: Duration::from_secs(15),
+                queue_retry: Duration::from_secs(300),
+                ..DownloadKnobs::default()
+            }),
+            // A place is kept for a little longer than KaZaA told its downloaders to wait.
+            uploads: Arc::new(QueueKnobs { poll_max: Duration::from_secs(300), ..QueueKnobs::default() }),
+            request_timeout: Duration::from_secs(20),
+            data_timeout: Duration::from_secs(60),
+            levels_uploads: true,
             announce_every: Duration::from_secs(300),
             services_retry: Duration::from_secs(10),
             seals_transfers: true,

@@ -48,6 +48,8 @@ pub const BAD_REQUEST: u16 = 400;
 pub const NOT_FOUND: u16 = 404;
 /// The range lies outside the file.
 pub const RANGE_NOT_SATISFIABLE: u16 = 416;
+/// A method that is not spoken here.
+pub const NOT_IMPLEMENTED: u16 = 501;
 /// All slots are taken; come again later.
 pub const SERVICE_UNAVAILABLE: u16 = 503;
 
@@ -60,6 +62,7 @@ pub fn reason(status: u16) -> &'static str {
         BAD_REQUEST => "Bad Request",
         NOT_FOUND => "Not Found",
         RANGE_NOT_SATISFIABLE => "Range Not Satisfiable",
+        NOT_IMPLEMENTED => "Not Implemented",
         SERVICE_UNAVAILABLE => "Service Unavailable",
         _ => "Other",
     }

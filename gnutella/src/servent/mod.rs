@@ -36,24 +36,23 @@ use std::sync::Arc;
 
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots};
 use common::store::StoreFault;
+use common::transfer::{Alternates, Knocks, SourceConn, Upload, Uploads};
 use common::user::{Command, Note, SearchEnd};
 
 use crate::guid::Guid;
 use crate::library::Library;
 use crate::node::{Node, Timer};
-use crate::wire::Message;
+use crate::wire::{Message, Sha1Urn};
 use budget::Budget;
 pub use config::{Knobs, ServentConfig};
-use download::{Downloads, Source};
+use download::Downloads;
 use handshake::Handshake;
 use neighbour::Neighbour;
 use ping::Pings;
-use push::Pushes;
 pub use route::Dropped;
 use route::Router;
 use search::Searches;
 use upkeep::Upkeep;
-use upload::{Upload, Uploads};
 use walk::{Check, Walks};
 
 type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
@@ -76,7 +75,9 @@ pub struct Servent {
     walks: Walks,
     downloads: Downloads,
     uploads: Uploads,
-    pushes: Pushes,
+    /// Nothing for most servents: who shares little is told little.
+    alternates: Option<Box<Alternates<Sha1Urn>>>,
+    knocks: Knocks,
     left: bool,
 }
 
@@ -91,7 +92,7 @@ enum Link {
     /// Asking a web cache.
     Cache,
     /// Fetching a file.
-    Source(Box<Source>),
+    Source(Box<SourceConn>),
     /// Serving files.
     Upload(Box<Upload>),
     /// A walker's question, asked or answered.
@@ -106,7 +107,11 @@ impl Servent {
     /// A servent that has not started.
     pub fn new(config: ServentConfig) -> Self {
         Servent {
-            uploads: Uploads::new(&config.knobs.uploads),
+            uploads: Uploads::new(
+                &config.knobs.uploads,
+                config.knobs.step_timeout,
+                config.knobs.data_timeout,
+            ),
             knobs: config.knobs.clone(),
             guid: Guid::default(),
             links: Slots::default(),
@@ -118,7 +123,8 @@ impl Servent {
             searches: Searches::default(),
             walks: Walks::default(),
             downloads: Downloads::default(),
-            pushes: Pushes::default(),
+            alternates: None,
+            knocks: Knocks::default(),
             left: false,
             me: config,
         }

@@ -7,53 +7,17 @@
 //!
 //! A `GIV` is known by its servent alone: modern servents put neither the file's number nor its name there.
 
-use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
-use std::time::Duration;
 
-use common::peer::{ConnId, FileId, Time};
+use common::net::is_elsewhere;
+use common::peer::{ConnId, FileId};
+use common::user::file_name;
 
 use super::{Hands, Servent};
 use crate::guid::Guid;
-use crate::hosts::is_dialable;
-use crate::library::file_name;
 use crate::node::Timer;
 use crate::wire::{Giv, Header, Message, Push, Setup};
-
-/// Pushes towards one address that are answered in [`WINDOW`]: gtk-gnutella's limit. Whoever sends pushes in a stranger's
-/// name has us knock there so often and no more.
-const PER_ADDRESS_MAX: usize = 5;
-/// Pushes answered in [`WINDOW`] in all, and so the dials under way. 64: our choice, many times the slots.
-const IN_ALL_MAX: usize = 64;
-const WINDOW: Duration = Duration::from_secs(30);
-
-/// Pushes that were answered of late.
-#[derive(Default)]
-pub(super) struct Pushes {
-    /// When and where to, oldest first.
-    answered: VecDeque<(Time, Ipv4Addr)>,
-}
-
-impl Pushes {
-    /// Whether one more dial to this address is in order now; if so it is counted.
-    fn admit(&mut self, to: Ipv4Addr, now: Time) -> bool {
-        while self.answered.front().is_some_and(|(at, _)| now.since(*at) >= WINDOW) {
-            self.answered.pop_front();
-        }
-        let there = self.answered.iter().filter(|(_, ip)| *ip == to).count();
-        let is_in_order = there < PER_ADDRESS_MAX && self.answered.len() < IN_ALL_MAX;
-        if is_in_order {
-            self.answered.push_back((now, to));
-        }
-        is_in_order
-    }
-}
-
-/// True if somebody else may listen there.
-pub(super) fn is_elsewhere(address: SocketAddrV4, own: SocketAddrV4) -> bool {
-    is_dialable(address) && address != own
-}
 
 impl Servent {
     /// A push is for us: bring the file.
@@ -62,7 +26,7 @@ impl Servent {
         if !self.can_serve() || self.library.files().is_empty() || !is_elsewhere(to, self.own_address(cx)) {
             return;
         }
-        if !self.pushes.admit(*to.ip(), cx.now()) {
+        if !self.knocks.admit(*to.ip(), cx.now()) {
             return;
         }
         // The name is that of the file, as 0.4 has it, or the word that gtk-gnutella says instead.

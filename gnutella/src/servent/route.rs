@@ -21,13 +21,12 @@ use std::sync::Arc;
 
 use common::digest::Digest;
 use common::peer::{ConnId, Time};
-use common::user::SharedFile;
+use common::user::{SharedFile, file_name};
 
 use super::budget::Passing;
 use super::neighbour::Fault;
 use super::{Hands, Knobs, Servent};
 use crate::guid::Guid;
-use crate::library::file_name;
 use crate::routing::RouteTable;
 use crate::wire::{
     Entry, HEADER_BYTES, Header, HitBuilder, Message, Push, Query, QueryHit, Sha1Urn, Trailer,

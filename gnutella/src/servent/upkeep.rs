@@ -17,6 +17,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use common::http::{self, Headers, Request};
+use common::net::is_dialable;
 use common::peer::{ConnId, Time};
 use common::user::{Note, SearchEnd};
 use rand::RngExt as _;
@@ -25,7 +26,7 @@ use super::handshake::Attempt;
 use super::neighbour::Farewell;
 use super::{Hands, Knobs, Link, Servent};
 use crate::guid::Guid;
-use crate::hosts::{Hosts, is_dialable};
+use crate::hosts::Hosts;
 use crate::node::Timer;
 use crate::wire::{Message, Page, Setup, Version};
 

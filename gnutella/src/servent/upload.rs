@@ -1,108 +1,36 @@
 //! Uploads: HTTP on the one port, and on connections that we have dialled for a push.
 //!
-//! | a connection is | event | becomes |
-//! |---|---|---|
-//! | waiting | a request for a file, and there is a slot | sending: head and body |
-//! | waiting | one that must wait for a slot | waiting, told its place (503) |
-//! | waiting | `HEAD` | waiting, told all but the body |
-//! | waiting | a request for what is not here, or in no sense a request | told so, closed |
-//! | waiting | `step_timeout`, or as long as a place in the queue lasts | closed |
-//! | sending | all has left | waiting for the next request, if both sides keep the connection, else closed |
-//! | sending | too little leaves in `data_timeout` | closed |
-//!
-//! A request pauses its connection until its answer has left, so that requests sent ahead are answered in their order.
+//! Slots, queue and the states of a connection are [`common::transfer::Uploads`]; here stands what is said.
 
 use std::net::SocketAddrV4;
-use std::sync::Arc;
-use std::time::Duration;
 
 use common::digest::Digest;
 use common::http::{self, QueuePlace, Request, Response, percent_decode};
-use common::peer::{ConnId, FileId, Span, Time};
-use common::transfer::{Admission, Feed, QueueKnobs, SlotId, UploadQueue};
-use common::user::{Note, SharedFile};
+use common::peer::{ConnId, FileId, Span};
+use common::transfer::{Admission, Upload};
+use common::user::{SharedFile, file_name};
 
-use super::alternates::{self, Alternates};
+use super::alternates;
 use super::resource::Resource;
 use super::{Hands, Link, Servent};
-use crate::library::file_name;
 use crate::node::Timer;
 use crate::wire::{Message, Sha1Urn};
 
-/// Connections of downloaders beside those that have a slot or a place in the queue; more are closed. 16: our choice.
-const SURPLUS_MAX: usize = 16;
-/// Who hangs up so soon after being told its place in the queue asks again by a new connection; who stays for longer and then
-/// hangs up no longer wants the file. 2 s: our choice.
-const CALLS_BACK_WITHIN: Duration = Duration::from_secs(2);
 /// What content is called that nobody looks into: gtk-gnutella's word.
 const CONTENT_TYPE: &str = "application/binary";
 /// HUGE's line for the hash of what is sent.
 const CONTENT_URN: &str = "X-Gnutella-Content-URN";
 
-/// Slots, and who waits for one.
-pub(super) struct Uploads {
-    queue: UploadQueue,
-    slots: usize,
-    /// Connections on which we serve.
-    connections: usize,
-    /// Nothing for most servents: who shares little is told little.
-    alternates: Option<Box<Alternates>>,
-}
-
-/// A connection on which we serve.
-pub(super) struct Upload {
-    remote: SocketAddrV4,
-    slot: Option<SlotId>,
-    stage: Stage,
-}
-
-enum Stage {
-    Waiting {
-        until: Time,
-    },
-    /// As above, with a place in the queue.
-    Queued {
-        since: Time,
-        until: Time,
-    },
-    Sending(Sending),
-}
-
-struct Sending {
-    file: FileId,
-    feed: Feed,
-    keeps_alive: bool,
-}
-
-impl Uploads {
-    pub(super) fn new(knobs: &Arc<QueueKnobs>) -> Uploads {
-        Uploads {
-            queue: UploadQueue::new(Arc::clone(knobs)),
-            slots: knobs.slots,
-            connections: 0,
-            alternates: None,
-        }
-    }
-
-    /// True if all slots are taken: hits say so.
-    pub(super) fn is_busy(&self) -> bool {
-        self.queue.slots_taken() >= self.slots
-    }
-}
-
 impl Servent {
     /// A connection on which requests are expected from now on, and whose timer runs.
     pub(super) fn serve(&mut self, conn: ConnId, remote: SocketAddrV4, cx: Hands) {
-        let until = cx.now() + self.knobs.step_timeout;
-        let upload = Upload { remote, slot: None, stage: Stage::Waiting { until } };
+        let upload = self.uploads.open(remote, cx.now());
         self.links.insert(conn, Link::Upload(Box::new(upload)));
-        self.uploads.connections += 1;
     }
 
     /// True if there is room for one more connection of that kind.
     pub(super) fn can_serve(&self) -> bool {
-        let knobs = &self.knobs.uploads;
-        !self.left && self.uploads.connections < knobs.slots + knobs.places_max + SURPLUS_MAX
+        !self.left && self.uploads.has_room()
     }
 
     /// A caller asks for a file.
@@ -123,6 +51,8 @@ impl Servent {
     }
 
     fn answer_request(&mut self, conn: ConnId, request: &Request, cx: Hands) {
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
+        upload.asked();
         let found = Resource::parse(&request.target).and_then(|resource| self.find(&resource));
         let Some(shared) = found.cloned() else {
             return self.decline(conn, self.head(http::NOT_FOUND, false).with("Content-Length", 0), cx);
@@ -135,7 +65,9 @@ impl Servent {
         if &*request.method == "HEAD" {
             return self.reply(conn, response, keeps_alive, cx);
         }
-        match self.admit(conn, cx.now()) {
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
+        let admission = self.uploads.admit(upload, 0, cx.now());
+        match admission {
             Admission::Start(_) => {}
             Admission::Wait(place) => return self.queue_up(conn, place, keeps_alive, cx),
             Admission::Full(after) => {
@@ -146,11 +78,10 @@ impl Servent {
         let response = self.with_alternates(response, conn, &shared, request);
         cx.send(conn, Message::Response(Box::new(response)));
         let span = Span { file: shared.file, offset, len };
-        let feed = Feed::new(span, cx.now(), self.knobs.data_timeout);
-        if let Some(Link::Upload(upload)) = self.links.get_mut(conn) {
-            upload.stage = Stage::Sending(Sending { file: shared.file, feed, keeps_alive });
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
+        if !self.uploads.send(conn, upload, (span, keeps_alive), cx) {
+            self.end_upload(conn, cx);
         }
-        self.feed(conn, cx);
     }
 
     /// The file that is meant. By number only together with its name: numbers change when files come and go.
@@ -166,23 +97,6 @@ impl Servent {
         }
     }
 
-    /// A slot for this connection: the one that it has, a free one, or none.
-    fn admit(&mut self, conn: ConnId, now: Time) -> Admission {
-        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else {
-            return Admission::Full(self.knobs.step_timeout);
-        };
-        let queue = &mut self.uploads.queue;
-        let admission = match upload.slot {
-            Some(slot) if queue.renew(slot, now) => Admission::Start(slot),
-            _ => queue.request(*upload.remote.ip(), 0, now),
-        };
-        upload.slot = match admission {
-            Admission::Start(slot) => Some(slot),
-            Admission::Wait(_) | Admission::Full(_) => None,
-        };
-        admission
-    }
-
     /// All slots are taken. Who has a place in the queue keeps its connection, so that the next try needs no dial.
     fn queue_up(&mut self, conn: ConnId, place: QueuePlace, keeps_alive: bool, cx: Hands) {
         let response = self
@@ -192,8 +106,7 @@ impl Servent {
             .with("X-Queue", place);
         self.reply(conn, response, keeps_alive, cx);
         if let Some(Link::Upload(upload)) = self.links.get_mut(conn) {
-            let patience = Duration::from_secs(place.poll_max_s.into());
-            upload.stage = Stage::Queued { since: cx.now(), until: cx.now() + patience };
+            self.uploads.wait_in_queue(upload, &place, cx.now());
         }
     }
 
@@ -202,8 +115,9 @@ impl Servent {
         if !keeps_alive {
             return self.decline(conn, response, cx);
         }
+        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
         cx.send(conn, Message::Response(Box::new(response)));
-        self.await_request(conn, cx);
+        self.uploads.wait(conn, upload, cx);
     }
 
     /// An answer after which the connection ends.
@@ -212,39 +126,12 @@ impl Servent {
         self.end_upload(conn, cx);
     }
 
-    fn await_request(&mut self, conn: ConnId, cx: Hands) {
-        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let until = cx.now() + self.knobs.step_timeout;
-        upload.stage = Stage::Waiting { until };
-        cx.resume(conn);
-    }
-
-    /// Keeps the driver's queue filled; goes on to the next request when everything has left.
-    fn feed(&mut self, conn: ConnId, cx: Hands) {
-        let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let Stage::Sending(sending) = &mut upload.stage else { return };
-        while let Some(span) = sending.feed.next_span() {
-            cx.send_body(conn, span);
-        }
-        if !sending.feed.is_done() {
-            return;
-        }
-        if !sending.keeps_alive {
-            return self.end_upload(conn, cx);
-        }
-        cx.note(Note::Uploaded(sending.file, sending.feed.bytes_sent()));
-        if let Some(slot) = upload.slot {
-            self.uploads.queue.linger(slot, cx.now());
-        }
-        self.await_request(conn, cx);
-    }
-
     /// Bytes have left.
     pub(super) fn upload_sent(&mut self, conn: ConnId, len: u32, cx: Hands) {
         let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let Stage::Sending(sending) = &mut upload.stage else { return };
-        sending.feed.sent(len, cx.now());
-        self.feed(conn, cx);
+        if !self.uploads.sent(conn, upload, len, cx) {
+            self.end_upload(conn, cx);
+        }
     }
 
     fn end_upload(&mut self, conn: ConnId, cx: Hands) {
@@ -266,30 +153,17 @@ impl Servent {
 
     /// Somebody we served is gone.
     pub(super) fn upload_closed(&mut self, upload: &Upload, cx: Hands) {
-        self.uploads.connections -= 1;
-        if let Some(slot) = upload.slot {
-            self.uploads.queue.release(slot);
-        }
-        match &upload.stage {
-            Stage::Sending(sending) => cx.note(Note::Uploaded(sending.file, sending.feed.bytes_sent())),
-            Stage::Queued { since, .. } if cx.now() >= *since + CALLS_BACK_WITHIN => {
-                let ip = upload.remote.ip();
-                let waits = |link: &Link| matches!(link, Link::Upload(u) if u.remote.ip() == ip && matches!(u.stage, Stage::Queued { .. }));
-                if !self.links.iter().any(|(_, link)| waits(link)) {
-                    self.uploads.queue.leave(*ip);
-                }
-            }
-            Stage::Queued { .. } | Stage::Waiting { .. } => {}
-        }
+        let remaining = self.links.iter().filter_map(|(_, link)| match link {
+            Link::Upload(upload) => Some(&**upload),
+            _ => None,
+        });
+        self.uploads.closed(upload, remaining, cx);
     }
 
     /// A downloader should have asked, or taken more, by now.
     pub(super) fn upload_due(&mut self, conn: ConnId, cx: Hands) {
         let Some(Link::Upload(upload)) = self.links.get(conn) else { return };
-        let until = match &upload.stage {
-            Stage::Waiting { until } | Stage::Queued { until, .. } => *until,
-            Stage::Sending(sending) => sending.feed.deadline(),
-        };
+        let until = upload.deadline();
         if until > cx.now() {
             cx.wake(until.since(cx.now()), Timer::LinkDue(conn));
         } else {
@@ -329,11 +203,11 @@ impl Servent {
     ) -> Response {
         let Some(Link::Upload(upload)) = self.links.get(conn) else { return response };
         let Some(urn) = urn_of(shared) else { return response };
-        let known = self.uploads.alternates.as_ref();
-        let line = known.and_then(|known| known.line(&urn, *upload.remote.ip()));
+        let known = self.alternates.as_ref();
+        let line = known.and_then(|known| known.line(&urn, *upload.remote().ip()));
         let named = alternates::named(&request.headers, urn);
         if !named.is_empty() {
-            self.uploads.alternates.get_or_insert_default().learn(urn, &named);
+            self.alternates.get_or_insert_default().learn(urn, &named);
         }
         line.into_iter().fold(response, |response, line| response.with(alternates::HEADER, line))
     }

@@ -20,12 +20,12 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use common::http::{self, Request, Response};
+use common::net::is_dialable;
 use common::peer::{ConnId, Time};
 use rand::RngExt as _;
 
 use super::{Hands, Link, Servent};
 use crate::guid::Guid;
-use crate::hosts::is_dialable;
 use crate::node::Timer;
 use crate::routing::Recent;
 use crate::wire::{Header, Message, Query, Setup, Walk};

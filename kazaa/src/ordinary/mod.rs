@@ -8,38 +8,47 @@
 //! | what the parent is told of our files | `share.rs` |
 //! | the user's searches | `search.rs` |
 //! | becoming a supernode and stepping down | `promotion.rs` with [`crate::election`] |
-//! | downloads | `download.rs` with [`common::transfer`] |
-//! | uploads | `upload.rs` with the same |
+//! | downloads | `download.rs` and `content.rs` with [`common::transfer`] |
+//! | uploads | `upload.rs` and `participation.rs` with the same |
+//! | who else has a file, from node to node | `exchange.rs` |
 //! | going under seal for a file | `seal.rs` |
 //! | `GIVE`, and pushes for us or from us | `push.rs` |
 //!
 //! What a node does as a supernode is in [`crate::supernode`]. One port serves children, other supernodes, downloaders and those
 //! who bring a file; the first message tells which it is.
 
+mod content;
+mod download;
+mod exchange;
 mod join;
 mod login;
+mod participation;
 mod promotion;
+mod push;
+mod seal;
 mod search;
 mod session;
 mod share;
-mod stand_in;
+mod upload;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, PublicKey, Slots, Time};
-use common::store::StoreFault;
+use common::peer::{CloseReason, ConnId, Cx, Event, PublicKey, Slots, Time};
+use common::transfer::Uploads;
 use common::user::{Command, Note, SearchEnd};
 
 use crate::config::{Config, Knobs};
 use crate::node::{Node, Timer};
 use crate::supernode::{Child, Neighbour, Supernode};
 use crate::wire::{Message, upgrade};
+use download::{Downloads, Source};
 use join::{Join, Probe};
 use login::Login;
 use search::Searches;
 use session::Parent;
 use share::Shares;
+use upload::{Dealings, Upload};
 
 pub(crate) use session::is_our_network;
 pub(crate) use share::uuhash;
@@ -57,6 +66,12 @@ pub struct Ordinary {
     searches: Searches,
     /// What it is beside, if it was elected.
     pub(crate) supernode: Option<Box<Supernode>>,
+    /// Nothing while it fetches nothing.
+    downloads: Option<Box<Downloads>>,
+    /// Nothing while it serves nobody.
+    uploads: Option<Box<Uploads>>,
+    /// Nothing if it never had to do with others' files.
+    dealings: Option<Box<Dealings>>,
     /// Drawn at the start, for an election by lot.
     lot: u32,
     pub(crate) left: bool,
@@ -74,6 +89,10 @@ pub(crate) enum Conn {
     Child(Box<Child>),
     /// Another supernode.
     Link(Box<Neighbour>),
+    /// Fetching a file.
+    Source(Box<Source>),
+    /// Serving files.
+    Upload(Box<Upload>),
     /// The services.
     Services,
 }
@@ -97,6 +116,9 @@ impl Ordinary {
             shares: Shares::default(),
             searches: Searches::default(),
             supernode: None,
+            downloads: None,
+            uploads: None,
+            dealings: None,
             lot: 0,
             left: false,
         }
@@ -110,10 +132,10 @@ impl Ordinary {
             Event::Start => self.start(cx),
             Event::Command(command) => self.command(command, cx),
             Event::Opened { conn, remote, dialled } => self.opened(conn, remote, dialled, cx),
-            Event::Body { conn, len, state } => self.body(conn, len, state, cx),
-            Event::Sent { conn, len } => self.sent(conn, len, cx),
-            Event::Verified { check, ok } => self.verified(check, ok, cx),
-            Event::Finished { file, fault } => self.finished(file, fault, cx),
+            Event::Body { conn, len, state } => self.source_body(conn, len, state, cx),
+            Event::Sent { conn, len } => self.upload_sent(conn, len, cx),
+            Event::Verified { check, ok } => self.download_verified(check, ok, cx),
+            Event::Finished { file, fault } => self.download_finished(file, fault, cx),
             Event::Closed { conn, reason } => self.closed(conn, reason, cx),
             Event::Timer(timer) => self.timer(timer, cx),
         }
@@ -155,6 +177,7 @@ impl Ordinary {
     fn opened(&mut self, conn: ConnId, remote: SocketAddrV4, dialled: bool, cx: Hands) {
         match self.conns.get(conn) {
             Some(Conn::Probe(_)) => self.probe_opened(conn, cx),
+            Some(Conn::Source(_)) => self.source_opened(conn, cx),
             Some(_) => {}
             None if dialled || self.left || !self.takes_caller(*remote.ip()) => cx.close(conn),
             None => {
@@ -170,6 +193,8 @@ impl Ordinary {
             Some(Conn::Parent(_)) => self.of_parent(conn, message, cx),
             Some(Conn::Link(_)) => self.of_link(conn, message, cx),
             Some(Conn::Probe(_)) => self.of_probe(conn, &message, cx),
+            Some(Conn::Source(_)) => self.of_source(conn, &message, cx),
+            Some(Conn::Upload(_)) => self.of_downloader(conn, message, cx),
             Some(Conn::Services) => self.of_services(message, cx),
             Some(&Conn::Caller(remote)) => self.of_caller(conn, remote, message, cx),
             None => {}
@@ -180,7 +205,9 @@ impl Ordinary {
     fn sealed(&mut self, conn: ConnId, key: PublicKey, cx: Hands) {
         match self.conns.get(conn) {
             Some(Conn::Link(_)) => self.link_sealed(conn, key, cx),
+            Some(Conn::Upload(_)) => self.upload_sealed(conn, cx),
             Some(Conn::Services) => self.services_sealed(key, cx),
+            // Any node may have a content, whatever its key.
             _ => {}
         }
     }
@@ -192,7 +219,7 @@ impl Ordinary {
             Message::Request(request) if &*request.target == upgrade::SUPERNODE => {
                 self.link_asked(conn, remote, &request, cx);
             }
-            Message::Request(request) => self.requested(conn, remote, &request, cx),
+            Message::Request(request) => self.requested(conn, remote, request, cx),
             Message::Give(id) => self.given(conn, remote, id, cx),
             _ => self.hang_up(conn, cx),
         }
@@ -204,6 +231,8 @@ impl Ordinary {
             Some(Conn::Parent(parent)) => self.parent_closed(conn, &parent, reason, cx),
             Some(Conn::Child(child)) => self.child_closed(conn, &child),
             Some(Conn::Link(link)) => self.link_closed(conn, *link, cx),
+            Some(Conn::Source(source)) => self.source_closed(&source, reason, cx),
+            Some(Conn::Upload(upload)) => self.upload_closed(&upload, cx),
             Some(Conn::Services) => self.services_closed(reason, cx),
             Some(Conn::Caller(_)) | None => {}
         }
@@ -217,8 +246,10 @@ impl Ordinary {
             Some(Conn::Parent(_)) => self.parent_due(conn, cx),
             Some(Conn::Child(_)) => self.child_due(conn, cx),
             Some(Conn::Link(_)) => self.link_due(conn, cx),
+            Some(Conn::Upload(_)) => self.upload_due(conn, cx),
             Some(Conn::Services) => self.services_due(conn, cx),
-            None => {}
+            // A download knows how long it waits for whom.
+            Some(Conn::Source(_)) | None => {}
         }
     }
 
@@ -260,7 +291,8 @@ impl Ordinary {
         }
         self.left = true;
         self.end_searches(SearchEnd::Offline, cx);
-        self.end_transfers(cx);
+        self.end_downloads(cx);
+        self.end_uploads(cx);
         let rest: Vec<ConnId> = self.conns.iter().map(|(conn, _)| conn).collect();
         for conn in rest {
             self.hang_up(conn, cx);

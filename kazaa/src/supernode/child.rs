@@ -144,7 +144,7 @@ impl Ordinary {
         }
         supernode.children += 1;
         let list = Arc::clone(&supernode.list);
-        let stats = self.stats();
+        let stats = self.network_size();
         let Some(Conn::Child(child)) = self.conns.get_mut(conn) else { return };
         child.stage = Stage::TakenOn;
         child.deadline = cx.now() + knobs.child_silence;

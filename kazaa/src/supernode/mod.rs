@@ -205,7 +205,7 @@ impl Ordinary {
     }
 
     /// The size of the network, as far as it can be told from here: the neighbours' mean for each supernode that is known.
-    fn stats(&self) -> Stats {
+    pub fn network_size(&self) -> Stats {
         let Some(supernode) = &self.supernode else { return Stats::default() };
         let own = (supernode.children as u64 + 1, supernode.register.files(), supernode.register.bytes());
         let neighbours = supernode.links.iter().filter_map(|conn| match self.conns.get(*conn)? {

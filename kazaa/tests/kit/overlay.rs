@@ -22,6 +22,7 @@ pub struct Overlay {
     /// What those that are added next are configured with.
     pub config: Config,
     searches: u32,
+    pub fetches: u32,
     files: u32,
 }
 
