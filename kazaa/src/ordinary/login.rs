@@ -159,25 +159,31 @@ impl Login {
 /// What the rest of the node asks.
 impl Ordinary {
     /// The proof of who we are, while it holds.
-    pub(crate) fn ticket(&self) -> Option<&Arc<Ticket>> {
-        self.login.as_ref()?.user.as_ref()?.ticket.as_ref()
+    pub fn ticket(&self, now: Time) -> Option<&Arc<Ticket>> {
+        let ticket = self.login.as_ref()?.user.as_ref()?.ticket.as_ref()?;
+        (ticket.expires_s > self.clock_s(now)).then_some(ticket)
     }
 
     /// What others' tickets are checked with, once the services are known.
-    pub(crate) fn services_key(&self) -> Option<&VerifyingKey> {
+    pub fn services_key(&self) -> Option<&VerifyingKey> {
         self.login.as_ref()?.key.as_ref()
     }
 
     /// The answer to the challenge of the supernode that listens at this address.
-    pub(crate) fn session_proof(&self, challenge: &[u8; 16], supernode: SocketAddrV4) -> Option<Box<[u8; 64]>> {
+    pub(crate) fn session_proof(
+        &self,
+        challenge: &[u8; 16],
+        supernode: SocketAddrV4,
+    ) -> Option<Box<[u8; 64]>> {
         let user = self.login.as_ref()?.user.as_ref()?;
         Some(user.ticket.as_ref()?.prove_session(&user.signer, challenge, supernode))
     }
 
     /// Our ticket as it is shown under a seal.
     pub(crate) fn pass(&self, cx: Hands) -> Option<Pass> {
+        let ticket = self.ticket(cx.now())?;
         let user = self.login.as_ref()?.user.as_ref()?;
-        Some(Pass::new((**user.ticket.as_ref()?).clone(), &user.signer, &cx.public_key().0))
+        Some(Pass::new((**ticket).clone(), &user.signer, &cx.public_key().0))
     }
 
     /// Nobody else is left to be dialled: asks for supernodes. [`Ordinary::services_list`] follows if the services are there.
@@ -263,7 +269,7 @@ impl Ordinary {
 
     fn greeted(&mut self, seal: PublicKey, hello: &Service, cx: Hands) {
         let Some(login) = &mut self.login else { return };
-        let Service::Hello { version, key, proof } = hello else {
+        let Service::Hello { version, key, proof, seen_at } = hello else {
             return self.services_failed("they do not say who they are", cx);
         };
         if *version != SERVICE_VERSION {
@@ -273,6 +279,9 @@ impl Ordinary {
             return self.services_failed("they are not those that we know", cx);
         }
         login.key = Some(*key);
+        if self.own_address(cx).ip().is_unspecified() {
+            self.seen_at(*seen_at);
+        }
         self.next_errand(cx);
     }
 
@@ -330,8 +339,7 @@ impl Ordinary {
         let now_s = self.clock_s(cx.now());
         let Some(login) = &mut self.login else { return false };
         let (Some(user), Some(services)) = (&mut login.user, &login.key) else { return false };
-        let is_ours =
-            ticket.key == user.signer.key() && ticket.user.eq_ignore_ascii_case(&self.me.user);
+        let is_ours = ticket.key == user.signer.key() && ticket.user.eq_ignore_ascii_case(&self.me.user);
         if !is_ours || ticket.verify(services, now_s).is_err() {
             return false;
         }
@@ -348,7 +356,7 @@ impl Ordinary {
         if let Some(login) = &mut self.login {
             login.list_at = None;
         }
-        self.services_list(entries.into(), cx);
+        self.services_list(entries, cx);
     }
 
     /// The user has to do something about it; until then the node takes part as a guest.
