@@ -8,8 +8,8 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::conversation::Conversation;
 use super::{
-    Accept, Hello, Link, LinkFrame, Message, NodeEntry, PushOrder, ServiceFrame, Setup, Stats, frame, session,
-    share, transfer,
+    Accept, Hello, Link, LinkFrame, Message, NodeEntry, PushOrder, ServiceFrame, Setup, Stats, frame,
+    session, share, transfer,
 };
 
 /// The codec of one direction of a connection.

@@ -115,11 +115,7 @@ fn network(src: &mut BytesMut) -> Result<Option<Arc<str>>, WireError> {
 }
 
 /// Takes a ping, a pong or a message.
-fn framed(
-    order: &mut Order,
-    is_supernode: bool,
-    src: &mut BytesMut,
-) -> Result<Option<Message>, WireError> {
+fn framed(order: &mut Order, is_supernode: bool, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
     match src.first() {
         None => return Ok(None),
         Some(&frame::PING) => {

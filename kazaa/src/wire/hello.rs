@@ -136,12 +136,7 @@ impl Accept {
     /// here, or cannot be read.
     pub fn session(&self, hello: &Hello) -> Option<SessionKey> {
         let types = self.types().filter(|types| cipher::is_spoken(*types))?;
-        Some(SessionKey {
-            is_supernode: false,
-            child_seed: hello.seed,
-            supernode_seed: self.seed,
-            types,
-        })
+        Some(SessionKey { is_supernode: false, child_seed: hello.seed, supernode_seed: self.seed, types })
     }
 
     pub(super) fn take(mut src: &[u8]) -> Option<Accept> {

@@ -43,10 +43,7 @@ pub(super) fn put(value: &impl Serialize, len: u32, max: u32, dst: &mut BytesMut
 }
 
 /// Takes a frame, if all of it has come: the value, and the frame's bytes.
-pub(super) fn take<T: DeserializeOwned>(
-    src: &mut BytesMut,
-    max: u32,
-) -> Result<Option<(T, u32)>, WireError> {
+pub(super) fn take<T: DeserializeOwned>(src: &mut BytesMut, max: u32) -> Result<Option<(T, u32)>, WireError> {
     let Some(length) = src.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
     let len = LENGTH_BYTES + checked(u32::from_be_bytes(*length), max)? as usize;
     let Some(frame) = src.get(LENGTH_BYTES..len) else { return Ok(None) };

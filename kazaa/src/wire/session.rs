@@ -32,7 +32,11 @@ impl NodeEntry {
     pub(super) fn take_all(src: &[u8]) -> impl Iterator<Item = NodeEntry> {
         src.chunks_exact(NodeEntry::BYTES as usize).filter_map(|mut entry| {
             let address = packed::take_address(&mut entry)?;
-            Some(NodeEntry { address, age_min: entry.try_get_u8().ok()?, free_percent: entry.try_get_u8().ok()? })
+            Some(NodeEntry {
+                address,
+                age_min: entry.try_get_u8().ok()?,
+                free_percent: entry.try_get_u8().ok()?,
+            })
         })
     }
 }
