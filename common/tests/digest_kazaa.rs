@@ -46,7 +46,9 @@ fn a_tree_is_what_its_definition_says() {
         Algorithm::Md5.of(bytes).as_bytes().to_vec()
     }
     const LEAF: usize = 32_768;
-    for len in [1, LEAF - 1, LEAF, LEAF + 1, 2 * LEAF, 3 * LEAF - 5, 4 * LEAF, 5 * LEAF, 7 * LEAF + 1, 8 * LEAF] {
+    for len in
+        [1, LEAF - 1, LEAF, LEAF + 1, 2 * LEAF, 3 * LEAF - 5, 4 * LEAF, 5 * LEAF, 7 * LEAF + 1, 8 * LEAF]
+    {
         let bytes: Vec<u8> = (0..len).map(|at| (at / 7) as u8).collect();
         let mut nodes: Vec<_> = bytes.chunks(LEAF).map(md5).collect();
         loop {
@@ -62,7 +64,19 @@ fn a_tree_is_what_its_definition_says() {
 #[test]
 fn the_samples_are_apart_and_the_last_one_ends_the_file() {
     const S: u64 = SAMPLE_BYTES;
-    let sizes = [0, 1, S - 1, S, S + 1, 2 * S, (1 << 20) + 2 * S - 1, (1 << 20) + 2 * S, 700 << 20, 1 << 40, u64::MAX];
+    let sizes = [
+        0,
+        1,
+        S - 1,
+        S,
+        S + 1,
+        2 * S,
+        (1 << 20) + 2 * S - 1,
+        (1 << 20) + 2 * S,
+        700 << 20,
+        1 << 40,
+        u64::MAX,
+    ];
     for size in sizes {
         let parts: Vec<_> = Algorithm::UuHash.parts(size).collect();
         assert_eq!(parts[0], 0..size.min(S), "{size}");

@@ -172,7 +172,7 @@ impl Ordinary {
             return;
         }
         let Some(seek) = &mut self.join.seek else { return };
-        let compared = std::mem::replace(&mut seek.compared, seek.scout.is_some());
+        let compared = seek.scout.is_some() && std::mem::replace(&mut seek.compared, true);
         if !compared && self.dial_round(cx) {
             return;
         }

@@ -171,3 +171,57 @@ fn cubed(key: &[u8; 256]) -> [u8; 256] {
     let cube = U2048::rem_wide_vartime(square.widening_mul(&key), &MODULUS);
     cube.to_le_bytes().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values that giFT-FastTrack computed.
+    #[test]
+    fn streams_start_as_known() {
+        for (types, seed, start) in [
+            (0, 1, "fb5b402f3831bca78f16c0dcf7162019a42cfde90b7cc7d9ae0b58a783e112d2"),
+            (0, 0x1234_5678, "32752834a02b082ff66f4f0a7c3a63d348cbc8a5fcaf96c5e8e6755b92d76ab9"),
+            (PERMUTED, 1, "d49325b7a51f3791606dbd7ba66d1513acb2e0d72b3a8b5e612bf491ce2a2c71"),
+            (PERMUTED, 0x1234_5678, "d0642c753657eb654dbed927cf72f4dabb55ece5a69fedc5c71a64c66c45ae4e"),
+        ] {
+            // The bit that asks for the cube changes nothing where no other asks for another pad.
+            for types in [types, types | CUBED] {
+                let mut stream = [0; 32];
+                Cipher::new(seed, types).expect("it is spoken").apply(&mut stream);
+                let hex: String = stream.iter().map(|byte| format!("{byte:02x}")).collect();
+                assert_eq!(hex, start, "types {types:02x}, seed {seed:08x}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_that_was_kept_is_the_one_computed() {
+        for seed in [SUPERNODE_SEED, CHILD_SEED ^ SUPERNODE_SEED] {
+            let (mut kept, mut computed) = ([0; 10_000], [0; 10_000]);
+            Cipher::new(seed, CUBED).expect("it is spoken").apply(&mut kept);
+            Cipher::scheduled(seed, CUBED).apply(&mut computed);
+            assert_eq!(kept, computed);
+        }
+    }
+
+    #[test]
+    fn ciphers_of_hundreds_of_lines_are_not_spoken() {
+        for types in [0x02, 0x04, 0x10, 0x20, 0x29, 0x80, 0xb0, 0x100, u32::MAX] {
+            assert!(Cipher::new(1, types).is_none(), "{types:02x}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_the_same_in_portions_and_never_dries_up() {
+        for (types, seed) in [(CUBED, 7), (PERMUTED | CUBED, 7)] {
+            let mut whole = vec![0; 100_000];
+            let mut parts = whole.clone();
+            Cipher::new(seed, types).expect("it is spoken").apply(&mut whole);
+            let mut cipher = Cipher::new(seed, types).expect("it is spoken");
+            parts.chunks_mut(977).for_each(|part| cipher.apply(part));
+            assert_eq!(whole, parts);
+            assert!(whole.windows(63).all(|round| round.iter().any(|byte| *byte != 0)));
+        }
+    }
+}
