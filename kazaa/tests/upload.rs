@@ -47,7 +47,7 @@ fn status(answer: &str) -> &str {
     answer.get(9..12).unwrap_or_else(|| panic!("no status: {answer:?}"))
 }
 
-/// What giFT says, line for line, and what it must be told.
+/// What giFT says, line for line, and what it must be told. Who knows no supernode is one.
 #[test]
 fn a_real_clients_request_is_answered_in_kazaas_words() {
     let uuhash = Digest::UuHash(*kzhash(CONTENT).uuhash().expect("it has one"));
@@ -63,7 +63,7 @@ fn a_real_clients_request_is_answered_in_kazaas_words() {
     let expected = format!(
         "HTTP/1.1 206 Partial Content\r\nContent-Length: 33\r\nContent-Range: bytes 0-32/33\r\n\
          Server: p2p-testbed {}\r\nConnection: close\r\nX-Kazaa-Username: somebody\r\nX-Kazaa-Network: KaZaA\r\n\
-         X-Kazaa-IP: 10.0.0.1:7000\r\nAccept-Ranges: bytes\r\nContent-Type: audio/mpeg\r\nX-KazaaTag: 3=={UUHASH_64}",
+         X-Kazaa-IP: 10.0.0.1:7000\r\nX-Kazaa-SupernodeIP: 10.0.0.1:7000\r\nAccept-Ranges: bytes\r\nContent-Type: audio/mpeg\r\nX-KazaaTag: 3=={UUHASH_64}",
         env!("CARGO_PKG_VERSION"),
     );
     assert_eq!((head, body.as_bytes()), (&*expected, CONTENT));
@@ -178,7 +178,7 @@ fn a_place_is_kept_for_as_long_as_kazaas_clients_were_told_to_wait() {
         let second = holder.call(2, &get("Connection: close\r\n"));
         assert_eq!(status(&holder.text(second)), "503");
         holder.lone.advance(Duration::from_secs(wait));
-        let third = holder.call(3, &get("Connection: close\r\n"));
+        let third = holder.call(3, &get(""));
         let third = status(&holder.text(third)).to_owned();
         let second = holder.call(2, &get(""));
         assert_eq!(status(&holder.text(second)), turn, "after {wait} s");
