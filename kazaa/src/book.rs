@@ -149,7 +149,8 @@ impl Book {
         }
         let start = rng.random_range(0..self.entries.len());
         let (before, after) = self.entries.split_at(start);
-        let due = |known: &&Known| known.due_s <= seconds(now) && usable(known.address, known.teller.is_none());
+        let due =
+            |known: &&Known| known.due_s <= seconds(now) && usable(known.address, known.teller.is_none());
         let best = after.iter().chain(before).filter(due).take(CHOICE);
         best.min_by_key(|known| (known.failures, known.free_percent == 0)).map(|known| known.address)
     }

@@ -56,8 +56,12 @@ fn whoever_speaks_otherwise_is_hung_up_on() {
         services.say(conn, first);
         assert!(services.is_closed(conn));
     }
-    let nonsense =
-        [message(Service::Supernodes(Box::default())), message(Service::Refused(Refusal::Busy)), Message::Ping, request(Request::get("/"))];
+    let nonsense = [
+        message(Service::Supernodes(Box::default())),
+        message(Service::Refused(Refusal::Busy)),
+        Message::Ping,
+        request(Request::get("/")),
+    ];
     for after in nonsense {
         let conn = services.client("10.0.0.2", 2);
         services.say(conn, after);
@@ -107,10 +111,17 @@ fn a_supernode_is_listed_once_it_answers_where_it_says() {
     assert_eq!(services.the_services().supernodes(), 0, "not before the key is proved");
     services.seal(dialled, PublicKey([2; 32]));
     assert!(services.is_closed(dialled));
-    assert_eq!(services_of(services.heard(conn)), [Service::Supernodes(Box::default())], "nobody else is there");
+    assert_eq!(
+        services_of(services.heard(conn)),
+        [Service::Supernodes(Box::default())],
+        "nobody else is there"
+    );
     assert_eq!(services.told_supernodes(), ["10.0.0.2:1214"]);
     // From then on its word is enough.
-    assert!(matches!(&services.ask(conn, Service::Announce(entry(at("10.0.0.2:1214"))))[..], [Service::Supernodes(_)]));
+    assert!(matches!(
+        &services.ask(conn, Service::Announce(entry(at("10.0.0.2:1214"))))[..],
+        [Service::Supernodes(_)]
+    ));
     assert_eq!(services.next_dial(), None);
 }
 
@@ -265,5 +276,9 @@ fn a_free_share_beyond_all_is_all() {
     services.advance_s(10);
     let answer = services.ask(other, Service::List);
     let [Service::Supernodes(entries)] = &answer[..] else { panic!("{answer:?}") };
-    assert_eq!((entries[0].free_percent, entries[0].age_min), (100, 0), "what it says of its age does not count");
+    assert_eq!(
+        (entries[0].free_percent, entries[0].age_min),
+        (100, 0),
+        "what it says of its age does not count"
+    );
 }

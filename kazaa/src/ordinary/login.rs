@@ -169,7 +169,11 @@ impl Ordinary {
     }
 
     /// The answer to the challenge of the supernode that listens at this address.
-    pub(crate) fn session_proof(&self, challenge: &[u8; 16], supernode: SocketAddrV4) -> Option<Box<[u8; 64]>> {
+    pub(crate) fn session_proof(
+        &self,
+        challenge: &[u8; 16],
+        supernode: SocketAddrV4,
+    ) -> Option<Box<[u8; 64]>> {
         let user = self.login.as_ref()?.user.as_ref()?;
         Some(user.ticket.as_ref()?.prove_session(&user.signer, challenge, supernode))
     }
@@ -330,8 +334,7 @@ impl Ordinary {
         let now_s = self.clock_s(cx.now());
         let Some(login) = &mut self.login else { return false };
         let (Some(user), Some(services)) = (&mut login.user, &login.key) else { return false };
-        let is_ours =
-            ticket.key == user.signer.key() && ticket.user.eq_ignore_ascii_case(&self.me.user);
+        let is_ours = ticket.key == user.signer.key() && ticket.user.eq_ignore_ascii_case(&self.me.user);
         if !is_ours || ticket.verify(services, now_s).is_err() {
             return false;
         }

@@ -1,9 +1,9 @@
 //! Until the transfers are merged.
 
 use super::*;
+use crate::wire::PushOrder;
 use common::http::Request;
 use common::user::{Failure, Fetch, FetchId};
-use crate::wire::PushOrder;
 
 impl Ordinary {
     pub(crate) fn fetch(&mut self, fetch: &Fetch, cx: Hands) {

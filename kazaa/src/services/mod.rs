@@ -212,14 +212,7 @@ impl Services {
     }
 
     /// A question of a client's.
-    fn asked(
-        &mut self,
-        conn: ConnId,
-        remote: SocketAddrV4,
-        key: PublicKey,
-        service: &Service,
-        cx: Hands,
-    ) {
+    fn asked(&mut self, conn: ConnId, remote: SocketAddrV4, key: PublicKey, service: &Service, cx: Hands) {
         match service {
             Service::Register(credentials) => {
                 let answer = self.register(*remote.ip(), credentials, cx);

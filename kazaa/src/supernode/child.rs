@@ -107,7 +107,9 @@ impl Ordinary {
                     self.take_on(conn, cx);
                 }
             }
-            (Stage::Showing | Stage::TakenOn, Message::Ticket(ticket)) => self.ticket_shown(conn, &ticket, cx),
+            (Stage::Showing | Stage::TakenOn, Message::Ticket(ticket)) => {
+                self.ticket_shown(conn, &ticket, cx)
+            }
             (Stage::Showing | Stage::TakenOn, Message::Proof(proof)) => self.ticket_proved(conn, &proof, cx),
             // It cannot know yet that we want to see one.
             (Stage::Showing, Message::User(_) | Message::Ping) => {}

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::http::{Request, Response};
-use common::peer::{CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer as _, PublicKey, Time};
+use common::peer::{
+    CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer as _, PublicKey, Time,
+};
 use common::user::{Command, Note};
 use kazaa::node::{Node, Timer};
 use kazaa::services::{HashCost, Services, ServicesConfig, ServicesKnobs};
@@ -124,7 +126,9 @@ impl Alone {
 
     pub fn advance_s(&mut self, seconds: u64) {
         let end = self.now + Duration::from_secs(seconds);
-        while let Some(Reverse((at, index))) = self.timers.peek().copied().filter(|Reverse((at, _))| *at <= end) {
+        while let Some(Reverse((at, index))) =
+            self.timers.peek().copied().filter(|Reverse((at, _))| *at <= end)
+        {
             self.timers.pop();
             self.now = at;
             self.deliver(Event::Timer(self.timer_values[index]));
@@ -251,7 +255,12 @@ impl Alone {
 pub fn services_config(change: impl FnOnce(&mut ServicesKnobs)) -> ServicesConfig {
     let mut knobs = ServicesKnobs { hash: HashCost::CHEAP, hashes_per_s: 1_000, ..ServicesKnobs::default() };
     change(&mut knobs);
-    ServicesConfig { signing_seed: SERVICES_SEED, accounts: Vec::new(), started_s: 1_000_000, knobs: Arc::new(knobs) }
+    ServicesConfig {
+        signing_seed: SERVICES_SEED,
+        accounts: Vec::new(),
+        started_s: 1_000_000,
+        knobs: Arc::new(knobs),
+    }
 }
 
 /// The key of [`SERVICES_SEED`].
