@@ -33,7 +33,8 @@ fn the_services_say_who_they_are_before_anything_is_told_them() {
     assert_eq!(services.heard(conn), [], "nothing before the seal");
     services.seal(conn, PublicKey([2; 32]));
     let said = services_of(services.heard(conn));
-    let [Service::Hello { version: 1, key, proof }] = &said[..] else { panic!("{said:?}") };
+    let [Service::Hello { version: 1, key, proof, seen_at }] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(seen_at, at("10.0.0.2:2000").ip());
     assert_eq!(*key, services_key());
     assert!(key.owns_seal(&[1; 32], proof), "the key of their end of the seal");
     assert!(!key.owns_seal(&[2; 32], proof), "not of ours");
@@ -166,16 +167,17 @@ fn nobody_lists_an_address_that_is_not_theirs() {
 #[test]
 fn a_check_that_fails_in_any_way_lists_nobody() {
     let mut services = Alone::services();
-    let answers: [&dyn Fn(&mut Alone, ConnId); 6] = [
-        &|services, conn| services.hang_up(conn, CloseReason::Refused),
-        &|services, conn| services.say(conn, response(404)),
-        &|services, conn| services.say(conn, response(200)),
-        &|services, conn| services.say(conn, Message::Ping),
-        &|services, conn| {
+    type Answer = fn(&mut Alone, ConnId);
+    let answers: [Answer; 6] = [
+        |services, conn| services.hang_up(conn, CloseReason::Refused),
+        |services, conn| services.say(conn, response(404)),
+        |services, conn| services.say(conn, response(200)),
+        |services, conn| services.say(conn, Message::Ping),
+        |services, conn| {
             services.say(conn, Message::Response(Box::new(agree())));
             services.hang_up(conn, CloseReason::Protocol);
         },
-        &|services, _| services.advance_s(15),
+        |services, _| services.advance_s(15),
     ];
     for answer in answers {
         let conn = services.client("10.0.0.2", 2);

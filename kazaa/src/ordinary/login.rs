@@ -159,12 +159,13 @@ impl Login {
 /// What the rest of the node asks.
 impl Ordinary {
     /// The proof of who we are, while it holds.
-    pub(crate) fn ticket(&self) -> Option<&Arc<Ticket>> {
-        self.login.as_ref()?.user.as_ref()?.ticket.as_ref()
+    pub fn ticket(&self, now: Time) -> Option<&Arc<Ticket>> {
+        let ticket = self.login.as_ref()?.user.as_ref()?.ticket.as_ref()?;
+        (ticket.expires_s > self.clock_s(now)).then_some(ticket)
     }
 
     /// What others' tickets are checked with, once the services are known.
-    pub(crate) fn services_key(&self) -> Option<&VerifyingKey> {
+    pub fn services_key(&self) -> Option<&VerifyingKey> {
         self.login.as_ref()?.key.as_ref()
     }
 
@@ -180,8 +181,9 @@ impl Ordinary {
 
     /// Our ticket as it is shown under a seal.
     pub(crate) fn pass(&self, cx: Hands) -> Option<Pass> {
+        let ticket = self.ticket(cx.now())?;
         let user = self.login.as_ref()?.user.as_ref()?;
-        Some(Pass::new((**user.ticket.as_ref()?).clone(), &user.signer, &cx.public_key().0))
+        Some(Pass::new((**ticket).clone(), &user.signer, &cx.public_key().0))
     }
 
     /// Nobody else is left to be dialled: asks for supernodes. [`Ordinary::services_list`] follows if the services are there.
@@ -267,7 +269,7 @@ impl Ordinary {
 
     fn greeted(&mut self, seal: PublicKey, hello: &Service, cx: Hands) {
         let Some(login) = &mut self.login else { return };
-        let Service::Hello { version, key, proof } = hello else {
+        let Service::Hello { version, key, proof, seen_at } = hello else {
             return self.services_failed("they do not say who they are", cx);
         };
         if *version != SERVICE_VERSION {
@@ -277,6 +279,9 @@ impl Ordinary {
             return self.services_failed("they are not those that we know", cx);
         }
         login.key = Some(*key);
+        if self.own_address(cx).ip().is_unspecified() {
+            self.seen_at(*seen_at);
+        }
         self.next_errand(cx);
     }
 
@@ -351,7 +356,7 @@ impl Ordinary {
         if let Some(login) = &mut self.login {
             login.list_at = None;
         }
-        self.services_list(entries.into(), cx);
+        self.services_list(entries, cx);
     }
 
     /// The user has to do something about it; until then the node takes part as a guest.

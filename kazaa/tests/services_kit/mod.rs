@@ -15,11 +15,13 @@ use common::peer::{
     CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer as _, PublicKey, Time,
 };
 use common::user::{Command, Note};
+use kazaa::config::{Account, Config, Role};
 use kazaa::node::{Node, Timer};
+use kazaa::ordinary::Ordinary;
 use kazaa::services::{HashCost, Services, ServicesConfig, ServicesKnobs};
-use kazaa::ticket::{Signer, VerifyingKey};
-use kazaa::wire::upgrade::{SERVICES, agree, agrees, sealed_get};
-use kazaa::wire::{Credentials, Message, NodeEntry, Service, ServiceFrame, Setup};
+use kazaa::ticket::{Signer, Ticket, VerifyingKey};
+use kazaa::wire::upgrade::{SERVICES, agree, agrees, asks_seal, sealed_get};
+use kazaa::wire::{Credentials, Message, NodeEntry, SERVICE_VERSION, Service, ServiceFrame, Setup};
 use rand::SeedableRng as _;
 use rand_pcg::Pcg32;
 
@@ -168,11 +170,7 @@ impl Alone {
             Effect::Resume { conn, setup: Some(setup) } => {
                 self.setups.insert(conn, setup);
             }
-            Effect::Close { conn } => {
-                if self.ids.close(conn) {
-                    self.closed.push(conn);
-                }
-            }
+            Effect::Close { conn } if self.ids.close(conn) => self.closed.push(conn),
             Effect::Wake { at, timer } => {
                 self.timers.push(Reverse((at, self.timer_values.len())));
                 self.timer_values.push(timer);
@@ -252,6 +250,84 @@ impl Alone {
     }
 }
 
+/// Somebody's node alone, whose services the test plays.
+impl Alone {
+    pub fn ordinary(config: Config) -> Self {
+        Alone::new(Node::ordinary(config))
+    }
+
+    pub fn the_ordinary(&self) -> &Ordinary {
+        match &self.node {
+            Node::Ordinary(ordinary) => ordinary,
+            Node::Services(_) => unreachable!("it was made of somebody's node"),
+        }
+    }
+
+    /// The node dials its services, asks to be sealed and is.
+    pub fn dials_services(&mut self) -> ConnId {
+        let dial = self.dial_to(THEIRS).expect("the services are dialled");
+        let conn = self.open(dial);
+        let asked = self.heard(conn);
+        assert!(
+            matches!(&asked[..], [Message::Request(head)] if &*head.target == SERVICES && asks_seal(head))
+        );
+        self.say(conn, Message::Response(Box::new(agree())));
+        assert_eq!(self.setup(conn), Some(Setup::ServiceClient));
+        self.seal(conn, SEAL);
+        conn
+    }
+
+    /// The same, and they say who they are; what the node says then.
+    pub fn greets_services(&mut self) -> (ConnId, Vec<Service>) {
+        let conn = self.dials_services();
+        let answer = self.ask(conn, hello(&SERVICES_SEED, &SEAL.0));
+        (conn, answer)
+    }
+
+    /// The oldest dial to that address that has not been looked at.
+    pub fn dial_to(&mut self, address: &str) -> Option<(ConnId, SocketAddrV4)> {
+        let at = self.dials.iter().position(|(_, to)| to.to_string() == address)?;
+        Some(self.dials.remove(at))
+    }
+}
+
+/// Where the services are that a node alone knows.
+pub const THEIRS: &str = "10.0.0.9:9000";
+/// The key of their end of the seal.
+pub const SEAL: PublicKey = PublicKey([0x5e; 32]);
+/// The secret of a node that logs in.
+pub const OWNER_SEED: [u8; 32] = [9; 32];
+
+/// Of a node that is nobody's supernode, knows the services and logs in as alice.
+pub fn alice() -> Config {
+    let account = Account { password: "secret".into(), registers: false, signing_seed: OWNER_SEED };
+    Config {
+        user: "alice".into(),
+        account: Some(Arc::new(account)),
+        services: Some(THEIRS.parse().expect("an address")),
+        started_s: 1_000_000,
+        force: Some(Role::Ordinary),
+        ..Config::default()
+    }
+}
+
+/// What services with that secret say first at an end of a seal.
+pub fn hello(seed: &[u8; 32], seal: &[u8; 32]) -> Service {
+    let signer = Signer::from_seed(seed);
+    let (key, proof) = (signer.key(), signer.own_seal(seal));
+    Service::Hello { version: SERVICE_VERSION, key, proof, seen_at: "10.0.0.1".parse().expect("an address") }
+}
+
+/// A ticket of these services for the node that logs in.
+pub fn ticket(expires_s: u64) -> Ticket {
+    Ticket::issue(
+        &Signer::from_seed(&SERVICES_SEED),
+        "alice",
+        Signer::from_seed(&OWNER_SEED).key(),
+        expires_s,
+    )
+}
+
 pub fn services_config(change: impl FnOnce(&mut ServicesKnobs)) -> ServicesConfig {
     let mut knobs = ServicesKnobs { hash: HashCost::CHEAP, hashes_per_s: 1_000, ..ServicesKnobs::default() };
     change(&mut knobs);
@@ -285,7 +361,7 @@ pub fn entry(address: SocketAddrV4) -> NodeEntry {
 }
 
 pub fn credentials(user: &str, password: &str) -> Credentials {
-    Credentials { user: user.into(), password: password.into(), key: Signer::from_seed(&[9; 32]).key() }
+    Credentials { user: user.into(), password: password.into(), key: Signer::from_seed(&OWNER_SEED).key() }
 }
 
 /// Those of the messages that are the services'.
