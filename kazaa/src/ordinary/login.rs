@@ -37,6 +37,9 @@ use crate::ticket::{Pass, Signer, Ticket, VerifyingKey};
 use crate::wire::upgrade::{SERVICES, agrees, sealed_get};
 use crate::wire::{Credentials, Message, NodeEntry, Refusal, SERVICE_VERSION, Service, ServiceFrame, Setup};
 
+/// The services are asked for supernodes no more often than that, however often one is sought in vain. A minute: nobody is
+/// dialled twice in one.
+const LIST_PAUSE: Duration = Duration::from_secs(60);
 /// Doublings of the wait for another try.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -50,6 +53,8 @@ pub(crate) struct Login {
     talk: Option<Talk>,
     /// When we ask for supernodes.
     list_at: Option<Time>,
+    /// When they may be asked for them the next time.
+    list_from: Time,
     /// When a supernode announces itself.
     announce_at: Option<Time>,
     /// We were announced, and are to be forgotten.
@@ -112,6 +117,7 @@ impl Login {
             user,
             talk: None,
             list_at: Some(Time::ZERO),
+            list_from: Time::ZERO,
             announce_at: None,
             retires: false,
             due: None,
@@ -190,7 +196,7 @@ impl Ordinary {
     pub(crate) fn want_list(&mut self, cx: Hands) {
         let Some(login) = &mut self.login else { return };
         if login.list_at.is_none() {
-            login.list_at = Some(cx.now());
+            login.list_at = Some(login.list_from.max(cx.now()));
             self.see_to_services(cx);
         }
     }
@@ -354,7 +360,7 @@ impl Ordinary {
 
     fn supernodes_came(&mut self, entries: &[NodeEntry], cx: Hands) {
         if let Some(login) = &mut self.login {
-            login.list_at = None;
+            (login.list_at, login.list_from) = (None, cx.now() + LIST_PAUSE);
         }
         self.services_list(entries, cx);
     }
@@ -424,6 +430,7 @@ impl Ordinary {
             let text = format!("the services at {services} cannot be used: {why}; going on without them");
             cx.note(Note::Text(text.into()));
         }
+        self.services_missed(cx);
         self.see_to_services(cx);
     }
 
