@@ -1,5 +1,5 @@
-//! One large file between two processes over loopback: through two nodes of the tcp driver, with and without
-//! SHA-1 over every piece, beside a plain copy of the same file in the same run.
+//! One large file between two processes over loopback: through two nodes of the tcp driver, plain and sealed, with and
+//! without SHA-1 over every piece, beside a plain copy of the same file in the same run.
 //!
 //! ```text
 //! cargo bench -p common --bench tcp_transfer [-- [--quick] [--mib N] [--rounds N] [--dir DIR]]
@@ -43,15 +43,21 @@ enum Method {
     Node,
     /// Two nodes, the receiver verifies each piece.
     NodeHashed,
+    /// Two nodes whose connection is sealed.
+    NodeSealed,
+    /// The same, and the receiver verifies each piece.
+    NodeSealedHashed,
     /// `tokio::io::copy` at both ends.
     TokioCopy,
     /// Blocking reads and writes at both ends.
     Blocking,
 }
 
-const METHODS: [(Method, &str); 4] = [
+const METHODS: [(Method, &str); 6] = [
     (Method::Node, "tcp nodes"),
     (Method::NodeHashed, "tcp nodes, SHA-1 of every piece"),
+    (Method::NodeSealed, "tcp nodes, sealed"),
+    (Method::NodeSealedHashed, "tcp nodes, sealed, SHA-1"),
     (Method::TokioCopy, "tokio::io::copy"),
     (Method::Blocking, "blocking copy, 256 KiB"),
 ];
@@ -101,6 +107,8 @@ fn compare(options: &Options) {
         options.dir.display()
     );
     println!("SHA-1 alone, in cache: {:.0} MB/s on one core", sha1_rate() / 1e6);
+    let (sealing, opening) = seal_rates();
+    println!("the seal alone, in cache: {:.0} MB/s on one core, {:.0} to open", sealing / 1e6, opening / 1e6);
     let mut servers: Vec<Server> =
         METHODS.iter().map(|(method, _)| Server::start(*method, &source)).collect();
     let mut samples = vec![Vec::new(); METHODS.len()];
@@ -173,6 +181,30 @@ fn sha1_rate() -> f64 {
     bytes as f64 / start.elapsed().as_secs_f64()
 }
 
+/// Bytes a second that one core seals, and that it opens, in records as long as they get.
+fn seal_rates() -> (f64, f64) {
+    use common::seal::{Handshake, Identity, Opener, Progress, RECORD_BYTES_MAX, Seal};
+    let mut dialler = Handshake::new(Seal::Dialler, &Identity::generate());
+    let first = dialler.start();
+    let answered = Handshake::new(Seal::Acceptor, &Identity::generate()).take(&first);
+    let Ok((answer, Progress::Awaits(acceptor))) = answered else { panic!("both know the handshake") };
+    let Ok((last, Progress::Through(mut dialler))) = dialler.take(&answer) else { panic!("as above") };
+    let Ok((_, Progress::Through(mut acceptor))) = acceptor.take(&last) else { panic!("as above") };
+    let (plain, mut sealed, mut opened) = (vec![7; RECORD_BYTES_MAX], Vec::new(), bytes::BytesMut::new());
+    let (mut seal_time, mut open_time, mut bytes) = (Duration::ZERO, Duration::ZERO, 0);
+    while seal_time < Duration::from_millis(200) {
+        let start = Instant::now();
+        let len = dialler.sealer.seal(&plain, &mut sealed);
+        let between = Instant::now();
+        assert_eq!(Opener::record_len(&sealed), Some(len));
+        opened.clear();
+        bytes += acceptor.opener.open(&sealed[..len], &mut opened).expect("it is the next record");
+        seal_time += between - start;
+        open_time += between.elapsed();
+    }
+    (bytes as f64 / seal_time.as_secs_f64(), bytes as f64 / open_time.as_secs_f64())
+}
+
 /// A sending process.
 struct Server {
     process: Child,
@@ -182,7 +214,7 @@ struct Server {
 impl Server {
     fn start(method: Method, source: &Path) -> Self {
         let name = match method {
-            Method::Node | Method::NodeHashed => "node",
+            Method::Node | Method::NodeHashed | Method::NodeSealed | Method::NodeSealedHashed => "node",
             Method::TokioCopy => "tokio",
             Method::Blocking => "blocking",
         };
@@ -217,8 +249,12 @@ fn measure(
     let cpu = || cpu_seconds(std::process::id()) + cpu_seconds(server.process.id());
     let (cpu_before, start) = (cpu(), Instant::now());
     match method {
-        Method::Node => runtime().block_on(fetch(server.address, target, bytes, None)),
-        Method::NodeHashed => runtime().block_on(fetch(server.address, target, bytes, Some(digests))),
+        Method::Node | Method::NodeHashed | Method::NodeSealed | Method::NodeSealedHashed => {
+            let hashed = matches!(method, Method::NodeHashed | Method::NodeSealedHashed);
+            let sealed = matches!(method, Method::NodeSealed | Method::NodeSealedHashed);
+            let digests = hashed.then_some(digests);
+            runtime().block_on(fetch(server.address, target, bytes, digests, sealed));
+        }
         Method::TokioCopy => runtime().block_on(async {
             let mut stream = tokio::net::TcpStream::connect(server.address).await.expect("connects");
             let mut file = tokio::fs::File::create(target).await.expect("creates");

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, Span};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, PublicKey, Span};
+use common::seal::Seal;
 use common::store::{Storage, StoreFault};
 use common::testing::Lone;
 use common::wire::{Wire, WireError};
@@ -40,11 +41,15 @@ impl Encoder<Announce> for Lengths {
 }
 
 impl Wire for Announce {
-    type Setup = ();
+    /// The side that it takes in sealing its connection, if it does.
+    type Setup = Option<Seal>;
     type Codec = Lengths;
     const KINDS: &'static [&'static str] = &["announce"];
-    fn codec((): ()) -> Lengths {
+    fn codec(_: Option<Seal>) -> Lengths {
         Lengths
+    }
+    fn seal(side: Option<Seal>) -> Option<Seal> {
+        side
     }
     fn wire_len(&self) -> u32 {
         4
@@ -157,4 +162,52 @@ fn what_the_codec_refuses_closes_that_connection_only() {
     lone.feed(good, b"\0\0\0\x01x");
     lone.advance(Duration::ZERO);
     assert_eq!(lone.take(good), b"\0\0\0\x01x");
+}
+
+/// Seals each connection at its first message, and then says who it is talking to, and its own name.
+#[derive(Default)]
+struct Guarded {
+    sealed: Vec<PublicKey>,
+    heard: Vec<u32>,
+}
+
+impl Peer for Guarded {
+    type Message = Announce;
+    type Timer = ();
+    fn handle(&mut self, event: Event<Announce, ()>, cx: &mut Cx<'_, Self>) {
+        match event {
+            Event::Message { conn, message: Announce(0) } => {
+                cx.send(conn, Announce(1));
+                cx.resume_as(conn, Some(Seal::Acceptor));
+                cx.send(conn, Announce(u32::from(cx.public_key().0[0])));
+                cx.send_body(conn, Span { file: FILE, offset: 0, len: 3 });
+            }
+            Event::Message { conn, message } => {
+                self.heard.push(message.0);
+                cx.resume_as(conn, Some(Seal::Acceptor));
+            }
+            Event::Sealed { key, .. } => self.sealed.push(key),
+            Event::Sent { len, .. } => self.heard.push(1_000 + len),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn nothing_goes_either_way_until_the_test_says_that_a_connection_is_sealed() {
+    let mut lone = Lone::new(Guarded::default());
+    assert_eq!(lone.store.add(Arc::new(Bytes(Mutex::new(b"abc".to_vec())))), FILE);
+    let conn = lone.accept(SocketAddrV4::new([10, 0, 0, 9].into(), 1));
+    assert_eq!(lone.awaits_seal(conn), None);
+    lone.feed(conn, &[0, 0, 0, 0, 0, 0, 0, 9]);
+    assert_eq!(lone.awaits_seal(conn), Some(Seal::Acceptor));
+    assert_eq!(lone.take(conn), [0, 0, 0, 1], "what was said before");
+    assert!(lone.peer.heard.is_empty());
+    let key = PublicKey([7; 32]);
+    lone.seal(conn, key);
+    assert_eq!((&lone.peer.sealed, lone.awaits_seal(conn)), (&vec![key], None));
+    assert_eq!(lone.take(conn), [&[0, 0, 0, lone.public_key().0[0]], &b"abc"[..]].concat());
+    lone.feed(conn, &[0, 0, 0, 8]);
+    assert_eq!(lone.peer.heard, [1_003, 9, 8], "and it stays sealed");
+    assert_eq!(lone.peer.sealed.len(), 1);
 }

@@ -16,7 +16,7 @@ use puppet::{INTO, Puppet, Seen, Word, address, dial_all, far_away, millis, poke
 fn dialler(mut then: impl FnMut(Seen, Option<ConnId>, &mut puppet::Hands<'_>) + 'static) -> Puppet {
     Puppet::new(move |seen, conn, cx| {
         if seen == Seen::Start {
-            cx.dial(address(1), ());
+            cx.dial(address(1), None);
         }
         then(seen, conn, cx);
     })
@@ -56,7 +56,7 @@ fn what_is_sent_before_the_answer_leaves_when_it_opens() {
     let swarm = run(vec![
         Puppet::new(|seen, _, cx| {
             if seen == Seen::Start {
-                let conn = cx.dial(address(1), ());
+                let conn = cx.dial(address(1), None);
                 cx.send(conn, Word(1, 1));
             }
         }),
@@ -73,7 +73,7 @@ fn nobody_and_a_firewall_refuse_after_a_round_trip() {
     let dial = |to| {
         Puppet::new(move |seen, _, cx| {
             if seen == Seen::Start {
-                cx.dial(to, ());
+                cx.dial(to, None);
             }
         })
     };
@@ -124,7 +124,7 @@ fn a_close_before_the_answer_still_flushes() {
     let swarm = run(vec![
         Puppet::new(|seen, _, cx| {
             if seen == Seen::Start {
-                let conn = cx.dial(address(1), ());
+                let conn = cx.dial(address(1), None);
                 cx.send(conn, Word(1, 1));
                 cx.close(conn);
             }
@@ -168,7 +168,7 @@ fn a_slot_used_again_does_not_hear_its_last_owner() {
         Seen::Dialled if first.is_none() => first = conn,
         Seen::Word(1) => {
             cx.close(first.unwrap());
-            let second = cx.dial(address(2), ());
+            let second = cx.dial(address(2), None);
             assert_ne!(second, first.unwrap());
         }
         // What names the old connection is dropped.

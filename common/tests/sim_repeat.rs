@@ -38,7 +38,7 @@ fn restless(steps: u32) -> Puppet {
         match draw % 8 {
             0 => {
                 let to: SocketAddrV4 = address(one(draw) as u32 % NODES);
-                cx.dial(to, ());
+                cx.dial(to, None);
             }
             1 if !conns.is_empty() => {
                 let conn = conns.swap_remove(one(draw) % conns.len());

@@ -10,7 +10,7 @@ use common::peer::{BodyState, CloseReason, Event, FileId, Place, Span};
 use common::store::{Storage, StoreFault};
 use common::tcp::Limits;
 use common::testing::fake::{FakeListener, FakePeer};
-use tcp_kit::{Ram, Setting, Toy, content, encoded, node, own_address, reacting};
+use tcp_kit::{Ram, Setting, Speech, Toy, content, encoded, node, own_address, reacting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_keep_their_order_and_are_counted_on_both_sides() {
@@ -104,9 +104,9 @@ async fn a_pausing_message_stops_the_reader_until_the_peer_goes_on() {
 async fn a_peer_may_resume_as_something_else_in_mid_stream() {
     let mut a = node(Setting::default()).await;
     let mut b = reacting(Setting::default(), |event, cx| {
-        if let Event::Message { conn, message: Toy::Invert } = event {
+        if let Event::Message { conn, message: Toy::Switch } = event {
             cx.send(*conn, Toy::Number(1));
-            cx.resume_as(*conn, true);
+            cx.resume_as(*conn, Speech::Inverted);
             cx.send(*conn, Toy::Number(2));
         }
     })
@@ -114,17 +114,17 @@ async fn a_peer_may_resume_as_something_else_in_mid_stream() {
     let mut fake = FakePeer::connect(b.address()).await;
     b.accepted().await;
     let inverted = |toy| encoded(toy).into_iter().map(|byte| !byte).collect::<Vec<u8>>();
-    fake.send(&[encoded(Toy::Invert), inverted(Toy::Number(7)), inverted(Toy::Invert)].concat()).await;
+    fake.send(&[encoded(Toy::Switch), inverted(Toy::Number(7)), inverted(Toy::Switch)].concat()).await;
     fake.expect(&encoded(Toy::Number(1))).await;
     fake.expect(&inverted(Toy::Number(2))).await;
-    assert_eq!(b.message().await.1, Toy::Invert);
+    assert_eq!(b.message().await.1, Toy::Switch);
     assert_eq!(b.message().await.1, Toy::Number(7), "from the first byte not yet decoded");
-    assert_eq!(b.message().await.1, Toy::Invert);
+    assert_eq!(b.message().await.1, Toy::Switch);
     drop(fake);
     b.closed().await;
 
     let to = b.address();
-    let conn = a.act(move |cx| cx.dial(to, true)).await;
+    let conn = a.act(move |cx| cx.dial(to, Speech::Inverted)).await;
     a.expect("Opened", |event| matches!(event, Event::Opened { .. }).then_some(())).await;
     a.act(move |cx| cx.send(conn, Toy::Number(5))).await;
     assert_eq!(
@@ -148,7 +148,7 @@ async fn what_was_sent_before_a_close_arrives_even_if_the_dial_was_not_open_yet(
     let address = to.address();
     let conn = from
         .act(move |cx| {
-            let conn = cx.dial(address, false);
+            let conn = cx.dial(address, Speech::Plain);
             cx.send(conn, Toy::Body(LEN as u64));
             cx.send_body(conn, Span { file, offset: 0, len: LEN as u64 });
             cx.send(conn, Toy::Number(3));
@@ -213,13 +213,13 @@ async fn a_dial_that_nobody_answers_ends_with_a_reason() {
     let gone = FakeListener::listen(own_address());
     let address = gone.address();
     drop(gone);
-    let conn = here.act(move |cx| cx.dial(address, false)).await;
+    let conn = here.act(move |cx| cx.dial(address, Speech::Plain)).await;
     assert_eq!(here.closed().await, (conn, CloseReason::Refused));
 
     let mut firewalled = node(Setting { firewalled: true, ..Setting::default() }).await;
     let behind = firewalled.address();
     assert_ne!(behind.port(), 0, "its address is taken although nobody can reach it there");
-    let conn = here.act(move |cx| cx.dial(behind, false)).await;
+    let conn = here.act(move |cx| cx.dial(behind, Speech::Plain)).await;
     assert_eq!(here.closed().await, (conn, CloseReason::Refused));
     firewalled.connect(here.address()).await;
     let (_, remote) = here.accepted().await;
@@ -233,13 +233,13 @@ async fn a_dial_beyond_the_limit_is_told_so_and_a_place_given_back_can_be_used()
     let mut here = node(Setting { limits, ..Setting::default() }).await;
     let to = far.address();
     let first = here.connect(to).await;
-    let second = here.act(move |cx| cx.dial(to, false)).await;
+    let second = here.act(move |cx| cx.dial(to, Speech::Plain)).await;
     assert_eq!(here.closed().await, (second, CloseReason::Limit));
     let third = here
         .act(move |cx| {
-            let third = cx.dial(to, false);
+            let third = cx.dial(to, Speech::Plain);
             cx.close(third);
-            cx.dial(to, false)
+            cx.dial(to, Speech::Plain)
         })
         .await;
     assert_eq!(
@@ -251,7 +251,7 @@ async fn a_dial_beyond_the_limit_is_told_so_and_a_place_given_back_can_be_used()
     here.act(move |cx| cx.close(first)).await;
     // The place is free when the close has been flushed and answered, of which a peer hears nothing.
     loop {
-        let conn = here.act(move |cx| cx.dial(to, false)).await;
+        let conn = here.act(move |cx| cx.dial(to, Speech::Plain)).await;
         match here.next().await.1 {
             Event::Opened { conn: opened, .. } if opened == conn => break,
             Event::Closed { conn: closed, reason: CloseReason::Limit } if closed == conn => {}

@@ -286,7 +286,7 @@ async fn a_far_side_that_is_gone_while_its_reader_is_paused_ends_once_and_harms_
     for _ in 0..10 {
         let mut fake = FakePeer::connect(here.address()).await;
         let (conn, _) = here.accepted().await;
-        fake.send(&encoded(Toy::Invert)).await;
+        fake.send(&encoded(Toy::Switch)).await;
         here.message().await;
         drop(fake);
         // The first write is answered by a reset, a later one fails; then the reader may look again.

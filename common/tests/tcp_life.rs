@@ -13,7 +13,7 @@ use common::tcp::{
 };
 use common::testing::fake::{FakeListener, FakePeer};
 use common::user::{Command, FetchId, Note};
-use tcp_kit::{PATIENCE, Setting, Toy, encoded, node, own_address, reacting};
+use tcp_kit::{PATIENCE, Setting, Speech, Toy, encoded, node, own_address, reacting};
 
 /// A peer that only listens.
 struct Mute;
@@ -159,7 +159,7 @@ impl Peer for Link {
         match event {
             // The harness' way to say who is next.
             Event::Command(Command::Search(_, query)) => {
-                self.next = Some(cx.dial(query.words.parse().expect("an address"), false));
+                self.next = Some(cx.dial(query.words.parse().expect("an address"), Speech::Plain));
             }
             Event::Command(Command::Cancel(FetchId(n))) => self.waiting.push(u64::from(n)),
             Event::Message { message: Toy::Number(n), .. } if n == self.stop_at => {

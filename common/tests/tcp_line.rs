@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::net::Line;
 use common::peer::{BodyState, ConnId, Event, Span, Time};
 use common::tcp::Clock;
-use tcp_kit::{Node, Setting, Toy, content, node, reacting};
+use tcp_kit::{Node, Setting, Speech, Toy, content, node, reacting};
 
 /// Eight megabits per second are a million bytes.
 const BPS: u64 = 8_000_000;
@@ -95,7 +95,7 @@ async fn delays_add_up_on_the_way_and_to_open_takes_a_round_trip() {
     let to = far.address();
     let (dialled_at, conn) = near
         .act(move |cx| {
-            let conn = cx.dial(to, false);
+            let conn = cx.dial(to, Speech::Plain);
             cx.send(conn, Toy::Number(1));
             (cx.now(), conn)
         })

@@ -104,7 +104,8 @@ impl Server {
             }
             Event::Sent { conn, len } => self.sent(conn, u64::from(len), cx),
             Event::Closed { conn, .. } => self.forget(conn, cx),
-            Event::Body { .. } | Event::Verified { .. } | Event::Finished { .. } | Event::Timer(_) => {}
+            Event::Body { .. } | Event::Sealed { .. } => {}
+            Event::Verified { .. } | Event::Finished { .. } | Event::Timer(_) => {}
         }
     }
 

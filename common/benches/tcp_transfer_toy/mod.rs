@@ -10,6 +10,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use common::digest::{Algorithm, Digest};
 use common::net::{Attachment, NodeId};
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, Span};
+use common::seal::Seal;
 use common::store::{Storage, StoreFault};
 use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore, spawn};
 use common::user::{FetchId, Note};
@@ -21,11 +22,13 @@ const PIECE_BYTES: u64 = 1 << 20;
 /// Pieces asked for and not yet here.
 const PIECES_AHEAD: u64 = 8;
 
-/// The number of a piece, asked for by one side and announced by the other.
+/// The number of a piece, asked for by one side and announced by the other; and before all that, if the receiver wants the
+/// connection sealed, its wish and the sender's consent.
 #[derive(Clone, Copy, Debug)]
 enum Toy {
     Want(u64),
     Piece(u64),
+    Seal,
 }
 
 struct ToyCodec;
@@ -40,6 +43,7 @@ impl Decoder for ToyCodec {
         match src.get_u8() {
             0 => Ok(Some(Toy::Want(src.get_u64()))),
             1 => Ok(Some(Toy::Piece(src.get_u64()))),
+            2 if src.get_u64() == 0 => Ok(Some(Toy::Seal)),
             _ => Err(WireError::Malformed("toy")),
         }
     }
@@ -48,28 +52,37 @@ impl Decoder for ToyCodec {
 impl Encoder<Toy> for ToyCodec {
     type Error = WireError;
     fn encode(&mut self, toy: Toy, dst: &mut BytesMut) -> Result<(), WireError> {
-        let (Toy::Want(piece) | Toy::Piece(piece)) = toy;
         dst.put_u8(toy.kind());
-        dst.put_u64(piece);
+        dst.put_u64(match toy {
+            Toy::Want(piece) | Toy::Piece(piece) => piece,
+            Toy::Seal => 0,
+        });
         Ok(())
     }
 }
 
 impl Wire for Toy {
-    type Setup = ();
+    type Setup = Option<Seal>;
     type Codec = ToyCodec;
-    const KINDS: &'static [&'static str] = &["want", "piece"];
-    fn codec((): ()) -> ToyCodec {
+    const KINDS: &'static [&'static str] = &["want", "piece", "seal"];
+    fn codec(_: Option<Seal>) -> ToyCodec {
         ToyCodec
+    }
+    fn seal(side: Option<Seal>) -> Option<Seal> {
+        side
     }
     fn wire_len(&self) -> u32 {
         9
     }
     fn kind(&self) -> u8 {
-        u8::from(matches!(self, Toy::Piece(_)))
+        match self {
+            Toy::Want(_) => 0,
+            Toy::Piece(_) => 1,
+            Toy::Seal => 2,
+        }
     }
     fn pauses(&self) -> bool {
-        matches!(self, Toy::Piece(_))
+        matches!(self, Toy::Piece(_) | Toy::Seal)
     }
 }
 
@@ -89,9 +102,16 @@ impl Peer for Sender {
     type Message = Toy;
     type Timer = ();
     fn handle(&mut self, event: Event<Toy, ()>, cx: &mut Cx<'_, Self>) {
-        if let Event::Message { conn, message: Toy::Want(piece) } = event {
-            cx.send(conn, Toy::Piece(piece));
-            cx.send_body(conn, span(piece, self.size));
+        match event {
+            Event::Message { conn, message: Toy::Want(piece) } => {
+                cx.send(conn, Toy::Piece(piece));
+                cx.send_body(conn, span(piece, self.size));
+            }
+            Event::Message { conn, message: Toy::Seal } => {
+                cx.send(conn, Toy::Seal);
+                cx.resume_as(conn, Some(Seal::Acceptor));
+            }
+            _ => {}
         }
     }
 }
@@ -101,6 +121,7 @@ struct Receiver {
     from: SocketAddrV4,
     size: u64,
     digests: Option<Vec<Digest>>,
+    sealed: bool,
     asked: u64,
     stored: u64,
     verified: u64,
@@ -132,9 +153,11 @@ impl Peer for Receiver {
     fn handle(&mut self, event: Event<Toy, ()>, cx: &mut Cx<'_, Self>) {
         match event {
             Event::Start => {
-                cx.dial(self.from, ());
+                cx.dial(self.from, None);
             }
-            Event::Opened { conn, .. } => self.ask(conn, cx),
+            Event::Opened { conn, .. } if self.sealed => cx.send(conn, Toy::Seal),
+            Event::Message { conn, message: Toy::Seal } => cx.resume_as(conn, Some(Seal::Dialler)),
+            Event::Opened { conn, .. } | Event::Sealed { conn, .. } => self.ask(conn, cx),
             Event::Message { conn, message: Toy::Piece(piece) } => {
                 self.current = piece;
                 let Span { file, offset, len } = span(piece, self.size);
@@ -207,14 +230,14 @@ pub async fn offer(at: SocketAddrV4, path: &Path) -> Handle {
 }
 
 /// Runs the receiving node until it has everything.
-pub async fn fetch(from: SocketAddrV4, target: &Path, size: u64, digests: Option<&[Digest]>) {
+pub async fn fetch(from: SocketAddrV4, target: &Path, size: u64, digests: Option<&[Digest]>, sealed: bool) {
     let (done_sender, mut done) = tokio::sync::mpsc::unbounded_channel();
     let notes: NoteSink = Arc::new(move |_, _, note| {
         let _ = done_sender.send(note);
     });
     let file = File::options().read(true).write(true).create_new(true).open(target).expect("a new target");
     let digests = digests.map(<[Digest]>::to_vec);
-    let peer = Receiver { from, size, digests, asked: 0, stored: 0, verified: 0, current: 0 };
+    let peer = Receiver { from, size, digests, sealed, asked: 0, stored: 0, verified: 0, current: 0 };
     let handle = spawn(peer, config(1, None), store_with(file), notes).await.expect("starts");
     tokio::select! {
         note = done.recv() => assert!(matches!(note, Some(Note::Fetched(_))), "{note:?}"),
@@ -222,6 +245,7 @@ pub async fn fetch(from: SocketAddrV4, target: &Path, size: u64, digests: Option
     }
     let snapshot = handle.kill().await.expect("the receiver's peer is sound");
     assert_eq!(snapshot.load.body_received, size);
+    assert_eq!(snapshot.sealing.received > 0, sealed);
 }
 
 /// The SHA-1 of every piece of a file.

@@ -85,7 +85,7 @@ pub enum SealError {
 /// | acceptor, awaits `s, se` | that message | it is through |
 /// | any | anything else | [`SealError`]: the connection ends |
 pub struct Handshake {
-    state: HandshakeState,
+    state: Box<HandshakeState>,
     /// Index in [`HANDSHAKE_BYTES`] of the message that is awaited.
     awaited: usize,
 }
@@ -124,7 +124,8 @@ impl Handshake {
             Seal::Dialler => (builder.build_initiator(), 1),
             Seal::Acceptor => (builder.build_responder(), 0),
         };
-        Handshake { state: state.expect("the pattern needs nothing but our own key"), awaited }
+        let state = Box::new(state.expect("the pattern needs nothing but our own key"));
+        Handshake { state, awaited }
     }
 
     /// What is to be sent before anything comes; nothing by the side that answers.
@@ -167,12 +168,15 @@ impl Handshake {
     }
 
     fn write(&mut self, index: usize) -> Vec<u8> {
-        let mut message = vec![0; HANDSHAKE_BYTES[index] as usize];
+        let wire_len = HANDSHAKE_BYTES[index] as usize;
+        // The library asks for room for a tag even where none comes.
+        let mut message = vec![0; wire_len + TAG_BYTES];
         let len = self
             .state
             .write_message(&[], &mut message[LENGTH_BYTES..])
             .expect("it is our turn, and the pattern's messages have these lengths");
-        debug_assert_eq!(LENGTH_BYTES + len, message.len(), "Noise's own arithmetic");
+        debug_assert_eq!(LENGTH_BYTES + len, wire_len, "Noise's own arithmetic");
+        message.truncate(wire_len);
         put_length(&mut message, len);
         message
     }
@@ -255,13 +259,154 @@ impl Opener {
         // Room for the tag too: the cipher works in place, and would else do so in a buffer of its own.
         out.put_bytes(0, sealed.len());
         let opened = self.state.read_message(self.records, sealed, &mut out[before..]);
-        out.truncate(before + opened.as_ref().copied().unwrap_or(0));
-        self.records += 1;
-        opened.map_err(|_| SealError::Tag)
+        let len = opened.map_err(|_| SealError::Tag);
+        out.truncate(before + len.unwrap_or(0));
+        self.records += u64::from(len.is_ok());
+        len
     }
 }
 
 fn put_length(out: &mut [u8], len: usize) {
     let len = u16::try_from(len).expect("Noise knows no longer message");
     out[..LENGTH_BYTES].copy_from_slice(&len.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn through(progress: Progress) -> Through {
+        let Progress::Through(through) = progress else { panic!("no further message belongs to it") };
+        through
+    }
+
+    fn awaiting(progress: Progress) -> Handshake {
+        let Progress::Awaits(handshake) = progress else { panic!("it ended too early") };
+        handshake
+    }
+
+    /// Both ends of a sealed stream.
+    fn pair(dialler: &Identity, acceptor: &Identity) -> (Through, Through) {
+        let mut dials = Handshake::new(Seal::Dialler, dialler);
+        let accepts = Handshake::new(Seal::Acceptor, acceptor);
+        assert_eq!((dials.awaits(), accepts.awaits()), (98, 34));
+        let (answer, accepts) = accepts.take(&dials.start()).unwrap();
+        let (last, dials) = dials.take(&answer).unwrap();
+        let (nothing, accepts) = awaiting(accepts).take(&last).unwrap();
+        assert_eq!([answer.len(), last.len(), nothing.len()], [98, 66, 0]);
+        (through(dials), through(accepts))
+    }
+
+    fn new_pair() -> (Through, Through) {
+        pair(&Identity::generate(), &Identity::generate())
+    }
+
+    fn sealed(sealer: &mut Sealer, bytes: &[u8]) -> Vec<u8> {
+        let mut records = Vec::new();
+        let len = sealer.seal(bytes, &mut records);
+        records.truncate(len);
+        records
+    }
+
+    #[test]
+    fn each_side_learns_the_others_key_and_both_directions_work() {
+        let (one, other) = (Identity::generate(), Identity::generate());
+        let (mut dialler, mut acceptor) = pair(&one, &other);
+        assert_eq!((dialler.key, acceptor.key), (other.public(), one.public()));
+        for (sealer, opener) in
+            [(&mut dialler.sealer, &mut acceptor.opener), (&mut acceptor.sealer, &mut dialler.opener)]
+        {
+            let record = sealed(sealer, b"some bytes");
+            assert_eq!(Opener::record_len(&record), Some(record.len()));
+            let mut out = BytesMut::from(&b"behind: "[..]);
+            assert_eq!(opener.open(&record, &mut out), Ok(10));
+            assert_eq!(out, b"behind: some bytes"[..]);
+            assert_eq!(opener.open(&sealer.good_bye(), &mut out), Ok(0));
+        }
+    }
+
+    #[test]
+    fn an_identity_is_its_secret() {
+        let identity = Identity::generate();
+        assert_eq!(Identity::from_secret(*identity.secret()).public(), identity.public());
+        // Alice's pair in RFC 7748, section 6.1.
+        let bytes = |hex: &str| -> [u8; 32] {
+            std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+        };
+        let secret = bytes("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
+        let alice = Identity::from_secret(secret);
+        let public = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a";
+        assert_eq!(alice.public().to_string(), public);
+        assert_eq!(format!("{alice:?}"), format!("Identity({public})"), "the secret stays out of logs");
+    }
+
+    #[test]
+    fn another_prologue_gets_nowhere() {
+        let identity = Identity::generate();
+        let mut ours = Handshake::new(Seal::Dialler, &identity);
+        let theirs = Handshake::with_prologue(Seal::Acceptor, &identity, b"another");
+        let (answer, _) = theirs.take(&ours.start()).unwrap();
+        assert_eq!(ours.take(&answer).err(), Some(SealError::Handshake));
+    }
+
+    #[test]
+    fn a_handshake_message_of_another_length_is_none() {
+        let identity = Identity::generate();
+        let good = Handshake::new(Seal::Dialler, &identity).start();
+        for bytes in
+            [&[][..], &[0], &good[..33], &[&good[..], &[0]].concat(), &[&[0, 33], &good[2..]].concat()]
+        {
+            let refused = Handshake::new(Seal::Acceptor, &identity).take(bytes).err();
+            assert_eq!(refused, Some(SealError::Handshake));
+        }
+    }
+
+    #[test]
+    fn records_cost_what_the_formula_says() {
+        let (mut one, mut other) = new_pair();
+        for len in
+            [0, 1, RECORD_BYTES_MAX - 1, RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, 3 * RECORD_BYTES_MAX + 5]
+        {
+            let bytes: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            let records = sealed(&mut one.sealer, &bytes);
+            assert_eq!(records.len(), len + sealing_bytes(len));
+            let (mut rest, mut out) = (&records[..], BytesMut::new());
+            while let Some(record_len) = Opener::record_len(rest) {
+                other.opener.open(&rest[..record_len], &mut out).unwrap();
+                rest = &rest[record_len..];
+            }
+            assert!(out == bytes, "{len} bytes came out changed");
+        }
+    }
+
+    #[test]
+    fn a_record_opens_once_in_its_place_and_unchanged() {
+        let (mut one, mut other) = new_pair();
+        let [first, second] = [0, 1].map(|n| sealed(&mut one.sealer, &[n; 20]));
+        let mut out = BytesMut::new();
+        assert_eq!(other.opener.open(&first, &mut out), Ok(20));
+        assert_eq!(other.opener.open(&first, &mut out), Err(SealError::Tag));
+        assert_eq!(out.len(), 20, "nothing of a bad record comes out");
+        for record in [&[][..], &[0], &[0, 0], &[0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            let short = record.len().saturating_sub(LENGTH_BYTES);
+            assert_eq!(other.opener.open(record, &mut out), Err(SealError::Short(short)));
+        }
+        out.clear();
+        assert_eq!(other.opener.open(&second, &mut out), Ok(20));
+        assert_eq!(out, [1; 20][..]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_flipped_bit_is_found(bytes in prop::collection::vec(any::<u8>(), 0..200), at: prop::sample::Index, bit in 0..8) {
+            let (mut one, mut other) = new_pair();
+            let mut record = sealed(&mut one.sealer, &[&[1], &bytes[..]].concat());
+            let at = LENGTH_BYTES + at.index(record.len() - LENGTH_BYTES);
+            record[at] ^= 1_u8 << bit;
+            prop_assert_eq!(other.opener.open(&record, &mut BytesMut::new()), Err(SealError::Tag));
+        }
+    }
 }

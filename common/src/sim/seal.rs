@@ -137,6 +137,9 @@ impl<P: Peer> Sim<P> {
 
     /// A sealed chunk is changed on its way: the far side finds that and ends the connection, of which this side then hears.
     pub(super) fn break_seal(&mut self, node: u32, cause: Cause, end: &End) {
+        if end.flags & BROKEN != 0 {
+            return;
+        }
         let Some(leaves) = self.departure(node, end) else { return };
         let arrives = later(leaves, end.latency);
         let found = What::CloseArrive { conn: end.far_conn, reason: CloseReason::Protocol };

@@ -148,7 +148,9 @@ impl<M: Wire> Reader<M> {
                 Order::Resume(Some(setup)) => self.codec = M::codec(setup),
                 Order::Seal { setup, side, identity, writer, close } => {
                     self.codec = M::codec(setup);
-                    self.seal(Handshake::new(side, &identity), writer, &close).await?;
+                    // A handshake is short and large; connections without one have no room for it.
+                    let handshake = Handshake::new(side, &identity);
+                    Box::pin(self.seal(handshake, writer, &close)).await?;
                 }
             }
         }
@@ -234,7 +236,7 @@ impl<M: Wire> Reader<M> {
                 Opened::GoodBye => break 0,
                 Opened::Partly => {}
             }
-            let len = read_records(source, records).await.map_err(reset)?;
+            let len = read_records(source, records).await.map_err(|error| reset(&error))?;
             if len == 0 {
                 tracing::debug!("a sealed stream was cut");
                 return Err(CloseReason::Reset.into());
@@ -248,7 +250,7 @@ impl<M: Wire> Reader<M> {
 
     /// Reads once behind what the buffer holds.
     async fn fill_plainly(&mut self, want: usize) -> Result<usize, Stop> {
-        let want = want.min(self.buffer_bytes_max - self.buffer.len()).max(1);
+        let want = want.min(self.buffer_bytes_max.saturating_sub(self.buffer.len())).max(1);
         let read = match &mut self.source {
             Source::Direct(stream) => fill_directly(stream, &mut self.buffer, want).await,
             Source::Shaped(source) => source.read(want).await.map(|bytes| {
@@ -256,7 +258,7 @@ impl<M: Wire> Reader<M> {
                 bytes.len()
             }),
         };
-        let len = read.map_err(reset)?;
+        let len = read.map_err(|error| reset(&error))?;
         self.pulse.beat();
         self.read_bytes = match len == want {
             true => (self.read_bytes * 2).min(self.buffer_bytes_max),
@@ -378,7 +380,7 @@ async fn say(writer: &mpsc::Sender<Shake>, message: Vec<u8>) -> Result<(), Stop>
     writer.send(Shake::Say(message)).await.map_err(|_| CloseReason::Reset.into())
 }
 
-fn reset(error: io::Error) -> CloseReason {
+fn reset(error: &io::Error) -> CloseReason {
     tracing::debug!(%error, "reading failed");
     CloseReason::Reset
 }

@@ -81,3 +81,66 @@ impl Records {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::seal::{Handshake, Identity, Progress, Seal, Sealer, Through};
+
+    fn stream() -> (Sealer, Opener) {
+        let mut dialler = Handshake::new(Seal::Dialler, &Identity::generate());
+        let acceptor = Handshake::new(Seal::Acceptor, &Identity::generate());
+        let Ok((answer, Progress::Awaits(acceptor))) = acceptor.take(&dialler.start()) else { panic!("e") };
+        let Ok((last, Progress::Through(Through { sealer, .. }))) = dialler.take(&answer) else {
+            panic!("s")
+        };
+        let Ok((_, Progress::Through(Through { opener, .. }))) = acceptor.take(&last) else { panic!("se") };
+        (sealer, opener)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn records_come_out_whole_however_they_were_split(
+            lens in prop::collection::vec(prop_oneof![1..200_usize, 1..RECORD_BYTES_MAX, Just(RECORD_BYTES_MAX)], 1..8),
+            pieces in prop::collection::vec(prop_oneof![1..40_usize, 1..100_000_usize], 1..20),
+            behind in any::<prop::sample::Index>(),
+        ) {
+            let (mut sealer, opener) = stream();
+            let (mut said, mut wire, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
+            for (n, len) in lens.iter().enumerate() {
+                let bytes: Vec<u8> = (0..*len).map(|at| (at * 7 + n) as u8).collect();
+                let sealed_len = sealer.seal(&bytes, &mut sealed);
+                wire.extend_from_slice(&sealed[..sealed_len]);
+                said.extend(bytes);
+            }
+            wire.extend(sealer.good_bye());
+            // Some of it may have come with the handshake's last message.
+            let (come, mut rest) = wire.split_at(behind.index(wire.len().min(10_000)));
+            let (mut records, mut out) = (Records::new(opener, come), BytesMut::new());
+            let (mut cost, mut pieces) = (Sealing::default(), pieces.iter().cycle());
+            loop {
+                match records.open_next(&mut out, &mut cost) {
+                    Ok(Opened::Bytes(_)) => {}
+                    Ok(Opened::GoodBye) => break,
+                    Ok(Opened::Partly) => {
+                        prop_assert!(!rest.is_empty(), "nothing more comes, and the good-bye was not seen");
+                        let room = records.room();
+                        let take = room.len().min(rest.len()).min(*pieces.next().expect("they repeat"));
+                        prop_assert!(take > 0, "there is always room");
+                        room[..take].copy_from_slice(&rest[..take]);
+                        rest = &rest[take..];
+                        records.filled(take);
+                        records.rest();
+                        prop_assert!(records.waiting.len() <= WAITING_BYTES_MAX);
+                    }
+                    Err(error) => return Err(TestCaseError::fail(error.to_string())),
+                }
+            }
+            prop_assert!(out == said, "what came out differs");
+            prop_assert_eq!(cost.received as usize, wire.len() - said.len());
+        }
+    }
+}

@@ -62,7 +62,7 @@ pub(super) struct Work {
     /// What the next write takes, control bytes and file content alike.
     gather: Gather,
     /// Seals what is gathered, once the connection is sealed.
-    seal: Option<Seal>,
+    seal: Option<Box<Seal>>,
     unyielded_bytes: usize,
 }
 
@@ -99,7 +99,7 @@ impl Work {
         // On a shaped line a write is one chunk, and that then one record.
         let bytes_max = self.gather.bytes_max - RECORD_OVERHEAD_BYTES;
         self.gather.bytes_max = bytes_max.min(SEALED_WRITE_BYTES_MAX);
-        self.seal = Some(Seal { sealer, records: Vec::new() });
+        self.seal = Some(Box::new(Seal { sealer, records: Vec::new() }));
     }
 
     /// Nothing is to be sent for now.
@@ -220,7 +220,7 @@ impl<M> Writer<M> {
     /// Writes what sealing needs beside what is sealed.
     async fn write_as_it_is(&mut self, bytes: &[u8]) -> Result<(), WriteEnd> {
         self.counters.lock().sealing.sent += bytes.len() as u64;
-        write_all(&mut self.sink, bytes, &self.pulse).await.map_err(broken)
+        write_all(&mut self.sink, bytes, &self.pulse).await.map_err(|error| broken(&error))
     }
 
     async fn flush_if_full(&mut self) -> Result<(), WriteEnd> {
@@ -238,13 +238,14 @@ impl<M> Writer<M> {
         let gathered = &self.work.gather.bytes[..len];
         let bytes = match &mut self.work.seal {
             None => gathered,
-            Some(Seal { sealer, records }) => {
+            Some(seal) => {
+                let Seal { sealer, records } = &mut **seal;
                 let sealed = sealer.seal(gathered, records);
                 self.counters.lock().sealing.sent += (sealed - len) as u64;
                 &records[..sealed]
             }
         };
-        write_all(&mut self.sink, bytes, &self.pulse).await.map_err(broken)?;
+        write_all(&mut self.sink, bytes, &self.pulse).await.map_err(|error| broken(&error))?;
         self.outgoing.written(len - body_bytes, bodies_ended);
         if body_bytes > 0 {
             self.counters.lock().load.body_sent += body_bytes as u64;
@@ -281,7 +282,7 @@ async fn write_all(sink: &mut Sink, mut bytes: &[u8], pulse: &Pulse) -> std::io:
     Ok(())
 }
 
-fn broken(error: std::io::Error) -> WriteEnd {
+fn broken(error: &std::io::Error) -> WriteEnd {
     tracing::debug!(%error, "writing failed");
     WriteEnd::Broken
 }

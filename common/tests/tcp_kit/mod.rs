@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use common::net::{Attachment, Line, NodeId};
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Slots, Time};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, PublicKey, Slots, Time};
+use common::seal::Seal;
 use common::store::{Storage, StoreFault};
 use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::user::{Command, FetchId};
@@ -31,10 +32,22 @@ pub enum Toy {
     Number(u64),
     /// A body of so many bytes follows.
     Body(u64),
-    /// From here on every byte is spoken inverted.
-    Invert,
+    /// From here on something else is spoken.
+    Switch,
     /// Bytes.
     Text(Box<[u8]>),
+}
+
+/// How toys are spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Speech {
+    /// As they are.
+    #[default]
+    Plain,
+    /// Every byte inverted.
+    Inverted,
+    /// As they are, on a connection that is to be sealed.
+    Sealed(Seal),
 }
 
 /// Frames, plain or inverted.
@@ -68,7 +81,7 @@ impl Decoder for ToyCodec {
         match kind {
             0 => Ok(Some(Toy::Number(number()?))),
             1 => Ok(Some(Toy::Body(number()?))),
-            2 => Ok(Some(Toy::Invert)),
+            2 => Ok(Some(Toy::Switch)),
             3 => Ok(Some(Toy::Text(payload))),
             _ => Err(WireError::Malformed("kind")),
         }
@@ -84,7 +97,7 @@ impl Encoder<Toy> for ToyCodec {
         dst.put_u32(toy.wire_len() - 5);
         match &toy {
             Toy::Number(n) | Toy::Body(n) => dst.put_u64(*n),
-            Toy::Invert => {}
+            Toy::Switch => {}
             Toy::Text(text) => dst.put_slice(text),
         }
         if self.inverted {
@@ -95,18 +108,25 @@ impl Encoder<Toy> for ToyCodec {
 }
 
 impl Wire for Toy {
-    type Setup = bool;
+    type Setup = Speech;
     type Codec = ToyCodec;
-    const KINDS: &'static [&'static str] = &["number", "body", "invert", "text"];
+    const KINDS: &'static [&'static str] = &["number", "body", "switch", "text"];
 
-    fn codec(inverted: bool) -> ToyCodec {
-        ToyCodec { inverted }
+    fn codec(speech: Speech) -> ToyCodec {
+        ToyCodec { inverted: speech == Speech::Inverted }
+    }
+
+    fn seal(speech: Speech) -> Option<Seal> {
+        match speech {
+            Speech::Sealed(side) => Some(side),
+            Speech::Plain | Speech::Inverted => None,
+        }
     }
 
     fn wire_len(&self) -> u32 {
         5 + match self {
             Toy::Number(_) | Toy::Body(_) => 8,
-            Toy::Invert => 0,
+            Toy::Switch => 0,
             Toy::Text(text) => text.len() as u32,
         }
     }
@@ -115,13 +135,13 @@ impl Wire for Toy {
         match self {
             Toy::Number(_) => 0,
             Toy::Body(_) => 1,
-            Toy::Invert => 2,
+            Toy::Switch => 2,
             Toy::Text(_) => 3,
         }
     }
 
     fn pauses(&self) -> bool {
-        matches!(self, Toy::Body(_) | Toy::Invert)
+        matches!(self, Toy::Body(_) | Toy::Switch)
     }
 }
 
@@ -269,7 +289,7 @@ impl Node {
 
     /// Dials and waits until the connection is open.
     pub async fn connect(&mut self, to: SocketAddrV4) -> ConnId {
-        let dialled_conn = self.act(move |cx| cx.dial(to, false)).await;
+        let dialled_conn = self.act(move |cx| cx.dial(to, Speech::Plain)).await;
         self.expect("Opened", |event| match event {
             Event::Opened { conn, remote, dialled: true } if conn == dialled_conn && remote == to => Some(()),
             _ => None,
@@ -290,6 +310,15 @@ impl Node {
     pub async fn message(&mut self) -> (ConnId, Toy) {
         self.expect("a message", |event| match event {
             Event::Message { conn, message } => Some((conn, message)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until a connection is sealed.
+    pub async fn sealed(&mut self) -> (ConnId, PublicKey) {
+        self.expect("Sealed", |event| match event {
+            Event::Sealed { conn, key } => Some((conn, key)),
             _ => None,
         })
         .await
@@ -367,7 +396,7 @@ impl Storage for Ram {
 /// A toy message as bytes.
 pub fn encoded(toy: Toy) -> Vec<u8> {
     let mut bytes = BytesMut::new();
-    Toy::codec(false).encode(toy, &mut bytes).unwrap();
+    Toy::codec(Speech::Plain).encode(toy, &mut bytes).unwrap();
     bytes.to_vec()
 }
 

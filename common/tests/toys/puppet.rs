@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use common::net::{Attachment, Line, NodeId};
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, PublicKey, Span, Time};
+use common::seal::Seal;
 use common::testing::Swarm;
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
@@ -33,11 +34,15 @@ impl Encoder<Word> for NoCodec {
 }
 
 impl Wire for Word {
-    type Setup = ();
+    /// The side that it takes in sealing its connection, if it does.
+    type Setup = Option<Seal>;
     type Codec = NoCodec;
     const KINDS: &'static [&'static str] = &["word", "pause"];
-    fn codec((): ()) -> NoCodec {
+    fn codec(_: Option<Seal>) -> NoCodec {
         NoCodec
+    }
+    fn seal(side: Option<Seal>) -> Option<Seal> {
+        side
     }
     fn wire_len(&self) -> u32 {
         self.1
@@ -168,7 +173,7 @@ pub fn taker(nodes: &[u32], len: u64) -> Puppet {
 /// Dials one after the other.
 pub fn dial_all(nodes: &[SocketAddrV4], cx: &mut Hands<'_>) {
     for to in nodes {
-        cx.dial(*to, ());
+        cx.dial(*to, None);
     }
 }
 

@@ -123,6 +123,8 @@ impl Peer {
                 Some(Link::Caller | Link::ListDelivery) | None => {}
             },
             Event::Timer(timer) => self.timer(timer, cx),
+            // Nothing of this protocol is.
+            Event::Sealed { .. } => {}
         }
     }
 
