@@ -145,13 +145,7 @@ impl Ordinary {
     }
 
     /// Another supernode asks for a link.
-    pub(crate) fn link_asked(
-        &mut self,
-        conn: ConnId,
-        remote: SocketAddrV4,
-        request: &Request,
-        cx: Hands,
-    ) {
+    pub(crate) fn link_asked(&mut self, conn: ConnId, remote: SocketAddrV4, request: &Request, cx: Hands) {
         if self.supernode.is_none() || !upgrade::asks_seal(request) {
             return self.hang_up(conn, cx);
         }

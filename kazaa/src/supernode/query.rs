@@ -239,8 +239,7 @@ impl Ordinary {
         let Some(supernode) = &mut self.supernode else { return };
         let Some(running) = supernode.queries.running.get_mut(&number) else { return };
         neighbours.retain(|(_, address)| !running.asked.contains(address) && *address != running.first.0);
-        let so_far =
-            SoFar { found: running.found, asked: running.asked.len(), neighbours: neighbours.len() };
+        let so_far = SoFar { found: running.found, asked: running.asked.len(), neighbours: neighbours.len() };
         let step = if running.has_enough() { None } else { running.plan.step(&so_far) };
         let Some(step) = step else { return self.finish_query(number, cx) };
         let (chosen, _) = neighbours.partial_shuffle(cx.rng(), step.ask);
