@@ -73,7 +73,8 @@ fn files_are_found_and_fetched_across_supernodes_and_from_behind_firewalls() {
     let at = ["--services", at.as_str(), "--services-key", key.as_str()];
     let (supernode, first) = online(&[&at[..], &["--force", "supernode", "--share", one]].concat());
     let (other, _) = online(&["--force", "supernode", "--connect", &first]);
-    let (firewalled, _) = online(&[&at[..], &["--force", "ordinary", "--share", two, "--firewalled"]].concat());
+    let (firewalled, _) =
+        online(&[&at[..], &["--force", "ordinary", "--share", two, "--firewalled"]].concat());
 
     let found = search_until_found("narwhal polka", &at);
     assert!(found.contains("Narwhal Polka.mp3") && found.contains("400000"), "{found}");
@@ -115,7 +116,10 @@ fn accounts_and_supernodes_are_kept_from_one_run_to_the_next() {
     assert!(said.contains("somebody has that name already"), "{said}");
 
     let kept = std::fs::read_to_string(&accounts).unwrap();
-    assert!(kept.starts_with("account alice $argon2id$v=19$m=19456,t=2,p=1$") && !kept.contains("correct"), "{kept}");
+    assert!(
+        kept.starts_with("account alice $argon2id$v=19$m=19456,t=2,p=1$") && !kept.contains("correct"),
+        "{kept}"
+    );
     for secret in ["accounts", "accounts.key"] {
         let mode = std::fs::metadata(path(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
@@ -133,7 +137,8 @@ fn accounts_and_supernodes_are_kept_from_one_run_to_the_next() {
     let (alice, _) = online(&[&login[..], &["--password-file", &password]].concat());
     assert!(alice.interrupt());
     let wrong = file(&path("wrong"), "battery staple", 0o600);
-    let said = KAZAA.mistake(&["search", "zebra", "--services", &at, "--user", "alice", "--password-file", &wrong]);
+    let said =
+        KAZAA.mistake(&["search", "zebra", "--services", &at, "--user", "alice", "--password-file", &wrong]);
     assert!(said.contains("refuse the login of alice"), "{said}");
     let other = "00".repeat(32);
     let said = KAZAA.mistake(&["search", "zebra", "--services", &at, "--services-key", &other]);
@@ -157,14 +162,15 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     let keyed = file(&dir.path().join("keyed"), "", 0o600);
     file(&dir.path().join("keyed.key"), "no key", 0o600);
     let (node, at) = online(&["--force", "supernode"]);
-    let login = |file| ["search", "zebra", "--services", "127.0.0.1:1", "--user", "alice", "--password-file", file];
+    let login =
+        |file| ["search", "zebra", "--services", "127.0.0.1:1", "--user", "alice", "--password-file", file];
     for (args, part) in [
         (&["search", "x y"][..], "--services"),
         (&["search", "-x", "--connect", &at], "no word"),
         (&["search", "zebra", "--connect", "nobody"], "HOST:PORT"),
         (&["search", "zebra", "--connect", "127.0.0.1:1"], "cannot join"),
         (&["search", "zebra", "--services", "127.0.0.1:1"], "the services at 127.0.0.1:1 cannot be used"),
-        (&["search", "zebra", "--services", &at], "nobody speaks as services do there"),
+        (&["search", "zebra", "--services", &at], "broke the protocol"),
         (&["search", "zebra", "--services", &at, "--services-key", "00"], "64 hexadecimal digits"),
         (&["search", "zebra", "--connect", &at, "--matches", "0"], "0"),
         (&["search", "zebra", "--connect", &at], "nothing found"),

@@ -14,6 +14,9 @@ use crate::user::{Command, Hit, Note, Query, SearchEnd, SearchId};
 /// Notes that wait for the terminal. Far more than one search or one download has.
 const NOTES_MAX: usize = 65_536;
 
+/// Writes to a node's records.
+type Keeper = Box<dyn FnMut(&str) + Send>;
+
 /// A running peer and its user.
 pub struct Client {
     /// Its files.
@@ -22,7 +25,7 @@ pub struct Client {
     pub handle: Handle,
     notes: mpsc::Receiver<Note>,
     /// What the peer wants kept goes there.
-    keeper: Option<Box<dyn FnMut(&str) + Send>>,
+    keeper: Option<Keeper>,
     /// Kept from the start, so that a Ctrl-C is heard even if it comes while nobody waits for a note.
     interrupts: Signal,
 }

@@ -83,10 +83,14 @@ impl JoinArgs {
     pub fn config(&self, force: Option<Role>) -> anyhow::Result<Config> {
         let user = self.user.clone().unwrap_or_else(|| format!("user{:06}", entropy() % 1_000_000));
         if !is_user_name(&user) {
-            bail!("`{}` cannot be a name; take 1 to {USER_BYTES_MAX} visible ASCII characters without blanks", printable(&user));
+            bail!(
+                "`{}` cannot be a name; take 1 to {USER_BYTES_MAX} visible ASCII characters without blanks",
+                printable(&user)
+            );
         }
         let services = self.services.as_deref().map(resolve).transpose()?;
-        let mut supernodes = self.connect.iter().map(|text| resolve(text)).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut supernodes =
+            self.connect.iter().map(|text| resolve(text)).collect::<anyhow::Result<Vec<_>>>()?;
         if let Some(path) = &self.nodes {
             supernodes.extend(read_nodes(path)?);
         }
@@ -121,7 +125,8 @@ impl JoinArgs {
         if let Some(listen) = &self.listen {
             return resolve(listen);
         }
-        let is_near = config.supernodes.iter().chain(&config.services).all(|address| address.ip().is_loopback());
+        let is_near =
+            config.supernodes.iter().chain(&config.services).all(|address| address.ip().is_loopback());
         let ip = if is_near { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         Ok(SocketAddrV4::new(ip, port))
     }
@@ -144,7 +149,9 @@ impl JoinArgs {
     pub async fn join(&self) -> anyhow::Result<Client> {
         let config = self.config(Some(Role::Ordinary))?;
         if config.services.is_none() && config.supernodes.is_empty() {
-            bail!("there is nobody to ask; name the services with --services, or a supernode with --connect or --nodes");
+            bail!(
+                "there is nobody to ask; name the services with --services, or a supernode with --connect or --nodes"
+            );
         }
         let mut client = self.start(config, 0).await?;
         let mut said = None;

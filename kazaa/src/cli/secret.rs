@@ -39,7 +39,9 @@ pub fn kept_seed(path: &Path) -> anyhow::Result<[u8; 32]> {
             let seed = from_hex(read_private(path)?.trim_end().as_bytes());
             seed.with_context(|| format!("{} is no file with a key", path.display()))
         }
-        Err(error) => Err(error).with_context(|| format!("cannot make the file {} for a key", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot make the file {} for a key", path.display()))
+        }
     }
 }
 
@@ -51,16 +53,24 @@ pub fn password(file: Option<&Path>) -> anyhow::Result<Box<str>> {
             text.lines().next().unwrap_or_default().to_owned()
         }
         (None, Ok(password)) => password,
-        (None, Err(std::env::VarError::NotUnicode(_))) => bail!("the password in {PASSWORD_VARIABLE} is not UTF-8"),
+        (None, Err(std::env::VarError::NotUnicode(_))) => {
+            bail!("the password in {PASSWORD_VARIABLE} is not UTF-8")
+        }
         (None, Err(std::env::VarError::NotPresent)) if io::stdin().is_terminal() => {
             rpassword::prompt_password("password: ").context("cannot ask for the password")?
         }
         (None, Err(std::env::VarError::NotPresent)) => {
-            bail!("there is no terminal to ask for the password; give --password-file or set {PASSWORD_VARIABLE}")
+            bail!(
+                "there is no terminal to ask for the password; give --password-file or set {PASSWORD_VARIABLE}"
+            )
         }
     };
     if !is_password(&password) {
-        bail!("a password has 1 to {} bytes, and this one {}", kazaa::wire::PASSWORD_BYTES_MAX, password.len());
+        bail!(
+            "a password has 1 to {} bytes, and this one {}",
+            kazaa::wire::PASSWORD_BYTES_MAX,
+            password.len()
+        );
     }
     Ok(password.into())
 }

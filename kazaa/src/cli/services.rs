@@ -38,8 +38,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         None => (secret::fresh_seed()?, Vec::new(), None),
     };
-    let config =
-        ServicesConfig { signing_seed, accounts, started_s: now_s(), knobs: Arc::new(ServicesKnobs::default()) };
+    let config = ServicesConfig {
+        signing_seed,
+        accounts,
+        started_s: now_s(),
+        knobs: Arc::new(ServicesKnobs::default()),
+    };
     let key = Signer::from_seed(&signing_seed).key();
     let keep = Mutex::new(move |line: &str| match &mut file {
         Some(file) => append(file, line),

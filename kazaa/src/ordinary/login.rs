@@ -2,7 +2,7 @@
 //!
 //! | errand | when | what comes of it |
 //! |---|---|---|
-//! | log in | at the start with a password; again when a quarter of the ticket's time is left | a ticket, shown to supernodes |
+//! | log in | at the start with a password, before the node joins; again when a quarter of the ticket's time is left | a ticket, shown to supernodes |
 //! | ask for supernodes | at the start, and when the search for a parent runs out of addresses | [`Ordinary::services_list`] |
 //! | announce | being a supernode, every [`Knobs::announce_every`](crate::config::Knobs::announce_every) | listed; and a fresher list |
 //! | retire | being one no longer | not listed any more |
@@ -76,6 +76,8 @@ struct User {
     login_at: Option<Time>,
     /// The account is yet to be made.
     registers: bool,
+    /// The first login has neither succeeded nor failed: the node joins then, with whatever has come of it.
+    is_awaited: bool,
 }
 
 struct Talk {
@@ -110,6 +112,7 @@ impl Login {
             ticket: None,
             login_at: Some(Time::ZERO),
             registers: account.registers,
+            is_awaited: true,
         });
         Some(Box::new(Login {
             services,
@@ -164,6 +167,12 @@ impl Login {
 
 /// What the rest of the node asks.
 impl Ordinary {
+    /// True until the first login has succeeded or failed.
+    pub(super) fn awaits_login(&self) -> bool {
+        let user = self.login.as_ref().and_then(|login| login.user.as_ref());
+        user.is_some_and(|user| user.is_awaited)
+    }
+
     /// The proof of who we are, while it holds.
     pub fn ticket(&self, now: Time) -> Option<&Arc<Ticket>> {
         let ticket = self.login.as_ref()?.user.as_ref()?.ticket.as_ref()?;
@@ -323,6 +332,7 @@ impl Ordinary {
                 if !self.ticket_came(ticket, cx) {
                     return self.services_failed("their ticket does not hold; is a clock wrong?", cx);
                 }
+                self.login_settled(cx);
             }
             (Errand::List, Service::Supernodes(entries)) => self.supernodes_came(entries, cx),
             (Errand::Announce, Service::Supernodes(entries)) => {
@@ -376,6 +386,15 @@ impl Ordinary {
             _ => "no such user, or another password",
         };
         cx.note(Note::Offline(format!("the services refuse the login of {}: {why}", self.me.user).into()));
+        self.login_settled(cx);
+    }
+
+    /// What comes of the login has come of it: if it was the first, the node can join.
+    fn login_settled(&mut self, cx: Hands) {
+        let user = self.login.as_mut().and_then(|login| login.user.as_mut());
+        if user.is_some_and(|user| std::mem::take(&mut user.is_awaited)) {
+            self.start_join(cx);
+        }
     }
 
     /// Others will not find us by the list, but by those that we link with; a line may also have been down for a moment.
@@ -430,6 +449,7 @@ impl Ordinary {
             let text = format!("the services at {services} cannot be used: {why}; going on without them");
             cx.note(Note::Text(text.into()));
         }
+        self.login_settled(cx);
         self.services_missed(cx);
         self.see_to_services(cx);
     }
