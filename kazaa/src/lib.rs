@@ -4,6 +4,7 @@ pub mod book;
 pub mod config;
 pub mod election;
 pub mod node;
+pub mod nodes;
 pub mod ordinary;
 pub mod selection;
 pub mod services;

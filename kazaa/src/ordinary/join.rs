@@ -35,6 +35,7 @@ use super::{Conn, Hands, Ordinary};
 use crate::book::{Book, DIAL_PAUSE};
 use crate::config::Role;
 use crate::node::Timer;
+use crate::nodes;
 use crate::selection::Probed;
 use crate::wire::{Hello, Message, NodeEntry, SessionKey, Setup};
 
@@ -351,14 +352,18 @@ impl Ordinary {
             // Their list may be on its way.
             return self.wake_join(knobs.step_timeout, cx);
         }
-        if !knows_somebody {
+        if !knows_somebody && self.me.services.is_none() {
             return self.tell_offline("no supernode is known; name one, or the services", cx);
         }
         let doubled = knobs.retry * (1 << round.min(DOUBLINGS_MAX));
         self.want_list(cx);
         let wait = doubled.max(until_due.min(DIAL_PAUSE)) + jitter(knobs.retry, cx);
         if !self.join.has_parent() {
-            let why = if refused { "every known supernode is full" } else { "no supernode can be reached" };
+            let why = match (refused, knows_somebody) {
+                (true, _) => "every known supernode is full",
+                (false, true) => "no supernode can be reached",
+                (false, false) => "the services know of no supernode",
+            };
             self.tell_offline(&format!("{why}; trying again in {} s", wait.as_secs().max(1)), cx);
         }
         self.wake_join(wait, cx);
@@ -553,6 +558,28 @@ impl Ordinary {
         }
         if !nodes.is_empty() {
             self.join.told = Some(Told { by: teller, at: cx.now(), nodes });
+            self.keep_supernodes(cx);
+        }
+    }
+
+    /// What is known of supernodes goes into the node's records, if it has any.
+    fn keep_supernodes(&self, cx: Hands) {
+        if !self.me.keeps_supernodes {
+            return;
+        }
+        let max = self.me.knobs.supernodes_max;
+        let known = match &self.supernode {
+            Some(supernode) => supernode.book.sample(max, cx.now(), cx.rng()),
+            None => self.new_book(cx).sample(max, cx.now(), cx.rng()),
+        };
+        cx.note(Note::Keep(nodes::write(&known, self.clock_s(cx.now())).into()));
+    }
+
+    /// The services could not be asked: whoever has waited for them need wait no longer.
+    pub(super) fn services_missed(&mut self, cx: Hands) {
+        let is_waiting = self.join.seek.as_ref().is_some_and(|seek| seek.is_idle() && seek.rounds == 1);
+        if self.supernode.is_none() && is_waiting {
+            self.seek(cx);
         }
     }
 

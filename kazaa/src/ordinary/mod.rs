@@ -145,7 +145,9 @@ impl Ordinary {
         use rand::RngExt as _;
         self.lot = cx.rng().random();
         self.see_to_services(cx);
-        self.start_join(cx);
+        if !self.awaits_login() {
+            self.start_join(cx);
+        }
     }
 
     fn command(&mut self, command: Command, cx: Hands) {

@@ -263,9 +263,31 @@ impl Alone {
         }
     }
 
+    /// Lets so many seconds pass, in which the services know of nobody whenever they are asked for supernodes. Ends sooner if the
+    /// node asks for something else: that.
+    pub fn knows_nobody_for_s(&mut self, seconds: u64) -> Option<(ConnId, Service)> {
+        for _ in 0..seconds {
+            if let Some(dial) = self.dial_to(THEIRS) {
+                let conn = self.seals_with_services(dial);
+                let said = self.ask(conn, hello(&SERVICES_SEED, &SEAL.0));
+                match &said[..] {
+                    [Service::List] => self.say(conn, message(Service::Supernodes(Box::default()))),
+                    [other] => return Some((conn, other.clone())),
+                    _ => panic!("{said:?}"),
+                }
+            }
+            self.advance_s(1);
+        }
+        None
+    }
+
     /// The node dials its services, asks to be sealed and is.
     pub fn dials_services(&mut self) -> ConnId {
         let dial = self.dial_to(THEIRS).expect("the services are dialled");
+        self.seals_with_services(dial)
+    }
+
+    fn seals_with_services(&mut self, dial: (ConnId, SocketAddrV4)) -> ConnId {
         let conn = self.open(dial);
         let asked = self.heard(conn);
         assert!(

@@ -186,8 +186,9 @@ impl Parts {
         let key = VerifyingKey(self.key);
         let credentials =
             || Credentials { user: self.text.as_str().into(), password: self.name.as_str().into(), key };
+        let (proof, seen_at) = (self.ticket().signature, *self.addresses[0].ip());
         vec![
-            Service::Hello { version: SERVICE_VERSION, key, proof: self.ticket().signature },
+            Service::Hello { version: SERVICE_VERSION, key, proof, seen_at },
             Service::Register(credentials()),
             Service::Login(credentials()),
             Service::Welcome(Box::new(self.ticket())),
