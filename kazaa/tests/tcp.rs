@@ -94,13 +94,18 @@ impl Cluster {
         };
         let in_time = tokio::time::timeout(PATIENCE, wait).await;
         let (online, supernodes) = (self.online.len(), self.supernodes.len());
-        assert!(in_time.is_ok(), "{online} of {} are online, with {supernodes} supernodes", self.living.len());
+        assert!(
+            in_time.is_ok(),
+            "{online} of {} are online, with {supernodes} supernodes",
+            self.living.len()
+        );
     }
 
     /// Somebody searches for what somebody else has. Says who for whose and how it ended, if it was not found.
     async fn finds(&mut self) -> Result<(), (NodeId, NodeId, SearchEnd)> {
         let (asker, other) = (self.any(), self.rng.random_range(1..self.living.len()));
-        let (holder, node) = (self.living[(asker + other) % self.living.len()].node(), self.living[asker].node());
+        let (holder, node) =
+            (self.living[(asker + other) % self.living.len()].node(), self.living[asker].node());
         self.searches += 1;
         let name = SearchId(self.searches);
         let query = Query { results_max: 1, ..Query::words(format!("number{}", holder.0)) };
@@ -177,10 +182,14 @@ async fn a_thousand_elect_supernodes_and_searches_survive_the_loss_of_a_third_of
     }
     cluster.all_online().await;
     let elected = cluster.supernodes.len();
-    assert!((13..=200).contains(&elected), "{elected} supernodes for a thousand with {CHILDREN_MAX} places each");
+    assert!(
+        (13..=200).contains(&elected),
+        "{elected} supernodes for a thousand with {CHILDREN_MAX} places each"
+    );
     cluster.settle().await;
 
-    let dead: BTreeSet<NodeId> = cluster.supernodes.iter().copied().take(cluster.supernodes.len() / 3).collect();
+    let dead: BTreeSet<NodeId> =
+        cluster.supernodes.iter().copied().take(cluster.supernodes.len() / 3).collect();
     cluster.kill(&dead).await;
     let lost = Instant::now();
     while lost.elapsed() < RECOVERY {
