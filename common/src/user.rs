@@ -210,7 +210,8 @@ pub enum Note {
     Uploaded(FileId, u64),
     /// Something the overlay wants the user to read: message of the day, statistics, who came and went.
     Text(Arc<str>),
-    /// A line for the node's records, which outlive it: the overlay reads them back through its configuration.
+    /// Something for the node's records, which outlive it, in its overlay's own words: a line to be added, or a text in place of
+    /// the one before. The overlay reads it back through its configuration.
     Keep(Arc<str>),
 }
 

@@ -16,6 +16,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use common::net::is_dialable;
 use common::peer::Time;
 use rand::{Rng, RngExt as _};
 
@@ -67,12 +68,6 @@ enum Standing {
 /// private ones; simulations and clusters live in them.
 pub fn is_credible(address: SocketAddrV4, teller: Ipv4Addr) -> bool {
     is_dialable(address) && (!is_private(*address.ip()) || is_private(teller))
-}
-
-/// True if somebody could listen there.
-pub fn is_dialable(address: SocketAddrV4) -> bool {
-    let ip = address.ip();
-    address.port() != 0 && ip.octets()[0] != 0 && !ip.is_multicast() && !ip.is_broadcast()
 }
 
 /// True for addresses that mean something only in the network they are used in.
@@ -149,7 +144,8 @@ impl Book {
         }
         let start = rng.random_range(0..self.entries.len());
         let (before, after) = self.entries.split_at(start);
-        let due = |known: &&Known| known.due_s <= seconds(now) && usable(known.address, known.teller.is_none());
+        let due =
+            |known: &&Known| known.due_s <= seconds(now) && usable(known.address, known.teller.is_none());
         let best = after.iter().chain(before).filter(due).take(CHOICE);
         best.min_by_key(|known| (known.failures, known.free_percent == 0)).map(|known| known.address)
     }

@@ -29,6 +29,8 @@ pub struct Config {
     pub bandwidth_kbps: (u32, u32),
     /// Nobody can dial it.
     pub firewalled: bool,
+    /// What is learnt of supernodes is told to be kept, in the format of [`crate::nodes`].
+    pub keeps_supernodes: bool,
     /// Supernode or ordinary whatever the election says.
     pub force: Option<Role>,
     /// The wall clock at the node's start, seconds of the Unix epoch; zero in simulations.
@@ -110,7 +112,7 @@ pub struct Knobs {
     pub queries_burst: u32,
     /// A child that says nothing for so long is gone. 300 s: our choice; twice its ping's interval, and a little.
     pub child_silence: Duration,
-    /// How often children are sent a fresh list. 2 h: KaZaA.
+    /// How often children are sent a fresh list; sooner only if it has become twice as long. 2 h: KaZaA.
     pub lists_every: Duration,
     /// Users that are reported at least. 100,000: giFT leaves who reports fewer.
     pub reported_users_min: u32,
@@ -190,6 +192,7 @@ impl Default for Config {
             supernodes: Arc::clone(&NOBODY),
             bandwidth_kbps: (1_500, 384),
             firewalled: false,
+            keeps_supernodes: false,
             force: None,
             started_s: 0,
             knobs: Arc::clone(&KNOBS),

@@ -11,9 +11,13 @@
 //! Ed25519 throughout. A signature costs about 20 microseconds and its check twice as much, so both happen once for a connection,
 //! never for a message. All that is signed starts with what it is for: no signature can be taken for one of another kind.
 
+use std::fmt;
 use std::net::SocketAddrV4;
+use std::str::FromStr;
 
 use ed25519_dalek::{Signature, Signer as _};
+
+use crate::wire::transfer::from_hex;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::signature;
@@ -33,6 +37,21 @@ pub fn is_user_name(name: &str) -> bool {
 /// An Ed25519 public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct VerifyingKey(pub [u8; 32]);
+
+impl fmt::Display for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for VerifyingKey {
+    type Err = &'static str;
+
+    fn from_str(hex: &str) -> Result<Self, Self::Err> {
+        let key = from_hex(hex.as_bytes()).map(VerifyingKey);
+        key.ok_or("a key is 64 hexadecimal digits")
+    }
+}
 
 impl VerifyingKey {
     /// True if the owner of this key has signed these words. Keys and signatures of small order, which fit more than one

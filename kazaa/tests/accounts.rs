@@ -20,7 +20,9 @@ fn a_name_is_one_person_s_whatever_its_case() {
     assert_eq!(accounts.register("Alice", "secret", [1; 16]).unwrap().name(), "Alice");
     assert_eq!(accounts.register("aLICE", "other", [2; 16]), Err(Refusal::Taken));
     assert_eq!(accounts.login("alice", "secret").unwrap().name(), "Alice", "as it was registered");
-    for (name, password) in [("alice", "Secret"), ("alice", ""), ("alic", "secret"), ("", ""), ("alice", "secret ")] {
+    for (name, password) in
+        [("alice", "Secret"), ("alice", ""), ("alic", "secret"), ("", ""), ("alice", "secret ")]
+    {
         assert_eq!(accounts.login(name, password), Err(Refusal::WrongPassword), "{name} {password}");
     }
 }
@@ -29,9 +31,15 @@ fn a_name_is_one_person_s_whatever_its_case() {
 fn names_and_passwords_that_cannot_be_are_refused() {
     let mut accounts = accounts();
     let (long_name, long_password) = ("x".repeat(33), "x".repeat(129));
-    for (name, password) in
-        [("", "p"), ("two words", "p"), ("na\u{ef}ve", "p"), ("tab\t", "p"), (&long_name, "p"), ("bob", ""), ("bob", &long_password)]
-    {
+    for (name, password) in [
+        ("", "p"),
+        ("two words", "p"),
+        ("na\u{ef}ve", "p"),
+        ("tab\t", "p"),
+        (&long_name, "p"),
+        ("bob", ""),
+        ("bob", &long_password),
+    ] {
         assert_eq!(accounts.register(name, password, [0; 16]), Err(Refusal::Malformed), "{name:?}");
     }
     assert!(accounts.register(&"x".repeat(32), &"\u{20ac}".repeat(42), [0; 16]).is_ok());
@@ -42,14 +50,21 @@ fn names_and_passwords_that_cannot_be_are_refused() {
 fn an_account_survives_as_a_line_that_hides_its_password() {
     let mut first = accounts();
     let line = first.register("Alice", "secret", [1; 16]).unwrap().to_line();
-    assert!(line.starts_with("account Alice $argon2id$v=19$m=8,t=1,p=1$") && !line.contains("secret"), "{line}");
+    assert!(
+        line.starts_with("account Alice $argon2id$v=19$m=8,t=1,p=1$") && !line.contains("secret"),
+        "{line}"
+    );
     let known = vec![Account::from_line(&line).unwrap()];
     // Those who come back find services that by now hash at another cost.
     let dearer = HashCost { memory_kib: 16, ..HashCost::CHEAP };
     let second = Accounts::new(dearer, 100, known);
     assert!(second.login("ALICE", "secret").is_ok() && second.login("alice", "Secret").is_err());
     let other = first.register("bob", "secret", [2; 16]).unwrap().to_line();
-    assert_ne!(other.split('$').next_back(), line.split('$').next_back(), "equal passwords do not look equal");
+    assert_ne!(
+        other.split('$').next_back(),
+        line.split('$').next_back(),
+        "equal passwords do not look equal"
+    );
 }
 
 #[test]
@@ -108,7 +123,10 @@ fn the_services_clock_does_not_tell_who_is_a_user() {
 fn registration_and_login_give_a_ticket() {
     let mut services = Alone::services();
     let conn = services.client("10.0.0.2", 2);
-    assert_eq!(services.ask(conn, Service::Login(credentials("alice", "secret"))), [Service::Refused(Refusal::WrongPassword)]);
+    assert_eq!(
+        services.ask(conn, Service::Login(credentials("alice", "secret"))),
+        [Service::Refused(Refusal::WrongPassword)]
+    );
     let answer = services.ask(conn, Service::Register(credentials("Alice", "secret")));
     let [Service::Welcome(ticket)] = &answer[..] else { panic!("{answer:?}") };
     assert_eq!((&*ticket.user, ticket.key), ("Alice", credentials("", "").key));
@@ -129,7 +147,10 @@ fn registration_and_login_give_a_ticket() {
     config.accounts = vec![Account::from_line(line).unwrap()];
     let mut again = Alone::new(kazaa::node::Node::services(config));
     let conn = again.client("10.0.0.2", 2);
-    assert!(matches!(&again.ask(conn, Service::Login(credentials("ALICE", "secret")))[..], [Service::Welcome(_)]));
+    assert!(matches!(
+        &again.ask(conn, Service::Login(credentials("ALICE", "secret")))[..],
+        [Service::Welcome(_)]
+    ));
 }
 
 #[test]
@@ -142,7 +163,8 @@ fn one_address_cannot_guess_a_password() {
     for second in 0..3_600 {
         let conn = services.client("10.0.0.66", 66);
         for guess in 0..10 {
-            match &services.ask(conn, Service::Login(credentials("alice", &format!("{second} {guess}"))))[..] {
+            match &services.ask(conn, Service::Login(credentials("alice", &format!("{second} {guess}"))))[..]
+            {
                 [Service::Refused(Refusal::WrongPassword)] => wrong += 1,
                 [Service::Refused(Refusal::Busy)] => busy += 1,
                 other => panic!("{other:?}"),
@@ -154,9 +176,15 @@ fn one_address_cannot_guess_a_password() {
     // Shut out for 1, 2, 4, … minutes, five guesses in between.
     assert_eq!((wrong, busy), (30, 36_000 - 30));
     let conn = services.client("10.0.0.66", 66);
-    assert_eq!(services.ask(conn, Service::Login(credentials("alice", "secret"))), [Service::Refused(Refusal::Busy)]);
+    assert_eq!(
+        services.ask(conn, Service::Login(credentials("alice", "secret"))),
+        [Service::Refused(Refusal::Busy)]
+    );
     let conn = services.client("10.0.0.3", 3);
-    assert!(matches!(&services.ask(conn, Service::Login(credentials("alice", "secret")))[..], [Service::Welcome(_)]));
+    assert!(matches!(
+        &services.ask(conn, Service::Login(credentials("alice", "secret")))[..],
+        [Service::Welcome(_)]
+    ));
 }
 
 #[test]
@@ -189,7 +217,8 @@ fn a_flood_of_registrations_is_borne() {
         for client in 0..1_000 {
             let ip = format!("10.{second}.{}.{}", client / 250, 1 + client % 250);
             let conn = services.client(&ip, 6);
-            let answer = services.ask(conn, Service::Register(credentials(&format!("bot{second}-{client}"), "p")));
+            let answer =
+                services.ask(conn, Service::Register(credentials(&format!("bot{second}-{client}"), "p")));
             welcome += usize::from(matches!(&answer[..], [Service::Welcome(_)]));
             services.hang_up(conn, CloseReason::Remote);
         }
@@ -199,5 +228,8 @@ fn a_flood_of_registrations_is_borne() {
     assert_eq!(services.the_services().addresses(), 1_000);
     // Who is a user already is not kept out by it for longer than that.
     let conn = services.client("10.77.0.1", 7);
-    assert!(matches!(&services.ask(conn, Service::Login(credentials("bot0-0", "p")))[..], [Service::Welcome(_)]));
+    assert!(matches!(
+        &services.ask(conn, Service::Login(credentials("bot0-0", "p")))[..],
+        [Service::Welcome(_)]
+    ));
 }

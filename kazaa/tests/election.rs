@@ -40,7 +40,11 @@ fn a_crowd_elects_as_many_as_it_needs_and_everybody_finds_a_place() {
     all_online(&mut overlay);
     overlay.run_s(60);
     let supernodes = overlay.supernodes();
-    assert!((10..=30).contains(&supernodes.len()), "{} supernodes for 200 with 20 places each", supernodes.len());
+    assert!(
+        (10..=30).contains(&supernodes.len()),
+        "{} supernodes for 200 with 20 places each",
+        supernodes.len()
+    );
     let children: usize = supernodes.iter().map(|node| overlay.node(*node).children()).sum();
     assert_eq!(children + supernodes.len(), 201, "everybody is a supernode or somebody's child");
     let least_linked = supernodes.iter().map(|node| overlay.node(*node).links()).min();

@@ -8,7 +8,11 @@ use common::user::{Query, SearchEnd};
 use kit::overlay::{Overlay, ordinary};
 
 /// So many supernodes, and so many children that know all of them, on line.
-fn joined(overlay: &mut Overlay, supernodes: usize, children: usize) -> (Vec<common::net::NodeId>, Vec<common::net::NodeId>) {
+fn joined(
+    overlay: &mut Overlay,
+    supernodes: usize,
+    children: usize,
+) -> (Vec<common::net::NodeId>, Vec<common::net::NodeId>) {
     let supernodes = overlay.mesh(supernodes);
     // Their lists have all of them after this.
     overlay.run_s(120);
@@ -91,9 +95,8 @@ fn when_all_are_gone_users_are_told_and_come_back_with_the_first_that_returns() 
     let force = Some(kazaa::config::Role::Supernode);
     let config = kazaa::config::Config { force, ..overlay.config.clone() };
     overlay.swarm.sim.restart_at(now, supernodes[1], kazaa::node::Node::ordinary(config));
-    let back = |sim: &common::sim::Sim<_>| {
-        children.iter().all(|child| ordinary(sim, *child).parents().count() == 1)
-    };
+    let back =
+        |sim: &common::sim::Sim<_>| children.iter().all(|child| ordinary(sim, *child).parents().count() == 1);
     overlay.swarm.run_until(back);
     assert!(children.iter().all(|child| overlay.is_online(*child)));
 }

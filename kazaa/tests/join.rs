@@ -112,7 +112,10 @@ fn who_knows_nobody_and_may_not_rise_says_so_and_who_reaches_nobody_tries_again(
     let child = overlay.add(&[supernode]);
     overlay.run_s(120);
     let told = overlay.offline(child);
-    assert!(told.len() == 1 && told[0].starts_with("no supernode can be reached; trying again in "), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].starts_with("no supernode can be reached; trying again in "),
+        "{told:?}"
+    );
     assert!(!overlay.node(child).is_supernode(), "who reaches nobody would be reached by nobody");
 
     let now = overlay.swarm.sim.now();

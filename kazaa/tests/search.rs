@@ -62,7 +62,11 @@ fn results_name_their_supernode_and_how_far_it_is() {
     assert_eq!((overlay.holders(&hits), end), (vec![near, far], SearchEnd::Complete));
     for (hit, supernode, hops) in [(&hits[0], supernodes[0], 1), (&hits[1], supernodes[1], 2)] {
         assert_eq!((hit.holder.via, hit.hops), (Some(overlay.address(supernode)), Some(hops)));
-        assert!((370..400).contains(&hit.speed), "384 kbit/s and a little, since a byte says it: {}", hit.speed);
+        assert!(
+            (370..400).contains(&hit.speed),
+            "384 kbit/s and a little, since a byte says it: {}",
+            hit.speed
+        );
     }
     assert_eq!((&*hits[0].holder.nick, hits[0].holder.index), ("user2", 1));
     assert_eq!(hits[0].info.digest, Some(kit::overlay::hash_of("Band/Near Song.mp3")));

@@ -33,7 +33,8 @@ fn the_services_say_who_they_are_before_anything_is_told_them() {
     assert_eq!(services.heard(conn), [], "nothing before the seal");
     services.seal(conn, PublicKey([2; 32]));
     let said = services_of(services.heard(conn));
-    let [Service::Hello { version: 1, key, proof }] = &said[..] else { panic!("{said:?}") };
+    let [Service::Hello { version: 1, key, proof, seen_at }] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(seen_at, at("10.0.0.2:2000").ip());
     assert_eq!(*key, services_key());
     assert!(key.owns_seal(&[1; 32], proof), "the key of their end of the seal");
     assert!(!key.owns_seal(&[2; 32], proof), "not of ours");
@@ -56,8 +57,12 @@ fn whoever_speaks_otherwise_is_hung_up_on() {
         services.say(conn, first);
         assert!(services.is_closed(conn));
     }
-    let nonsense =
-        [message(Service::Supernodes(Box::default())), message(Service::Refused(Refusal::Busy)), Message::Ping, request(Request::get("/"))];
+    let nonsense = [
+        message(Service::Supernodes(Box::default())),
+        message(Service::Refused(Refusal::Busy)),
+        Message::Ping,
+        request(Request::get("/")),
+    ];
     for after in nonsense {
         let conn = services.client("10.0.0.2", 2);
         services.say(conn, after);
@@ -107,10 +112,17 @@ fn a_supernode_is_listed_once_it_answers_where_it_says() {
     assert_eq!(services.the_services().supernodes(), 0, "not before the key is proved");
     services.seal(dialled, PublicKey([2; 32]));
     assert!(services.is_closed(dialled));
-    assert_eq!(services_of(services.heard(conn)), [Service::Supernodes(Box::default())], "nobody else is there");
+    assert_eq!(
+        services_of(services.heard(conn)),
+        [Service::Supernodes(Box::default())],
+        "nobody else is there"
+    );
     assert_eq!(services.told_supernodes(), ["10.0.0.2:1214"]);
     // From then on its word is enough.
-    assert!(matches!(&services.ask(conn, Service::Announce(entry(at("10.0.0.2:1214"))))[..], [Service::Supernodes(_)]));
+    assert!(matches!(
+        &services.ask(conn, Service::Announce(entry(at("10.0.0.2:1214"))))[..],
+        [Service::Supernodes(_)]
+    ));
     assert_eq!(services.next_dial(), None);
 }
 
@@ -155,16 +167,17 @@ fn nobody_lists_an_address_that_is_not_theirs() {
 #[test]
 fn a_check_that_fails_in_any_way_lists_nobody() {
     let mut services = Alone::services();
-    let answers: [&dyn Fn(&mut Alone, ConnId); 6] = [
-        &|services, conn| services.hang_up(conn, CloseReason::Refused),
-        &|services, conn| services.say(conn, response(404)),
-        &|services, conn| services.say(conn, response(200)),
-        &|services, conn| services.say(conn, Message::Ping),
-        &|services, conn| {
+    type Answer = fn(&mut Alone, ConnId);
+    let answers: [Answer; 6] = [
+        |services, conn| services.hang_up(conn, CloseReason::Refused),
+        |services, conn| services.say(conn, response(404)),
+        |services, conn| services.say(conn, response(200)),
+        |services, conn| services.say(conn, Message::Ping),
+        |services, conn| {
             services.say(conn, Message::Response(Box::new(agree())));
             services.hang_up(conn, CloseReason::Protocol);
         },
-        &|services, _| services.advance_s(15),
+        |services, _| services.advance_s(15),
     ];
     for answer in answers {
         let conn = services.client("10.0.0.2", 2);
@@ -265,5 +278,9 @@ fn a_free_share_beyond_all_is_all() {
     services.advance_s(10);
     let answer = services.ask(other, Service::List);
     let [Service::Supernodes(entries)] = &answer[..] else { panic!("{answer:?}") };
-    assert_eq!((entries[0].free_percent, entries[0].age_min), (100, 0), "what it says of its age does not count");
+    assert_eq!(
+        (entries[0].free_percent, entries[0].age_min),
+        (100, 0),
+        "what it says of its age does not count"
+    );
 }

@@ -49,8 +49,13 @@ fn what_a_child_is_told_first() {
     assert_eq!(raw.heard(&mut child), [Message::Network(NETWORK.into())]);
     raw.say(&mut child, Message::Network("kazaa".into()));
     let told = raw.heard(&mut child);
-    let [Message::OutsideAddress(ip), Message::Stats(stats), Message::Nodes(nodes), name, Message::Version(0x22)] =
-        &told[..]
+    let [
+        Message::OutsideAddress(ip),
+        Message::Stats(stats),
+        Message::Nodes(nodes),
+        name,
+        Message::Version(0x22),
+    ] = &told[..]
     else {
         panic!("{told:?}");
     };
@@ -117,7 +122,9 @@ fn whatever_is_no_childs_to_say_ends_the_session_and_nothing_else() {
     let mut other = raw.hello(3);
     raw.say(&mut other, Message::Network("Napster".into()));
     assert!(raw.is_closed(&other), "another network");
-    for message in [Message::QueryEnd(1), Message::Nodes(Arc::new([])), Message::OutsideAddress([1; 4].into())] {
+    for message in
+        [Message::QueryEnd(1), Message::Nodes(Arc::new([])), Message::OutsideAddress([1; 4].into())]
+    {
         let mut child = raw.child(4);
         raw.say(&mut child, message);
         assert!(raw.is_closed(&child));
@@ -178,7 +185,9 @@ fn a_child_of_ours_says_what_a_supernode_expects() {
     assert!(raw.heard(&mut far).is_empty(), "the list might name somebody nearer");
     raw.say(&mut far, Message::Nodes(Arc::new([])));
     let told = raw.heard(&mut far);
-    let [Message::User(user), Message::Share(3, told_file), Message::Ping] = &told[..] else { panic!("{told:?}") };
+    let [Message::User(user), Message::Share(3, told_file), Message::Ping] = &told[..] else {
+        panic!("{told:?}")
+    };
     assert_eq!((&*user.user, user.address, user.bandwidth), ("alice", kit::raw::OURS.parse().unwrap(), 0xb3));
     assert_eq!(&*told_file.name, "A Song.mp3", "no path leaves the machine");
     assert!(matches!(raw.lone.notes[..], [Note::Online]));
@@ -193,11 +202,8 @@ fn a_child_of_ours_says_what_a_supernode_expects() {
 
 #[test]
 fn a_parent_is_pinged_and_left_when_it_does_not_answer() {
-    let mut raw = Raw::new(Config {
-        force: Some(Role::Ordinary),
-        supernodes: [remote(1)].into(),
-        ..Config::default()
-    });
+    let mut raw =
+        Raw::new(Config { force: Some(Role::Ordinary), supernodes: [remote(1)].into(), ..Config::default() });
     let (mut far, _) = raw.dialled().expect("it goes through its list");
     raw.say(&mut far, Message::Network(NETWORK.into()));
     raw.say(&mut far, Message::OutsideAddress([10, 0, 0, 1].into()));
@@ -217,11 +223,8 @@ fn a_parent_is_pinged_and_left_when_it_does_not_answer() {
 
 #[test]
 fn a_list_of_strangers_is_dialled_once_a_minute_each_and_not_for_ever() {
-    let mut raw = Raw::new(Config {
-        force: Some(Role::Ordinary),
-        supernodes: [remote(1)].into(),
-        ..Config::default()
-    });
+    let mut raw =
+        Raw::new(Config { force: Some(Role::Ordinary), supernodes: [remote(1)].into(), ..Config::default() });
     let (mut far, _) = raw.dialled().expect("it goes through its list");
     raw.say(&mut far, Message::Network(NETWORK.into()));
     raw.say(&mut far, Message::OutsideAddress([10, 0, 0, 1].into()));

@@ -43,7 +43,10 @@ fn a_holder_passes_on_to_ours_what_ours_have_told() {
     assert!(!holder.text(first).contains("Sources"), "nobody is told what it has just said");
     let second = holder.call(2, &get(OURS, ""));
     let answer = holder.text(second);
-    assert!(answer.contains("X-Testbed-Sources: 10.0.9.9:6347\r\n"), "not itself, nor hearsay of others: {answer}");
+    assert!(
+        answer.contains("X-Testbed-Sources: 10.0.9.9:6347\r\n"),
+        "not itself, nor hearsay of others: {answer}"
+    );
     let foreign = holder.call(3, &get("giFT-FastTrack 0.8.9", ""));
     assert!(!holder.text(foreign).contains("Sources"));
 }
@@ -55,7 +58,8 @@ fn named_by(server: &str, hosts: &[u8]) -> World {
     let named: Vec<String> = hosts.iter().map(|host| format!("10.0.1.{host}:1214")).collect();
     let manners = |host: u8, request: &Request, bytes: &[u8]| match host {
         1 => {
-            let line = format!("X-Testbed-Sources: {},0.0.0.0:1,10.0.0.1:7000,10.0.1.1:1214\r\n", named.join(","));
+            let line =
+                format!("X-Testbed-Sources: {},0.0.0.0:1,10.0.0.1:7000,10.0.1.1:1214\r\n", named.join(","));
             answer(503, &format!("{line}Server: {server}\r\nRetry-After: 1\r\nContent-Length: 0\r\n"), &[])
         }
         _ => honest(request, bytes, SIZE),
@@ -71,7 +75,11 @@ fn holders_that_are_named_by_ours_are_asked_too() {
     assert!(world.is_right());
     assert!(world.asked.keys().all(|host| (1..5).contains(host)), "{:?}", world.asked);
     let world = named_by("KazaaClient Nov  3 2002 20:29:03", &[2, 3, 4]);
-    assert_eq!(world.asked.keys().collect::<Vec<_>>(), [&1], "a foreign one is not believed to know that line");
+    assert_eq!(
+        world.asked.keys().collect::<Vec<_>>(),
+        [&1],
+        "a foreign one is not believed to know that line"
+    );
 }
 
 #[test]

@@ -30,7 +30,8 @@ fn a_full_one_names_others_and_a_node_goes_there() {
     for _ in 0..2 {
         overlay.child_of(supernodes[0]);
     }
-    let refused = overlay.node(supernodes[0]).refused().children + overlay.node(supernodes[1]).refused().children;
+    let refused =
+        overlay.node(supernodes[0]).refused().children + overlay.node(supernodes[1]).refused().children;
     // One of them may have gone to the other, whichever was nearer.
     for _ in 0..2 {
         overlay.child_of(supernodes[0]);
@@ -40,7 +41,8 @@ fn a_full_one_names_others_and_a_node_goes_there() {
     let late = overlay.child(&supernodes);
     overlay.run_s(60);
     assert!(overlay.offline(late)[0].starts_with("every known supernode is full; trying again in "));
-    let after = overlay.node(supernodes[0]).refused().children + overlay.node(supernodes[1]).refused().children;
+    let after =
+        overlay.node(supernodes[0]).refused().children + overlay.node(supernodes[1]).refused().children;
     assert!(after > refused);
     let leaver = overlay.nodes[2];
     overlay.swarm.command(leaver, common::user::Command::Leave);
@@ -111,7 +113,9 @@ fn links_are_bounded_and_the_refused_are_told_of_others() {
     assert!(matches!(&raw.links_heard(&mut again)[..], [Link::Refused(_)]), "one link for two");
     assert!(!raw.is_closed(&second) && raw.node().links() == 2);
     let mut visitor = raw.link(4);
-    let Link::Hello { version, address, pass, children, free_percent, .. } = link_hello(4) else { unreachable!() };
+    let Link::Hello { version, address, pass, children, free_percent, .. } = link_hello(4) else {
+        unreachable!()
+    };
     raw.say_link(&mut visitor, Link::Hello { version, address, pass, children, free_percent, visit: true });
     assert!(matches!(&raw.links_heard(&mut visitor)[..], [Link::Hello { .. }]), "a visitor takes no place");
     raw.say_link(&mut second, Link::Ping);
@@ -124,7 +128,9 @@ fn a_neighbour_that_lies_about_itself_or_is_us_is_none() {
     let lies: [(u8, &str, u16); 3] = [(1, OURS, 1), (2, "10.0.1.2:0", 1), (3, "10.0.1.3:1214", 99)];
     for (host, address, version) in lies {
         let mut link = raw.link(host);
-        let Link::Hello { pass, children, free_percent, visit, .. } = link_hello(host) else { unreachable!() };
+        let Link::Hello { pass, children, free_percent, visit, .. } = link_hello(host) else {
+            unreachable!()
+        };
         let address = address.parse().unwrap();
         raw.say_link(&mut link, Link::Hello { version, address, pass, children, free_percent, visit });
         assert!(raw.is_closed(&link), "{address} {version}");
@@ -203,11 +209,11 @@ fn a_neighbour_floods_in_vain() {
     let mut raw = Raw::supernode(config(|knobs| (knobs.queries_per_s, knobs.queries_burst) = (1, 2)));
     let mut neighbour = raw.neighbour(1);
     for id in 0..1_000 {
-        let query = Link::Query { id, ttl: 200, fan_out: 255, origin: (remote(1), id), query: words("song", 0) };
+        let query =
+            Link::Query { id, ttl: 200, fan_out: 255, origin: (remote(1), id), query: words("song", 0) };
         raw.say_link(&mut neighbour, query);
     }
-    let ends: Vec<Link> =
-        (0..1_000).map(|id| Link::QueryEnd { id, asked: u32::from(id < 100) }).collect();
+    let ends: Vec<Link> = (0..1_000).map(|id| Link::QueryEnd { id, asked: u32::from(id < 100) }).collect();
     assert_eq!(raw.links_heard(&mut neighbour), ends);
     assert_eq!(raw.node().refused().queries, 900);
 }
@@ -222,7 +228,10 @@ fn a_query_that_came_by_another_way_is_not_answered_again() {
     raw.say(&mut holder, Message::Share(1, Arc::new(info("A Song.mp3"))));
     let query = |id| Link::Query { id, ttl: 0, fan_out: 5, origin: (remote(77), 4), query: words("song", 0) };
     raw.say_link(&mut first, query(1));
-    assert!(matches!(raw.links_heard(&mut first)[..], [Link::Reply { id: 1, .. }, Link::QueryEnd { id: 1, asked: 1 }]));
+    assert!(matches!(
+        raw.links_heard(&mut first)[..],
+        [Link::Reply { id: 1, .. }, Link::QueryEnd { id: 1, asked: 1 }]
+    ));
     raw.say_link(&mut second, query(9));
     assert_eq!(raw.links_heard(&mut second), [Link::QueryEnd { id: 9, asked: 0 }]);
 }

@@ -86,7 +86,11 @@ fn a_pass_belongs_to_one_end_of_one_seal() {
     let (services, seal) = (signer(1).key(), [8; 32]);
     let pass = Pass::new(ticket(), &signer(2), &seal);
     assert_eq!(pass.verify(&services, NOW_S, &seal), Ok(()));
-    assert_eq!(pass.verify(&services, NOW_S, &[9; 32]), Err(TicketError::Unproved), "seen, and shown by another");
+    assert_eq!(
+        pass.verify(&services, NOW_S, &[9; 32]),
+        Err(TicketError::Unproved),
+        "seen, and shown by another"
+    );
     assert_eq!(pass.verify(&services, NOW_S + 100, &seal), Err(TicketError::Expired));
     assert_eq!(pass.verify(&signer(3).key(), NOW_S, &seal), Err(TicketError::Forged));
     let stolen = Pass::new(ticket(), &signer(3), &seal);

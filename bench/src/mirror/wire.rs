@@ -297,12 +297,17 @@ mod tests {
     use super::*;
 
     fn info() -> impl Strategy<Value = FileInfo> {
-        ("\\PC{1,30}", any::<u64>(), prop::option::of(any::<[u8; 20]>()), any::<(u32, u32, u32)>()).prop_map(
+        let digest = any::<([u8; 20], [u8; 16])>().prop_flat_map(|(head, tail)| {
+            let kzhash = [&head[..], &tail].concat().try_into().expect("these are 36 bytes");
+            prop::sample::select(vec![Digest::Md5(tail), Digest::Sha1(head), Digest::KzHash(kzhash)])
+        });
+        ("\\PC{1,30}", any::<u64>(), prop::option::of(digest), any::<(u32, u32, u32)>()).prop_map(
             |(name, size, digest, (bitrate_kbps, frequency_hz, duration_s))| FileInfo {
                 name: name.into(),
                 size,
-                digest: digest.map(Digest::Sha1),
+                digest,
                 media: Media { bitrate_kbps, frequency_hz, duration_s },
+                ..FileInfo::default()
             },
         )
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -14,6 +14,9 @@ use crate::user::{Command, Hit, Note, Query, SearchEnd, SearchId};
 /// Notes that wait for the terminal. Far more than one search or one download has.
 const NOTES_MAX: usize = 65_536;
 
+/// Writes to a node's records.
+type Keeper = Box<dyn FnMut(&str) + Send>;
+
 /// A running peer and its user.
 pub struct Client {
     /// Its files.
@@ -21,6 +24,8 @@ pub struct Client {
     /// The node.
     pub handle: Handle,
     notes: mpsc::Receiver<Note>,
+    /// What the peer wants kept goes there.
+    keeper: Option<Keeper>,
     /// Kept from the start, so that a Ctrl-C is heard even if it comes while nobody waits for a note.
     interrupts: Signal,
 }
@@ -49,7 +54,7 @@ impl Client {
         });
         let handle = super::start(peer, listen, firewalled, store.clone(), sink).await?;
         let interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
-        Ok(Client { store, handle, notes, interrupts })
+        Ok(Client { store, handle, notes, keeper: None, interrupts })
     }
 
     /// Waits until the peer is part of its overlay; `Err` of the inner result is why it is not, without what it
@@ -67,14 +72,27 @@ impl Client {
         }
     }
 
-    /// The next thing the user is told.
+    /// Says where lines go that the peer wants kept ([`Note::Keep`]); without that they are dropped.
+    pub fn keep(&mut self, keeper: impl FnMut(&str) + Send + 'static) {
+        self.keeper = Some(Box::new(keeper));
+    }
+
+    /// The next thing the user is told. What is to be kept is kept meanwhile, and is nothing for a user's eyes.
     ///
     /// # Errors
     /// [`Interrupted`] once Ctrl-C is pressed, or the end of the peer.
     pub async fn note(&mut self) -> anyhow::Result<Note> {
-        tokio::select! {
-            note = self.notes.recv() => note.ok_or_else(|| anyhow!("the peer has ended; its log (RUST_LOG=debug) says why")),
-            _ = self.interrupts.recv() => Err(Interrupted.into()),
+        loop {
+            let note = tokio::select! {
+                note = self.notes.recv() => note,
+                _ = self.interrupts.recv() => return Err(Interrupted.into()),
+            };
+            match (note, &mut self.keeper) {
+                (Some(Note::Keep(line)), Some(keeper)) => keeper(&line),
+                (Some(Note::Keep(_)), None) => {}
+                (Some(note), _) => return Ok(note),
+                (None, _) => bail!("the peer has ended; its log (RUST_LOG=debug) says why"),
+            }
         }
     }
 

@@ -38,6 +38,7 @@ pub async fn offer(client: &Client, catalog: &Catalog) -> anyhow::Result<Vec<Arc
 /// # Errors
 /// If the node has crashed.
 pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]) -> anyhow::Result<()> {
+    let mut has_been_online = false;
     while let Ok(note) = client.note().await {
         match note {
             Note::Uploaded(file, bytes) => {
@@ -45,7 +46,8 @@ pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]
                 println!("sent {bytes} bytes of {name}");
             }
             Note::Offline(why) => println!("offline: {}", printable(&why)),
-            Note::Online => println!("online again"),
+            Note::Online if std::mem::replace(&mut has_been_online, true) => println!("online again"),
+            Note::Online => println!("online"),
             Note::Text(text) => println!("{}", printable(&text)),
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Sealed connections: who speaks first, which key the far side has, and what sealing costs on the wire.
 //!
 //! A connection is sealed by the Noise protocol `Noise_XX_25519_AESGCM_SHA256` (revision 34 of its specification): each side
-//! learns the other's static key and a proof that it owns it, and no third side learns any of the two. What follows
+//! learns the other's static key and a proof that it owns it, and who only listens learns neither. What follows
 //! travels in records. Sealing is a capability of the drivers, like bodies: peers ask for it by
 //! [`Wire::seal`](crate::wire::Wire::seal) and hear of it by [`Event::Sealed`](crate::peer::Event::Sealed). What it promises, and
 //! what not, stands in the [contract](crate::peer#sealing).

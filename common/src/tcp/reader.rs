@@ -250,7 +250,7 @@ impl<M: Wire> Reader<M> {
 
     /// Reads once behind what the buffer holds.
     async fn fill_plainly(&mut self, want: usize) -> Result<usize, Stop> {
-        let want = want.min(self.buffer_bytes_max - self.buffer.len()).max(1);
+        let want = want.min(self.buffer_bytes_max.saturating_sub(self.buffer.len())).max(1);
         let read = match &mut self.source {
             Source::Direct(stream) => fill_directly(stream, &mut self.buffer, want).await,
             Source::Shaped(source) => source.read(want).await.map(|bytes| {

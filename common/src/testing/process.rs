@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 /// A program that was built with a test: `Program(env!("CARGO_BIN_EXE_name"))`.
 #[derive(Clone, Copy, Debug)]
@@ -99,4 +100,15 @@ impl Running {
 pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(sent.expect("kill can be run").success());
+}
+
+/// Processor time that a process has used so far, of all its threads, user and system; zero where the system does not tell
+/// (Linux does).
+pub fn cpu_time(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name of the program, in parentheses, may have blanks; user and system time are the 12th and 13th after it,
+    // in hundredths of a second.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
 }

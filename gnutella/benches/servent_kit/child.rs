@@ -9,6 +9,7 @@ use std::time::Duration;
 use common::net::{Attachment, NodeId};
 use common::peer::FileId;
 use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, spawn};
+use common::testing::process::cpu_time;
 use common::user::{self, FileInfo, SharedFile};
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
@@ -61,14 +62,9 @@ impl Child {
         self.role != Role::Relay
     }
 
-    /// Processor time it has used so far; zero where the system does not tell (Linux does).
+    /// Processor time it has used so far.
     pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
-        // The name of the program, in parentheses, may have blanks; user and system time are the 12th and 13th after it,
-        // in hundredths of a second.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        Duration::from_millis(10 * ticks)
+        cpu_time(self.process.id())
     }
 }
 

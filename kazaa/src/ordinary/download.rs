@@ -183,8 +183,16 @@ impl Ordinary {
         }
     }
 
-    fn ask_source(&mut self, (fetch, source): (FetchId, SourceId), conn: ConnId, range: ByteRange, cx: Hands) {
-        let Some(running) = self.downloads.as_ref().and_then(|downloads| downloads.get(fetch)) else { return };
+    fn ask_source(
+        &mut self,
+        (fetch, source): (FetchId, SourceId),
+        conn: ConnId,
+        range: ByteRange,
+        cx: Hands,
+    ) {
+        let Some(running) = self.downloads.as_ref().and_then(|downloads| downloads.get(fetch)) else {
+            return;
+        };
         let Some(Conn::Source(link)) = self.conns.get_mut(conn) else { return };
         let knobs = &self.me.knobs;
         let request = content_request(&running.key(source).content)

@@ -43,11 +43,10 @@ mod tests {
     fn what_is_no_address_is_skipped_and_a_list_has_an_end() {
         let told = |value: &str| named(&Request::get("/").with(HEADER, value).headers);
         let text = |value: &str| told(value).iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(text("1.2.3.4:6347, 5.6.7.8,x,9.9.9.9:0x7,1.1.1.1:70000, 2.2.2.2:1,"), [
-            "1.2.3.4:6347",
-            "5.6.7.8:1214",
-            "2.2.2.2:1"
-        ]);
+        assert_eq!(
+            text("1.2.3.4:6347, 5.6.7.8,x,9.9.9.9:0x7,1.1.1.1:70000, 2.2.2.2:1,"),
+            ["1.2.3.4:6347", "5.6.7.8:1214", "2.2.2.2:1"]
+        );
         assert_eq!(told(&"1.2.3.4:1,".repeat(50)).len(), ALTERNATES_MAX);
         assert_eq!(told(""), []);
     }

@@ -35,9 +35,12 @@ use super::{Conn, Hands, Ordinary};
 use crate::book::{Book, DIAL_PAUSE};
 use crate::config::Role;
 use crate::node::Timer;
+use crate::nodes;
 use crate::selection::Probed;
 use crate::wire::{Hello, Message, NodeEntry, SessionKey, Setup};
 
+/// Batches of probes in one round.
+const BATCHES_MAX: u32 = 4;
 /// Doublings of the wait after a vain round.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -92,6 +95,9 @@ pub(super) struct Seek {
     scout_competes: bool,
     /// Since somebody has answered, the others may take until then; in search of a scout, so long the last one that was dialled.
     patience: Option<Time>,
+    /// Those that were dialled in this round, each once; and in how many batches.
+    tried: Vec<SocketAddrV4>,
+    batches: u32,
     /// Vain rounds in a row.
     pub(super) rounds: u32,
     /// Somebody lives, but has no room.
@@ -196,6 +202,8 @@ impl Ordinary {
             compared: false,
             scout_competes: false,
             patience: None,
+            tried: Vec::new(),
+            batches: 0,
             rounds: 0,
             refused: false,
         }));
@@ -275,6 +283,12 @@ impl Ordinary {
         let Some(seek) = &mut self.join.seek else { return false };
         let knobs = &self.me.knobs;
         (seek.patience, seek.scout_competes) = (None, false);
+        // Of those that a list names, so many that will not have us speak for the rest.
+        if !seek.scouting && seek.batches >= BATCHES_MAX {
+            return false;
+        }
+        seek.batches += u32::from(!seek.scouting);
+        taken.extend(&seek.tried);
         let scout = seek.scout.and_then(|conn| match self.conns.get(conn) {
             Some(Conn::Parent(parent)) => Some(parent.address),
             _ => None,
@@ -295,6 +309,7 @@ impl Ordinary {
                 seek.scout_competes = true;
                 continue;
             }
+            seek.tried.push(address);
             seek.book.dialled(address, cx.now());
             let conn = cx.dial(address, Setup::Dialled);
             cx.send(conn, Message::Hello(Hello::OURS));
@@ -318,7 +333,8 @@ impl Ordinary {
         let knobs = Arc::clone(&self.me.knobs);
         let Some(seek) = &mut self.join.seek else { return };
         let round = seek.rounds;
-        seek.rounds += 1;
+        (seek.rounds, seek.batches) = (round + 1, 0);
+        seek.tried.clear();
         let asks_services = self.me.services.is_some() && !self.join.services_know_nobody;
         let is_empty = seek.book.is_empty();
         let knows_somebody = !is_empty || asks_services;
@@ -336,14 +352,18 @@ impl Ordinary {
             // Their list may be on its way.
             return self.wake_join(knobs.step_timeout, cx);
         }
-        if !knows_somebody {
+        if !knows_somebody && self.me.services.is_none() {
             return self.tell_offline("no supernode is known; name one, or the services", cx);
         }
         let doubled = knobs.retry * (1 << round.min(DOUBLINGS_MAX));
         self.want_list(cx);
         let wait = doubled.max(until_due.min(DIAL_PAUSE)) + jitter(knobs.retry, cx);
         if !self.join.has_parent() {
-            let why = if refused { "every known supernode is full" } else { "no supernode can be reached" };
+            let why = match (refused, knows_somebody) {
+                (true, _) => "every known supernode is full",
+                (false, true) => "no supernode can be reached",
+                (false, false) => "the services know of no supernode",
+            };
             self.tell_offline(&format!("{why}; trying again in {} s", wait.as_secs().max(1)), cx);
         }
         self.wake_join(wait, cx);
@@ -507,6 +527,7 @@ impl Ordinary {
         let Some(seek) = &mut self.join.seek else { return };
         if !seek.chosen.contains(&conn) || !is_taken_on {
             // A list before we are taken on says who else might; it closes next.
+            seek.scouting &= nodes.is_empty();
             return;
         }
         seek.chosen.retain(|chosen| *chosen != conn);
@@ -537,6 +558,28 @@ impl Ordinary {
         }
         if !nodes.is_empty() {
             self.join.told = Some(Told { by: teller, at: cx.now(), nodes });
+            self.keep_supernodes(cx);
+        }
+    }
+
+    /// What is known of supernodes goes into the node's records, if it has any.
+    fn keep_supernodes(&self, cx: Hands) {
+        if !self.me.keeps_supernodes {
+            return;
+        }
+        let max = self.me.knobs.supernodes_max;
+        let known = match &self.supernode {
+            Some(supernode) => supernode.book.sample(max, cx.now(), cx.rng()),
+            None => self.new_book(cx).sample(max, cx.now(), cx.rng()),
+        };
+        cx.note(Note::Keep(nodes::write(&known, self.clock_s(cx.now())).into()));
+    }
+
+    /// The services could not be asked: whoever has waited for them need wait no longer.
+    pub(super) fn services_missed(&mut self, cx: Hands) {
+        let is_waiting = self.join.seek.as_ref().is_some_and(|seek| seek.is_idle() && seek.rounds == 1);
+        if self.supernode.is_none() && is_waiting {
+            self.seek(cx);
         }
     }
 
@@ -560,7 +603,8 @@ impl Ordinary {
     fn joined(&mut self, conn: ConnId, cx: Hands) {
         let Some(seek) = &mut self.join.seek else { return };
         seek.chosen.retain(|chosen| *chosen != conn);
-        seek.rounds = 0;
+        (seek.rounds, seek.batches) = (0, 0);
+        seek.tried.clear();
         self.join.parents.push(conn);
         self.register(conn, cx);
         self.tell_online(cx);

@@ -2,7 +2,7 @@
 //!
 //! | errand | when | what comes of it |
 //! |---|---|---|
-//! | log in | at the start with a password; again when a quarter of the ticket's time is left | a ticket, shown to supernodes |
+//! | log in | at the start with a password, before the node joins; again when a quarter of the ticket's time is left | a ticket, shown to supernodes |
 //! | ask for supernodes | at the start, and when the search for a parent runs out of addresses | [`Ordinary::services_list`] |
 //! | announce | being a supernode, every [`Knobs::announce_every`](crate::config::Knobs::announce_every) | listed; and a fresher list |
 //! | retire | being one no longer | not listed any more |
@@ -37,6 +37,9 @@ use crate::ticket::{Pass, Signer, Ticket, VerifyingKey};
 use crate::wire::upgrade::{SERVICES, agrees, sealed_get};
 use crate::wire::{Credentials, Message, NodeEntry, Refusal, SERVICE_VERSION, Service, ServiceFrame, Setup};
 
+/// The services are asked for supernodes no more often than that, however often one is sought in vain. A minute: nobody is
+/// dialled twice in one.
+const LIST_PAUSE: Duration = Duration::from_secs(60);
 /// Doublings of the wait for another try.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -50,6 +53,8 @@ pub(crate) struct Login {
     talk: Option<Talk>,
     /// When we ask for supernodes.
     list_at: Option<Time>,
+    /// When they may be asked for them the next time.
+    list_from: Time,
     /// When a supernode announces itself.
     announce_at: Option<Time>,
     /// We were announced, and are to be forgotten.
@@ -71,6 +76,8 @@ struct User {
     login_at: Option<Time>,
     /// The account is yet to be made.
     registers: bool,
+    /// The first login has neither succeeded nor failed: the node joins then, with whatever has come of it.
+    is_awaited: bool,
 }
 
 struct Talk {
@@ -105,6 +112,7 @@ impl Login {
             ticket: None,
             login_at: Some(Time::ZERO),
             registers: account.registers,
+            is_awaited: true,
         });
         Some(Box::new(Login {
             services,
@@ -112,6 +120,7 @@ impl Login {
             user,
             talk: None,
             list_at: Some(Time::ZERO),
+            list_from: Time::ZERO,
             announce_at: None,
             retires: false,
             due: None,
@@ -158,33 +167,45 @@ impl Login {
 
 /// What the rest of the node asks.
 impl Ordinary {
+    /// True until the first login has succeeded or failed.
+    pub(super) fn awaits_login(&self) -> bool {
+        let user = self.login.as_ref().and_then(|login| login.user.as_ref());
+        user.is_some_and(|user| user.is_awaited)
+    }
+
     /// The proof of who we are, while it holds.
-    pub(crate) fn ticket(&self) -> Option<&Arc<Ticket>> {
-        self.login.as_ref()?.user.as_ref()?.ticket.as_ref()
+    pub fn ticket(&self, now: Time) -> Option<&Arc<Ticket>> {
+        let ticket = self.login.as_ref()?.user.as_ref()?.ticket.as_ref()?;
+        (ticket.expires_s > self.clock_s(now)).then_some(ticket)
     }
 
     /// What others' tickets are checked with, once the services are known.
-    pub(crate) fn services_key(&self) -> Option<&VerifyingKey> {
+    pub fn services_key(&self) -> Option<&VerifyingKey> {
         self.login.as_ref()?.key.as_ref()
     }
 
     /// The answer to the challenge of the supernode that listens at this address.
-    pub(crate) fn session_proof(&self, challenge: &[u8; 16], supernode: SocketAddrV4) -> Option<Box<[u8; 64]>> {
+    pub(crate) fn session_proof(
+        &self,
+        challenge: &[u8; 16],
+        supernode: SocketAddrV4,
+    ) -> Option<Box<[u8; 64]>> {
         let user = self.login.as_ref()?.user.as_ref()?;
         Some(user.ticket.as_ref()?.prove_session(&user.signer, challenge, supernode))
     }
 
     /// Our ticket as it is shown under a seal.
     pub(crate) fn pass(&self, cx: Hands) -> Option<Pass> {
+        let ticket = self.ticket(cx.now())?;
         let user = self.login.as_ref()?.user.as_ref()?;
-        Some(Pass::new((**user.ticket.as_ref()?).clone(), &user.signer, &cx.public_key().0))
+        Some(Pass::new((**ticket).clone(), &user.signer, &cx.public_key().0))
     }
 
     /// Nobody else is left to be dialled: asks for supernodes. [`Ordinary::services_list`] follows if the services are there.
     pub(crate) fn want_list(&mut self, cx: Hands) {
         let Some(login) = &mut self.login else { return };
         if login.list_at.is_none() {
-            login.list_at = Some(cx.now());
+            login.list_at = Some(login.list_from.max(cx.now()));
             self.see_to_services(cx);
         }
     }
@@ -263,7 +284,7 @@ impl Ordinary {
 
     fn greeted(&mut self, seal: PublicKey, hello: &Service, cx: Hands) {
         let Some(login) = &mut self.login else { return };
-        let Service::Hello { version, key, proof } = hello else {
+        let Service::Hello { version, key, proof, seen_at } = hello else {
             return self.services_failed("they do not say who they are", cx);
         };
         if *version != SERVICE_VERSION {
@@ -273,6 +294,9 @@ impl Ordinary {
             return self.services_failed("they are not those that we know", cx);
         }
         login.key = Some(*key);
+        if self.own_address(cx).ip().is_unspecified() {
+            self.seen_at(*seen_at);
+        }
         self.next_errand(cx);
     }
 
@@ -308,6 +332,7 @@ impl Ordinary {
                 if !self.ticket_came(ticket, cx) {
                     return self.services_failed("their ticket does not hold; is a clock wrong?", cx);
                 }
+                self.login_settled(cx);
             }
             (Errand::List, Service::Supernodes(entries)) => self.supernodes_came(entries, cx),
             (Errand::Announce, Service::Supernodes(entries)) => {
@@ -330,8 +355,7 @@ impl Ordinary {
         let now_s = self.clock_s(cx.now());
         let Some(login) = &mut self.login else { return false };
         let (Some(user), Some(services)) = (&mut login.user, &login.key) else { return false };
-        let is_ours =
-            ticket.key == user.signer.key() && ticket.user.eq_ignore_ascii_case(&self.me.user);
+        let is_ours = ticket.key == user.signer.key() && ticket.user.eq_ignore_ascii_case(&self.me.user);
         if !is_ours || ticket.verify(services, now_s).is_err() {
             return false;
         }
@@ -346,9 +370,9 @@ impl Ordinary {
 
     fn supernodes_came(&mut self, entries: &[NodeEntry], cx: Hands) {
         if let Some(login) = &mut self.login {
-            login.list_at = None;
+            (login.list_at, login.list_from) = (None, cx.now() + LIST_PAUSE);
         }
-        self.services_list(entries.into(), cx);
+        self.services_list(entries, cx);
     }
 
     /// The user has to do something about it; until then the node takes part as a guest.
@@ -362,6 +386,15 @@ impl Ordinary {
             _ => "no such user, or another password",
         };
         cx.note(Note::Offline(format!("the services refuse the login of {}: {why}", self.me.user).into()));
+        self.login_settled(cx);
+    }
+
+    /// What comes of the login has come of it: if it was the first, the node can join.
+    fn login_settled(&mut self, cx: Hands) {
+        let user = self.login.as_mut().and_then(|login| login.user.as_mut());
+        if user.is_some_and(|user| std::mem::take(&mut user.is_awaited)) {
+            self.start_join(cx);
+        }
     }
 
     /// Others will not find us by the list, but by those that we link with; a line may also have been down for a moment.
@@ -416,6 +449,8 @@ impl Ordinary {
             let text = format!("the services at {services} cannot be used: {why}; going on without them");
             cx.note(Note::Text(text.into()));
         }
+        self.login_settled(cx);
+        self.services_missed(cx);
         self.see_to_services(cx);
     }
 

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn who_gives_rises_and_who_takes_falls() {
-        let (giver, taker, stranger) = (Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(2, 2, 2, 2), Ipv4Addr::new(3, 3, 3, 3));
+        let (giver, taker, stranger) =
+            (Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(2, 2, 2, 2), Ipv4Addr::new(3, 3, 3, 3));
         let mut levels = Participation::default();
         levels.had_from(giver, 9 << 20);
         levels.sent_to(taker, 9 << 20);

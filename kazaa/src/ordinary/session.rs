@@ -74,7 +74,7 @@ impl Ordinary {
     /// The ciphers are on: the first words.
     pub(super) fn greet(&mut self, conn: ConnId, cx: Hands) {
         cx.send(conn, Message::Network(NETWORK.into()));
-        if let Some(ticket) = self.ticket() {
+        if let Some(ticket) = self.ticket(cx.now()) {
             cx.send(conn, Message::Ticket(Arc::clone(ticket)));
         }
     }

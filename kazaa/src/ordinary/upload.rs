@@ -95,12 +95,22 @@ impl Ordinary {
         }
         upload.serving.asked();
         if matches!(upload.seal, HolderSeal::Plain) && self.me.knobs.seals_transfers && asks_seal(&request) {
-            upload.seal = HolderSeal::Sealing(request);
-            upload.serving.resumed();
-            cx.send(conn, Message::Response(Box::new(agree())));
-            return cx.resume_as(conn, Setup::SealedServer);
+            return self.agree_to_seal(conn, request, cx);
         }
         self.answer_request(conn, &request, cx);
+    }
+
+    /// Both sides go on under seal; the request is answered there.
+    fn agree_to_seal(&mut self, conn: ConnId, request: Box<Request>, cx: Hands) {
+        let (Some(Conn::Upload(upload)), Some(uploads)) = (self.conns.get_mut(conn), &self.uploads) else {
+            return;
+        };
+        upload.seal = HolderSeal::Sealing(request);
+        cx.send(conn, Message::Response(Box::new(agree())));
+        cx.resume_as(conn, Setup::SealedServer);
+        // The handshake may take as long as a request.
+        upload.serving.resumed();
+        uploads.wait(conn, &mut upload.serving, cx);
     }
 
     /// A connection on which we serve is under seal.
@@ -136,7 +146,8 @@ impl Ordinary {
         let response = self.with_sources(response, conn, &shared, request);
         cx.send(conn, Message::Response(Box::new(response)));
         let span = Span { file: shared.file, offset, len };
-        let (Some(Conn::Upload(upload)), Some(uploads)) = (self.conns.get_mut(conn), &mut self.uploads) else {
+        let (Some(Conn::Upload(upload)), Some(uploads)) = (self.conns.get_mut(conn), &mut self.uploads)
+        else {
             return;
         };
         if !uploads.send(conn, &mut upload.serving, (span, keeps_alive), cx) {
@@ -168,9 +179,8 @@ impl Ordinary {
     /// All slots are taken. Who has a place in the queue keeps its connection, so that the next try needs no dial.
     fn queue_up(&mut self, conn: ConnId, place: QueuePlace, request: &Request, cx: Hands) {
         let keeps_alive = request.keeps_alive();
-        let response = self
-            .refusal(http::SERVICE_UNAVAILABLE, keeps_alive, cx)
-            .with("Retry-After", place.poll_min_s);
+        let response =
+            self.refusal(http::SERVICE_UNAVAILABLE, keeps_alive, cx).with("Retry-After", place.poll_min_s);
         // KaZaA knew no such line; whoever does says so.
         let response = match request.headers.get("X-Queue") {
             Some(_) => response.with("X-Queue", told_place(place)),
@@ -201,7 +211,8 @@ impl Ordinary {
 
     /// Bytes have left.
     pub(super) fn upload_sent(&mut self, conn: ConnId, len: u32, cx: Hands) {
-        let (Some(Conn::Upload(upload)), Some(uploads)) = (self.conns.get_mut(conn), &mut self.uploads) else {
+        let (Some(Conn::Upload(upload)), Some(uploads)) = (self.conns.get_mut(conn), &mut self.uploads)
+        else {
             return;
         };
         if self.me.knobs.levels_uploads {
@@ -277,9 +288,8 @@ impl Ordinary {
 
     /// Says what file it is that is sent. Its name is not told: who asks by content may not know it.
     fn describe(&self, response: Response, shared: &SharedFile) -> Response {
-        let mut response = response
-            .with("Accept-Ranges", "bytes")
-            .with("Content-Type", content_type(&shared.info.name));
+        let mut response =
+            response.with("Accept-Ranges", "bytes").with("Content-Type", content_type(&shared.info.name));
         if let Some(digest) = &shared.info.digest {
             tell_content(&mut response.headers, digest);
         }

@@ -88,7 +88,9 @@ impl List {
         let apart = apart.and_then(|address| self.find(address).ok());
         let others = self.listed.len() - usize::from(apart.is_some());
         let drawn = index::sample(rng, others, count.min(others)).into_iter();
-        drawn.map(|at| self.listed[at + usize::from(apart.is_some_and(|apart| apart <= at))].told(now)).collect()
+        drawn
+            .map(|at| self.listed[at + usize::from(apart.is_some_and(|apart| apart <= at))].told(now))
+            .collect()
     }
 
     pub(super) fn len(&self) -> usize {

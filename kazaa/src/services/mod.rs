@@ -55,8 +55,8 @@ pub struct Services {
     started_s: u64,
     knobs: Arc<ServicesKnobs>,
     signer: Signer,
-    /// Who we are, as every client is told; made at the start.
-    hello: Option<Arc<ServiceFrame>>,
+    /// The key of our end of every seal, signed at the start.
+    proof: Option<Box<[u8; 64]>>,
     accounts: Accounts,
     attempts: Attempts,
     hashes: Pace,
@@ -98,7 +98,7 @@ impl Services {
         Services {
             started_s: config.started_s,
             signer: Signer::from_seed(&config.signing_seed),
-            hello: None,
+            proof: None,
             accounts: Accounts::new(knobs.hash, knobs.accounts_max, config.accounts),
             attempts: Attempts::default(),
             hashes: Pace::new(knobs.hashes_per_s),
@@ -144,9 +144,7 @@ impl Services {
     }
 
     fn start(&mut self, cx: Hands) {
-        let (key, proof) = (self.signer.key(), self.signer.own_seal(&cx.public_key().0));
-        let hello = Service::Hello { version: SERVICE_VERSION, key, proof };
-        self.hello = Some(Arc::new(ServiceFrame::new(hello)));
+        self.proof = Some(self.signer.own_seal(&cx.public_key().0));
         cx.wake(self.knobs.announce_every, Timer::Services);
         cx.note(Note::Online);
     }
@@ -203,23 +201,22 @@ impl Services {
             Some(State::Sealing) => {
                 self.step(conn, cx);
                 self.become_state(conn, State::Client(Client { key, messages: 0, check: None }));
-                if let Some(hello) = &self.hello {
-                    cx.send(conn, Message::Service(Arc::clone(hello)));
-                }
+                self.greet(conn, cx);
             }
             _ => {}
         }
     }
 
+    /// Says who we are.
+    fn greet(&self, conn: ConnId, cx: Hands) {
+        let (Some(held), Some(proof)) = (self.conns.get(conn), &self.proof) else { return };
+        let (version, key) = (SERVICE_VERSION, self.signer.key());
+        let hello = Service::Hello { version, key, proof: proof.clone(), seen_at: *held.remote.ip() };
+        say(conn, hello, cx);
+    }
+
     /// A question of a client's.
-    fn asked(
-        &mut self,
-        conn: ConnId,
-        remote: SocketAddrV4,
-        key: PublicKey,
-        service: &Service,
-        cx: Hands,
-    ) {
+    fn asked(&mut self, conn: ConnId, remote: SocketAddrV4, key: PublicKey, service: &Service, cx: Hands) {
         match service {
             Service::Register(credentials) => {
                 let answer = self.register(*remote.ip(), credentials, cx);

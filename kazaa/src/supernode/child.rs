@@ -7,7 +7,7 @@
 //! | greeting | its network name, and we are full | told of other supernodes, closed |
 //! | greeting | another network's name, or anything else | closed |
 //! | greeting, where tickets are required | its network name | showing: waits for its ticket and the proof of it, and is then taken on; without them closed |
-//! | showing, taken on | a ticket that holds | challenged, once |
+//! | showing, taken on | a ticket that holds | challenged, once; where no services are known it is read over |
 //! | showing, taken on | the proof of the ticket | known by the ticket's name |
 //! | showing, taken on | a ticket or a proof that does not hold | closed |
 //! | taken on | who it is, its files | in the register: its files can be found from then on |
@@ -107,7 +107,9 @@ impl Ordinary {
                     self.take_on(conn, cx);
                 }
             }
-            (Stage::Showing | Stage::TakenOn, Message::Ticket(ticket)) => self.ticket_shown(conn, &ticket, cx),
+            (Stage::Showing | Stage::TakenOn, Message::Ticket(ticket)) => {
+                self.ticket_shown(conn, &ticket, cx);
+            }
             (Stage::Showing | Stage::TakenOn, Message::Proof(proof)) => self.ticket_proved(conn, &proof, cx),
             // It cannot know yet that we want to see one.
             (Stage::Showing, Message::User(_) | Message::Ping) => {}
@@ -154,10 +156,11 @@ impl Ordinary {
         cx.send(conn, Message::Version(VERSION));
     }
 
-    /// A child shows a ticket: it is challenged, if the ticket holds.
+    /// A child shows a ticket: it is challenged, if the ticket holds. A supernode that knows no services cannot tell, and leaves it.
     fn ticket_shown(&mut self, conn: ConnId, ticket: &Arc<Ticket>, cx: Hands) {
         let now_s = self.clock_s(cx.now());
-        let holds = self.services_key().is_some_and(|services| ticket.verify(services, now_s).is_ok());
+        let Some(services) = self.services_key() else { return };
+        let holds = ticket.verify(services, now_s).is_ok();
         // Each costs as much as thousands of other messages.
         let Some(Conn::Child(child)) = self.conns.get_mut(conn) else { return };
         if !holds || child.shown.is_some() {

@@ -143,10 +143,8 @@ impl Ordinary {
         let LinkQuery { id, ttl, fan_out, first, query, from } = came;
         let recent = &mut supernode.queries.recent;
         // Straight from who asked first it has come by no other way, and nobody else can make it look as if.
-        if first.0 != from {
-            if recent.contains(&first) || first.0 == cx.address() {
-                return self.say(conn, Link::QueryEnd { id, asked: 0 }, cx);
-            }
+        if first.0 != from && (recent.contains(&first) || first.0 == cx.address()) {
+            return self.say(conn, Link::QueryEnd { id, asked: 0 }, cx);
         }
         if recent.len() >= RECENT_MAX {
             recent.pop_front();
@@ -220,6 +218,7 @@ impl Ordinary {
 }
 
 /// A query as a neighbour asks it.
+#[derive(Clone, Copy)]
 pub(super) struct LinkQuery<'a> {
     pub(super) id: u32,
     pub(super) ttl: u8,
@@ -239,8 +238,7 @@ impl Ordinary {
         let Some(supernode) = &mut self.supernode else { return };
         let Some(running) = supernode.queries.running.get_mut(&number) else { return };
         neighbours.retain(|(_, address)| !running.asked.contains(address) && *address != running.first.0);
-        let so_far =
-            SoFar { found: running.found, asked: running.asked.len(), neighbours: neighbours.len() };
+        let so_far = SoFar { found: running.found, asked: running.asked.len(), neighbours: neighbours.len() };
         let step = if running.has_enough() { None } else { running.plan.step(&so_far) };
         let Some(step) = step else { return self.finish_query(number, cx) };
         let (chosen, _) = neighbours.partial_shuffle(cx.rng(), step.ask);

@@ -104,12 +104,7 @@ impl Register {
     }
 
     /// A holder shares one more file, which it calls by that number.
-    pub(super) fn add(
-        &mut self,
-        holder: UserId,
-        number: u32,
-        info: Arc<FileInfo>,
-    ) -> Result<(), AddError> {
+    pub(super) fn add(&mut self, holder: UserId, number: u32, info: Arc<FileInfo>) -> Result<(), AddError> {
         let key = hash_key(&info);
         self.index.add(holder, info)?;
         self.holder(holder).numbers.push(number);

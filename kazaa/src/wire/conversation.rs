@@ -54,12 +54,13 @@ impl Conversation {
     /// Takes the next message. Bytes are uncovered in their buffer, each once, however they come.
     pub(super) fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
         let key = self.key;
-        if self.reading.is_none() {
-            self.reading = Some(Stream::start(key, !key.is_supernode)?);
-        }
-        let Some(stream) = &mut self.reading else { return Ok(None) };
+        let stream = match &mut self.reading {
+            Some(stream) => stream,
+            none => none.insert(Stream::start(key, !key.is_supernode)?),
+        };
         stream.cipher.apply(&mut src[self.clear..]);
-        let before = src.len();
+        // Whatever comes of it, these are uncovered now.
+        self.clear = src.len();
         let message = if stream.is_named {
             framed(&mut stream.order, key.is_supernode, src)?
         } else {
@@ -67,17 +68,16 @@ impl Conversation {
             stream.is_named = name.is_some();
             name.map(Message::Network)
         };
-        debug_assert!(src.len() <= before);
         self.clear = src.len();
         Ok(message)
     }
 
     /// Writes a message, behind what stands in the buffer.
     pub(super) fn encode(&mut self, message: &Message, dst: &mut BytesMut) -> Result<(), WireError> {
-        if self.writing.is_none() {
-            self.writing = Some(Stream::start(self.key, self.key.is_supernode)?);
-        }
-        let Some(stream) = &mut self.writing else { return Ok(()) };
+        let stream = match &mut self.writing {
+            Some(stream) => stream,
+            none => none.insert(Stream::start(self.key, self.key.is_supernode)?),
+        };
         let is_name = matches!(message, Message::Network(_));
         if is_name == stream.is_named {
             return Err(WireError::Malformed("session: the network's name comes first, and once"));

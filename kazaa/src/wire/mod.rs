@@ -45,7 +45,7 @@ pub use link::{LINK_VERSION, Link, LinkFrame};
 pub use media::{Realm, content_type};
 pub(crate) use ours::signature;
 pub use ours::{LINK_BYTES_MAX, NODES_MAX, SERVICE_BYTES_MAX};
-pub use query::{Comparison, Query, TERMS_MAX, Term};
+pub use query::{Comparison, Query, TERMS_MAX, Term, content_named};
 pub use reply::{Hit, RESULTS_MAX, Reply};
 pub use service::{Credentials, PASSWORD_BYTES_MAX, Refusal, SERVICE_VERSION, Service, ServiceFrame};
 pub use session::{

@@ -15,11 +15,13 @@
 //! | words excluded by `-`, sampling rate, the holder's line | nothing: there is no word for them, and they are left to whoever gets the results |
 
 use bytes::{Buf, BufMut};
+use common::digest::Digest;
 use common::user;
 use serde::{Deserialize, Serialize};
 
 use super::tag::{self, Field};
 use super::text::text;
+use super::transfer::from_hex;
 use super::{Realm, ours, packed};
 
 /// The most terms of a query; KaZaA's forms have some ten.
@@ -103,8 +105,8 @@ impl Query {
         let mut terms = Vec::new();
         let mut words = String::new();
         for word in asked.words.split_whitespace().filter(|word| !word.starts_with('-')) {
-            if let Some(hash) = hash_of_word(word) {
-                terms.push(Term::hash(&hash));
+            if let Some(hash) = content_named(word).as_ref().and_then(Digest::uuhash) {
+                terms.push(Term::hash(hash));
             } else if words.len() + 1 + word.len() <= WORDS_BYTES_MAX {
                 tag::append(word.as_bytes(), &mut words);
             }
@@ -138,7 +140,7 @@ impl Query {
                 Field::SIZE => &mut asked.size,
                 Field::HASH => {
                     if let Some(hash) = term.as_hash() {
-                        let hash = common::digest::Digest::UuHash(*hash);
+                        let hash = Digest::UuHash(*hash);
                         tag::append(format!("{UUHASH}{hash}").as_bytes(), &mut asked.words);
                     }
                     continue;
@@ -289,12 +291,11 @@ impl Comparison {
     }
 }
 
-/// The UUHash that a user's word names.
-fn hash_of_word(word: &str) -> Option<[u8; HASH_BYTES]> {
-    let digits = match (word.strip_prefix(UUHASH), word.strip_prefix(KZHASH)) {
-        (Some(digits), _) if digits.len() == 2 * HASH_BYTES => digits,
-        (_, Some(digits)) if digits.len() == 2 * 36 => digits,
-        _ => return None,
-    };
-    super::transfer::from_hex(digits.as_bytes().get(..2 * HASH_BYTES)?)
+/// The content that a user's word names: `uuhash:` or `kzhash:` and the hash in hexadecimal.
+pub fn content_named(word: &str) -> Option<Digest> {
+    match (word.strip_prefix(UUHASH), word.strip_prefix(KZHASH)) {
+        (Some(digits), _) => from_hex(digits.as_bytes()).map(Digest::UuHash),
+        (_, Some(digits)) => from_hex(digits.as_bytes()).map(Digest::KzHash),
+        _ => None,
+    }
 }

@@ -1,6 +1,7 @@
 //! To and from the services. Never public either; ours, bincode under seal.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use bytes::BytesMut;
 use common::wire::WireError;
@@ -33,6 +34,8 @@ pub enum Service {
         /// The key of their end of the seal, signed with that one.
         #[serde(with = "ours::signature")]
         proof: Box<[u8; 64]>,
+        /// Where the client comes from, as they see it: of use to one that listens on every address of its machine.
+        seen_at: Ipv4Addr,
     },
     /// Make an account and log in.
     Register(Credentials),

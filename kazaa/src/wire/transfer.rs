@@ -127,11 +127,13 @@ fn decimal(digits: &str) -> Option<u32> {
     if is_number { digits.parse().ok() } else { None }
 }
 
-/// The bytes of a UUHash in hexadecimal digits of either case.
-pub(super) fn from_hex(digits: &[u8]) -> Option<[u8; HASH_BYTES]> {
-    let digits: &[u8; 2 * HASH_BYTES] = digits.try_into().ok()?;
+/// The bytes of a hash or a key in hexadecimal digits of either case; `None` if these are others, or too few or many.
+pub fn from_hex<const BYTES: usize>(digits: &[u8]) -> Option<[u8; BYTES]> {
+    if digits.len() != 2 * BYTES {
+        return None;
+    }
     let digit = |at: usize| char::from(digits[at]).to_digit(16);
-    let mut bytes = [0; HASH_BYTES];
+    let mut bytes = [0; BYTES];
     for (at, byte) in bytes.iter_mut().enumerate() {
         *byte = (digit(2 * at)? * 16 + digit(2 * at + 1)?) as u8;
     }

@@ -13,7 +13,12 @@ pub const MB: u64 = 1_000_000;
 pub fn file(name: &str, size: u64) -> Arc<FileInfo> {
     let mut kzhash = [7; 36];
     kzhash[..8].copy_from_slice(&size.to_be_bytes());
-    Arc::new(FileInfo { name: name.into(), size, digest: Some(Digest::KzHash(kzhash)), ..FileInfo::default() })
+    Arc::new(FileInfo {
+        name: name.into(),
+        size,
+        digest: Some(Digest::KzHash(kzhash)),
+        ..FileInfo::default()
+    })
 }
 
 /// The same as a foreign client tells of it: without the root of its tree.

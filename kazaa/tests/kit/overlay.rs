@@ -218,14 +218,9 @@ impl Overlay {
     }
 
     /// Messages of these kinds that are sent while something happens.
-    pub fn counted<R>(
-        &mut self,
-        kinds: &[&str],
-        happens: impl FnOnce(&mut Overlay) -> R,
-    ) -> (Vec<u64>, R) {
-        let count = |overlay: &Overlay| -> Vec<u64> {
-            kinds.iter().map(|kind| overlay.swarm.sent(kind)).collect()
-        };
+    pub fn counted<R>(&mut self, kinds: &[&str], happens: impl FnOnce(&mut Overlay) -> R) -> (Vec<u64>, R) {
+        let count =
+            |overlay: &Overlay| -> Vec<u64> { kinds.iter().map(|kind| overlay.swarm.sent(kind)).collect() };
         let before = count(self);
         let result = happens(self);
         (count(self).iter().zip(before).map(|(after, before)| after - before).collect(), result)

@@ -82,7 +82,9 @@ impl Raw {
         let (conn, to) = self.lone.next_dial()?;
         self.lone.answer((conn, to));
         let mut far = Far::new(conn, Setup::Accepted);
-        let [Message::Hello(hello)] = self.heard(&mut far)[..] else { panic!("a session starts with a hello") };
+        let [Message::Hello(hello)] = self.heard(&mut far)[..] else {
+            panic!("a session starts with a hello")
+        };
         self.say(&mut far, Message::Accept(Accept::OURS));
         far.go_on(Setup::Session(hello.accepted()));
         Some((far, to))
@@ -104,7 +106,10 @@ impl Raw {
         let ours = OURS.parse().expect("an address");
         self.say(&mut far, Message::Request(Box::new(upgrade::sealed_get(upgrade::SUPERNODE, ours))));
         let answer = self.heard(&mut far);
-        assert!(matches!(&answer[..], [Message::Response(response)] if upgrade::agrees(response)), "{answer:?}");
+        assert!(
+            matches!(&answer[..], [Message::Response(response)] if upgrade::agrees(response)),
+            "{answer:?}"
+        );
         far.go_on(Setup::LinkDialler);
         self.lone.seal(conn, common::seal::PublicKey([host; 32]));
         far
@@ -116,7 +121,10 @@ impl Raw {
         self.lone.answer((conn, to));
         let mut far = Far::new(conn, Setup::Server);
         let asked = self.heard(&mut far);
-        assert!(matches!(&asked[..], [Message::Request(request)] if upgrade::asks_seal(request)), "{asked:?}");
+        assert!(
+            matches!(&asked[..], [Message::Request(request)] if upgrade::asks_seal(request)),
+            "{asked:?}"
+        );
         self.say(&mut far, Message::Response(Box::new(upgrade::agree())));
         far.go_on(Setup::LinkAcceptor);
         self.lone.seal(conn, common::seal::PublicKey([9; 32]));
@@ -137,7 +145,8 @@ impl Raw {
     pub fn heard(&mut self, far: &mut Far) -> Vec<Message> {
         far.arrived.extend_from_slice(&self.lone.take(far.conn));
         let mut messages = Vec::new();
-        while let Some(message) = far.decoder.decode(&mut far.arrived).expect("a node says what can be read") {
+        while let Some(message) = far.decoder.decode(&mut far.arrived).expect("a node says what can be read")
+        {
             let pauses = message.pauses();
             messages.push(message);
             if pauses {
@@ -160,8 +169,8 @@ impl Raw {
         self.lone.closed(far.conn)
     }
 
-    pub fn hang_up(&mut self, far: Far) {
-        self.lone.hang_up(far.conn, CloseReason::Remote);
+    pub fn hang_up(&mut self, Far { conn, .. }: Far) {
+        self.lone.hang_up(conn, CloseReason::Remote);
     }
 }
 

@@ -11,13 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::http::{Request, Response};
-use common::peer::{CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer as _, PublicKey, Time};
+use common::peer::{
+    CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer as _, PublicKey, Time,
+};
 use common::user::{Command, Note};
+use kazaa::config::{Account, Config, Role};
 use kazaa::node::{Node, Timer};
+use kazaa::ordinary::Ordinary;
 use kazaa::services::{HashCost, Services, ServicesConfig, ServicesKnobs};
-use kazaa::ticket::{Signer, VerifyingKey};
-use kazaa::wire::upgrade::{SERVICES, agree, agrees, sealed_get};
-use kazaa::wire::{Credentials, Message, NodeEntry, Service, ServiceFrame, Setup};
+use kazaa::ticket::{Signer, Ticket, VerifyingKey};
+use kazaa::wire::upgrade::{SERVICES, agree, agrees, asks_seal, sealed_get};
+use kazaa::wire::{Credentials, Message, NodeEntry, SERVICE_VERSION, Service, ServiceFrame, Setup};
 use rand::SeedableRng as _;
 use rand_pcg::Pcg32;
 
@@ -124,7 +128,9 @@ impl Alone {
 
     pub fn advance_s(&mut self, seconds: u64) {
         let end = self.now + Duration::from_secs(seconds);
-        while let Some(Reverse((at, index))) = self.timers.peek().copied().filter(|Reverse((at, _))| *at <= end) {
+        while let Some(Reverse((at, index))) =
+            self.timers.peek().copied().filter(|Reverse((at, _))| *at <= end)
+        {
             self.timers.pop();
             self.now = at;
             self.deliver(Event::Timer(self.timer_values[index]));
@@ -164,11 +170,7 @@ impl Alone {
             Effect::Resume { conn, setup: Some(setup) } => {
                 self.setups.insert(conn, setup);
             }
-            Effect::Close { conn } => {
-                if self.ids.close(conn) {
-                    self.closed.push(conn);
-                }
-            }
+            Effect::Close { conn } if self.ids.close(conn) => self.closed.push(conn),
             Effect::Wake { at, timer } => {
                 self.timers.push(Reverse((at, self.timer_values.len())));
                 self.timer_values.push(timer);
@@ -248,10 +250,115 @@ impl Alone {
     }
 }
 
+/// Somebody's node alone, whose services the test plays.
+impl Alone {
+    pub fn ordinary(config: Config) -> Self {
+        Alone::new(Node::ordinary(config))
+    }
+
+    pub fn the_ordinary(&self) -> &Ordinary {
+        match &self.node {
+            Node::Ordinary(ordinary) => ordinary,
+            Node::Services(_) => unreachable!("it was made of somebody's node"),
+        }
+    }
+
+    /// Lets so many seconds pass, in which the services know of nobody whenever they are asked for supernodes. Ends sooner if the
+    /// node asks for something else: that.
+    pub fn knows_nobody_for_s(&mut self, seconds: u64) -> Option<(ConnId, Service)> {
+        for _ in 0..seconds {
+            if let Some(dial) = self.dial_to(THEIRS) {
+                let conn = self.seals_with_services(dial);
+                let said = self.ask(conn, hello(&SERVICES_SEED, &SEAL.0));
+                match &said[..] {
+                    [Service::List] => self.say(conn, message(Service::Supernodes(Box::default()))),
+                    [other] => return Some((conn, other.clone())),
+                    _ => panic!("{said:?}"),
+                }
+            }
+            self.advance_s(1);
+        }
+        None
+    }
+
+    /// The node dials its services, asks to be sealed and is.
+    pub fn dials_services(&mut self) -> ConnId {
+        let dial = self.dial_to(THEIRS).expect("the services are dialled");
+        self.seals_with_services(dial)
+    }
+
+    fn seals_with_services(&mut self, dial: (ConnId, SocketAddrV4)) -> ConnId {
+        let conn = self.open(dial);
+        let asked = self.heard(conn);
+        assert!(
+            matches!(&asked[..], [Message::Request(head)] if &*head.target == SERVICES && asks_seal(head))
+        );
+        self.say(conn, Message::Response(Box::new(agree())));
+        assert_eq!(self.setup(conn), Some(Setup::ServiceClient));
+        self.seal(conn, SEAL);
+        conn
+    }
+
+    /// The same, and they say who they are; what the node says then.
+    pub fn greets_services(&mut self) -> (ConnId, Vec<Service>) {
+        let conn = self.dials_services();
+        let answer = self.ask(conn, hello(&SERVICES_SEED, &SEAL.0));
+        (conn, answer)
+    }
+
+    /// The oldest dial to that address that has not been looked at.
+    pub fn dial_to(&mut self, address: &str) -> Option<(ConnId, SocketAddrV4)> {
+        let at = self.dials.iter().position(|(_, to)| to.to_string() == address)?;
+        Some(self.dials.remove(at))
+    }
+}
+
+/// Where the services are that a node alone knows.
+pub const THEIRS: &str = "10.0.0.9:9000";
+/// The key of their end of the seal.
+pub const SEAL: PublicKey = PublicKey([0x5e; 32]);
+/// The secret of a node that logs in.
+pub const OWNER_SEED: [u8; 32] = [9; 32];
+
+/// Of a node that is nobody's supernode, knows the services and logs in as alice.
+pub fn alice() -> Config {
+    let account = Account { password: "secret".into(), registers: false, signing_seed: OWNER_SEED };
+    Config {
+        user: "alice".into(),
+        account: Some(Arc::new(account)),
+        services: Some(THEIRS.parse().expect("an address")),
+        started_s: 1_000_000,
+        force: Some(Role::Ordinary),
+        ..Config::default()
+    }
+}
+
+/// What services with that secret say first at an end of a seal.
+pub fn hello(seed: &[u8; 32], seal: &[u8; 32]) -> Service {
+    let signer = Signer::from_seed(seed);
+    let (key, proof) = (signer.key(), signer.own_seal(seal));
+    Service::Hello { version: SERVICE_VERSION, key, proof, seen_at: "10.0.0.1".parse().expect("an address") }
+}
+
+/// A ticket of these services for the node that logs in.
+pub fn ticket(expires_s: u64) -> Ticket {
+    Ticket::issue(
+        &Signer::from_seed(&SERVICES_SEED),
+        "alice",
+        Signer::from_seed(&OWNER_SEED).key(),
+        expires_s,
+    )
+}
+
 pub fn services_config(change: impl FnOnce(&mut ServicesKnobs)) -> ServicesConfig {
     let mut knobs = ServicesKnobs { hash: HashCost::CHEAP, hashes_per_s: 1_000, ..ServicesKnobs::default() };
     change(&mut knobs);
-    ServicesConfig { signing_seed: SERVICES_SEED, accounts: Vec::new(), started_s: 1_000_000, knobs: Arc::new(knobs) }
+    ServicesConfig {
+        signing_seed: SERVICES_SEED,
+        accounts: Vec::new(),
+        started_s: 1_000_000,
+        knobs: Arc::new(knobs),
+    }
 }
 
 /// The key of [`SERVICES_SEED`].
@@ -276,7 +383,7 @@ pub fn entry(address: SocketAddrV4) -> NodeEntry {
 }
 
 pub fn credentials(user: &str, password: &str) -> Credentials {
-    Credentials { user: user.into(), password: password.into(), key: Signer::from_seed(&[9; 32]).key() }
+    Credentials { user: user.into(), password: password.into(), key: Signer::from_seed(&OWNER_SEED).key() }
 }
 
 /// Those of the messages that are the services'.

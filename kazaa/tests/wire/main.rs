@@ -99,6 +99,7 @@ impl Line {
         line
     }
 
+    /// A message as it is written next.
     pub fn write(&mut self, message: Message) -> BytesMut {
         let mut wire = BytesMut::new();
         self.writer.encode(message, &mut wire).expect("a message of legal size");

@@ -96,7 +96,7 @@ impl Parts {
         let hit = |nth: usize| Hit {
             address: self.addresses[nth % 2],
             bandwidth: self.numbers.3,
-            user: if nth % 3 == 0 { self.name.as_str().into() } else { "x".into() },
+            user: if nth.is_multiple_of(3) { self.name.as_str().into() } else { "x".into() },
             file: self.numbers.0,
             info: self.info(),
         };
@@ -186,8 +186,9 @@ impl Parts {
         let key = VerifyingKey(self.key);
         let credentials =
             || Credentials { user: self.text.as_str().into(), password: self.name.as_str().into(), key };
+        let (proof, seen_at) = (self.ticket().signature, *self.addresses[0].ip());
         vec![
-            Service::Hello { version: SERVICE_VERSION, key, proof: self.ticket().signature },
+            Service::Hello { version: SERVICE_VERSION, key, proof, seen_at },
             Service::Register(credentials()),
             Service::Login(credentials()),
             Service::Welcome(Box::new(self.ticket())),
@@ -334,7 +335,7 @@ proptest! {
         let mut codec = Message::codec(Setup::Session(writer));
         let mut wire = BytesMut::new();
         codec.encode(Message::Network(NETWORK.into()), &mut wire).unwrap();
-        if codec.encode(Message::Unknown(kind, payload.clone().into()), &mut wire).is_ok() {
+        if codec.encode(Message::Unknown(kind, payload.into()), &mut wire).is_ok() {
             let (messages, _) = exhaust(Setup::Session(reader), &wire);
             messages.iter().for_each(|message| look_at(Setup::Session(writer), message));
         }
@@ -372,7 +373,7 @@ proptest! {
         let words: Vec<_> = parts.name.split_whitespace().map(|word| word.trim_start_matches('-')).collect();
         let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         let asked = common::user::Query {
-            words: words.clone(),
+            words,
             bitrate_kbps: range,
             size: range,
             results_max: 1 + u32::from(parts.numbers.2 >> 1),

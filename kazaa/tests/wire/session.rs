@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use common::wire::{Wire, WireError};
 use kazaa::wire::*;
-use tokio_util::codec::{Decoder, Encoder};
+use tokio_util::codec::Encoder;
 
 use super::{Line, bytes, encoded, exhaust, keys, one, payload, payload_of, uncovered};
 

@@ -1,0 +1,8 @@
+//! The command line of KaZaA: somebody's node, the services, and what a user does with them.
+
+mod cli;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    common::cli::main(cli::run).await
+}

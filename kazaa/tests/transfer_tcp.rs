@@ -1,0 +1,143 @@
+//! Transfers over loopback sockets and real files, every byte of which is compared.
+
+mod kit;
+
+use std::sync::Arc;
+
+use common::store::{Disk, Storage as _};
+use common::user::{FileInfo, Hit};
+use kazaa::config::{Config, Role};
+use kit::alone::with;
+use kit::files::{content, hit};
+use kit::live::Live;
+
+const SIZE: usize = 4_000_000;
+
+/// Holders of one file, and an empty folder for who fetches it.
+struct Scene {
+    holders: Vec<Live>,
+    info: FileInfo,
+    bytes: Vec<u8>,
+    _shared: Vec<tempfile::TempDir>,
+    out: tempfile::TempDir,
+}
+
+fn sealing(seals: bool) -> Config {
+    with(|knobs| knobs.seals_transfers = seals)
+}
+
+impl Scene {
+    async fn set(count: u32, seals: bool) -> Scene {
+        let bytes = content(SIZE);
+        let (mut holders, mut dirs, mut info) = (Vec::new(), Vec::new(), FileInfo::default());
+        for number in 0..count {
+            let holder = Live::start(number, sealing(seals)).await;
+            let dir = tempfile::tempdir().unwrap();
+            info = holder.share(dir.path(), "Deep Blue.ogg", &bytes).await;
+            dirs.push(dir);
+            holders.push(holder);
+        }
+        Scene { holders, info, bytes, _shared: dirs, out: tempfile::tempdir().unwrap() }
+    }
+
+    fn hits(&self) -> Vec<Arc<Hit>> {
+        self.holders.iter().map(|holder| hit(&self.info, holder.address())).collect()
+    }
+
+    fn disk(&self) -> Arc<Disk> {
+        Arc::new(Disk::create(self.out.path(), &self.info).unwrap())
+    }
+
+    fn check(&self, disk: &Disk) {
+        assert!(std::fs::read(disk.path()).unwrap() == self.bytes, "the copy differs");
+    }
+}
+
+#[tokio::test]
+async fn one_holder_or_three_send_the_file_byte_for_byte_sealed_or_not() {
+    for (count, holders_seal, asker_seals) in
+        [(1, true, true), (3, true, true), (3, false, true), (1, true, false)]
+    {
+        let scene = Scene::set(count, holders_seal).await;
+        let mut asker = Live::start(9, sealing(asker_seals)).await;
+        let disk = scene.disk();
+        asker.fetch(scene.hits(), &disk).await;
+        assert_eq!(asker.end().await, Ok(()));
+        scene.check(&disk);
+        asker.stop().await;
+        for holder in scene.holders {
+            let sent = holder.stop().await;
+            assert!(sent.body > 0, "every holder has sent something");
+            assert_eq!(sent.sealing > 0, holders_seal && asker_seals);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_holder_that_vanishes_costs_nothing_but_time() {
+    let mut scene = Scene::set(3, true).await;
+    let mut asker = Live::start(9, sealing(true)).await;
+    let disk = scene.disk();
+    asker.fetch(scene.hits(), &disk).await;
+    asker.wait_for_bytes(SIZE as u64 / 4).await;
+    scene.holders.remove(0).stop().await;
+    assert_eq!(asker.end().await, Ok(()));
+    scene.check(&disk);
+}
+
+#[tokio::test]
+async fn who_ends_in_the_middle_goes_on_where_it_was() {
+    let scene = Scene::set(1, true).await;
+    let mut asker = Live::start(8, sealing(true)).await;
+    let disk = scene.disk();
+    asker.fetch(scene.hits(), &disk).await;
+    asker.wait_for_bytes(SIZE as u64 / 2).await;
+    asker.stop().await;
+    drop(disk);
+    let disk = scene.disk();
+    let have = disk.have().bytes();
+    assert!(have >= SIZE as u64 / 2, "{have} bytes are known to be there");
+    let mut again = Live::start(9, sealing(true)).await;
+    again.fetch(scene.hits(), &disk).await;
+    assert_eq!(again.end().await, Ok(()));
+    scene.check(&disk);
+    let received = again.handle.shutdown().await.unwrap().load.body_received;
+    assert_eq!(received, SIZE as u64 - have, "only what was missing");
+}
+
+#[tokio::test]
+async fn gaps_are_filled_byte_for_byte() {
+    let mut scene = Scene::set(1, true).await;
+    let mut asker = Live::start(9, sealing(true)).await;
+    let disk = scene.disk();
+    for (start, end) in [(0, 100_000), (1_000_000, 2_500_000), (3_999_999, SIZE)] {
+        disk.write_at(start as u64, &scene.bytes[start..end]).unwrap();
+    }
+    let have = disk.have().bytes();
+    assert_eq!(have, 100_000 + 1_500_000 + 1);
+    asker.fetch(scene.hits(), &disk).await;
+    assert_eq!(asker.end().await, Ok(()));
+    scene.check(&disk);
+    let sent = scene.holders.remove(0).stop().await;
+    assert_eq!(sent.body, SIZE as u64 - have, "only what was missing");
+}
+
+#[tokio::test]
+async fn a_firewalled_holder_brings_the_file_byte_for_byte() {
+    let supernode = Live::start(0, Config { force: Some(Role::Supernode), ..Config::default() }).await;
+    let holder = Live::child_of(&supernode, 1, true).await;
+    let mut asker = Live::child_of(&supernode, 2, false).await;
+    let (source, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bytes = content(SIZE);
+    holder.share(source.path(), "Deep Blue.ogg", &bytes).await;
+    let hits = asker.find("deep blue").await;
+    assert_eq!(hits[0].holder.address.map(|address| address.port()), Some(0));
+    let disk = Arc::new(Disk::create(out.path(), &hits[0].info).unwrap());
+    asker.fetch(hits, &disk).await;
+    assert_eq!(asker.end().await, Ok(()));
+    assert!(std::fs::read(disk.path()).unwrap() == bytes, "the copy differs");
+    let sent = holder.stop().await;
+    assert_eq!(sent.body, SIZE as u64);
+    assert!(sent.sealing > 0);
+    assert_eq!(supernode.stop().await.body, 0, "files never pass a supernode");
+}
