@@ -303,16 +303,18 @@ async fn a_body_that_the_store_cannot_give_ends_the_connection() {
 async fn ranges_are_verified_and_files_finished_off_the_nodes_task() {
     let mut here = node(Setting::default()).await;
     let (file, ram) = here.file(content(1000));
-    let right = ram.digest(10, 500, Algorithm::Sha1).unwrap();
-    for (check, offset, expected) in [(1, 10, true), (2, 11, false), (3, 900, false)] {
-        here.act(move |cx| cx.verify(check, Span { file, offset, len: 500 }, right)).await;
-        let answer = here
-            .expect("Verified", |event| match event {
-                Event::Verified { check, ok } => Some((check, ok)),
-                _ => None,
-            })
-            .await;
-        assert_eq!(answer, (check, expected));
+    for algorithm in [Algorithm::Md5, Algorithm::Sha1, Algorithm::UuHash, Algorithm::KzHash] {
+        let right = ram.digest(10, 500, algorithm).unwrap();
+        for (check, offset, expected) in [(1, 10, true), (2, 11, false), (3, 900, false)] {
+            here.act(move |cx| cx.verify(check, Span { file, offset, len: 500 }, right)).await;
+            let answer = here
+                .expect("Verified", |event| match event {
+                    Event::Verified { check, ok } => Some((check, ok)),
+                    _ => None,
+                })
+                .await;
+            assert_eq!(answer, (check, expected), "{algorithm:?}");
+        }
     }
     for (file, expected) in [(file, None), (FileId(77), Some(StoreFault::Missing))] {
         here.act(move |cx| cx.finish(file)).await;

@@ -183,7 +183,9 @@ impl Serving {
             .spawn()
             .expect("this program runs twice");
         let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("it says where it is");
+        BufReader::new(process.stdout.take().expect("piped"))
+            .read_line(&mut line)
+            .expect("it says where it is");
         Serving { process, address: line.trim().parse().expect("an address") }
     }
 }

@@ -112,7 +112,7 @@ pub struct Knobs {
     pub queries_burst: u32,
     /// A child that says nothing for so long is gone. 300 s: our choice; twice its ping's interval, and a little.
     pub child_silence: Duration,
-    /// How often children are sent a fresh list. 2 h: KaZaA.
+    /// How often children are sent a fresh list; sooner only if it has become twice as long. 2 h: KaZaA.
     pub lists_every: Duration,
     /// Users that are reported at least. 100,000: giFT leaves who reports fewer.
     pub reported_users_min: u32,

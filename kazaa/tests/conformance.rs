@@ -28,8 +28,14 @@ const NODES: u32 = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who asks, for what, and how many have it.
-const SEARCHES: [(u32, &str, usize); 6] =
-    [(3, "zebra", 3), (8, "zebra", 3), (14, "polka", 5), (5, "nothing", 0), (0, "zebra polka", 1), (4, "song", 5)];
+const SEARCHES: [(u32, &str, usize); 6] = [
+    (3, "zebra", 3),
+    (8, "zebra", 3),
+    (14, "polka", 5),
+    (5, "nothing", 0),
+    (0, "zebra polka", 1),
+    (4, "song", 8),
+];
 
 fn file_of(node: u32) -> &'static str {
     match node {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::net::NodeId;
 use common::tcp::{Handle, raise_fd_limit};
-use common::user::{Command, Note, Query, SearchId};
+use common::user::{Command, Note, Query, SearchEnd, SearchId};
 use kazaa::config::{Config, Knobs};
 use kit::cluster::{Place, share};
 use rand::{RngExt as _, SeedableRng as _};
@@ -22,7 +22,7 @@ use rand_pcg::Pcg32;
 use tokio::task::JoinSet;
 
 const NODES: u32 = 1_000;
-const CHILDREN_MAX: usize = 50;
+const CHILDREN_MAX: usize = 75;
 /// After the loss of a third of the supernodes everything must work again in this time.
 const RECOVERY: Duration = Duration::from_secs(10);
 /// Searches that must succeed after it.
@@ -93,13 +93,19 @@ impl Cluster {
             }
         };
         let in_time = tokio::time::timeout(PATIENCE, wait).await;
-        assert!(in_time.is_ok(), "{} of {} are online", self.online.len(), self.living.len());
+        let (online, supernodes) = (self.online.len(), self.supernodes.len());
+        assert!(
+            in_time.is_ok(),
+            "{online} of {} are online, with {supernodes} supernodes",
+            self.living.len()
+        );
     }
 
-    /// Somebody searches for what somebody else has. True if it is found.
-    async fn finds(&mut self) -> bool {
+    /// Somebody searches for what somebody else has. Says who for whose and how it ended, if it was not found.
+    async fn finds(&mut self) -> Result<(), (NodeId, NodeId, SearchEnd)> {
         let (asker, other) = (self.any(), self.rng.random_range(1..self.living.len()));
-        let (holder, node) = (self.living[(asker + other) % self.living.len()].node(), self.living[asker].node());
+        let (holder, node) =
+            (self.living[(asker + other) % self.living.len()].node(), self.living[asker].node());
         self.searches += 1;
         let name = SearchId(self.searches);
         let query = Query { results_max: 1, ..Query::words(format!("number{}", holder.0)) };
@@ -113,13 +119,13 @@ impl Cluster {
                         assert_eq!(self.place.node_at(address), holder);
                         found = true;
                     }
-                    (who, Note::SearchEnded(id, _)) if (who, id) == (node, name) => return,
+                    (who, Note::SearchEnded(id, end)) if (who, id) == (node, name) => return end,
                     _ => {}
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, search).await.expect("a search ends");
-        found
+        let end = tokio::time::timeout(PATIENCE, search).await.expect("a search ends");
+        if found { Ok(()) } else { Err((node, holder, end)) }
     }
 
     fn any(&mut self) -> usize {
@@ -131,7 +137,7 @@ impl Cluster {
         let begun = Instant::now();
         let mut in_a_row = 0;
         while in_a_row < 100 {
-            in_a_row = if self.finds().await { in_a_row + 1 } else { 0 };
+            in_a_row = if self.finds().await.is_ok() { in_a_row + 1 } else { 0 };
             assert!(begun.elapsed() < PATIENCE, "{in_a_row} searches in a row succeed, not a hundred");
         }
     }
@@ -176,17 +182,23 @@ async fn a_thousand_elect_supernodes_and_searches_survive_the_loss_of_a_third_of
     }
     cluster.all_online().await;
     let elected = cluster.supernodes.len();
-    assert!((20..=200).contains(&elected), "{elected} supernodes for a thousand with {CHILDREN_MAX} places each");
+    assert!(
+        (13..=200).contains(&elected),
+        "{elected} supernodes for a thousand with {CHILDREN_MAX} places each"
+    );
     cluster.settle().await;
 
-    let dead: BTreeSet<NodeId> = cluster.supernodes.iter().copied().take(cluster.supernodes.len() / 3).collect();
+    let dead: BTreeSet<NodeId> =
+        cluster.supernodes.iter().copied().take(cluster.supernodes.len() / 3).collect();
     cluster.kill(&dead).await;
     let lost = Instant::now();
     while lost.elapsed() < RECOVERY {
-        cluster.finds().await;
+        // What the loss has cost is known when it is made up for.
+        let _ = cluster.finds().await;
     }
     for nth in 0..SEARCHES {
-        assert!(cluster.finds().await, "search {nth} after {:?} finds nothing", lost.elapsed());
+        let found = cluster.finds().await;
+        assert_eq!(found, Ok(()), "search {nth}, {:?} after the loss", lost.elapsed());
     }
 
     let all = cluster.living.iter().map(Handle::node).collect();

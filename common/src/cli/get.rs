@@ -54,7 +54,7 @@ pub fn make_folder(out: &Path) -> anyhow::Result<()> {
 pub fn most_common(hits: Vec<Arc<Hit>>) -> Option<Vec<Arc<Hit>>> {
     let same = |a: &Hit, b: &Hit| match (a.info.digest, b.info.digest) {
         _ if a.info.size != b.info.size => false,
-        (Some(a), Some(b)) => a == b,
+        (Some(a), Some(b)) => a.agrees(&b),
         _ => last_part(&a.info.name) == last_part(&b.info.name),
     };
     let mut groups: Vec<Vec<Arc<Hit>>> = Vec::new();
@@ -124,5 +124,29 @@ mod tests {
         let unknown = vec![hit("a/x.mp3", 10, None, "one"), hit("b/x.mp3", 11, None, "two")];
         assert_eq!(nicks(most_common(unknown).unwrap()), ["one"], "the first of equals");
         assert!(most_common(vec![]).is_none());
+    }
+
+    #[test]
+    fn who_tells_less_of_a_content_counts_with_those_who_tell_more() {
+        let told = |digest: Digest, nick: &str| {
+            let mut hit = (*hit("x.mp3", 10, None, nick)).clone();
+            hit.info.digest = Some(digest);
+            Arc::new(hit)
+        };
+        let tree = |root: u8| {
+            let mut kzhash = [7; 36];
+            kzhash[20..].fill(root);
+            Digest::KzHash(kzhash)
+        };
+        let foreign = Digest::UuHash([7; 20]);
+        let hits = vec![
+            told(tree(1), "one"),
+            told(tree(2), "two"),
+            told(foreign, "three"),
+            told(Digest::Sha1([7; 20]), "four"),
+        ];
+        let most = most_common(hits).unwrap();
+        let nicks: Vec<&str> = most.iter().map(|hit| &*hit.holder.nick).collect();
+        assert_eq!(nicks, ["one", "three"]);
     }
 }

@@ -84,6 +84,16 @@ impl Digest {
             Digest::Md5(_) | Digest::Sha1(_) => None,
         }
     }
+
+    /// True if one content may have both: they are the same, or hashes of KaZaA's of which one tells more than the other.
+    pub fn agrees(&self, other: &Digest) -> bool {
+        match (self, other) {
+            (Digest::UuHash(_), _) | (_, Digest::UuHash(_)) => {
+                self.uuhash().is_some() && self.uuhash() == other.uuhash()
+            }
+            _ => self == other,
+        }
+    }
 }
 
 impl fmt::Display for Digest {

@@ -31,11 +31,7 @@ pub(super) fn digest_of<'a>(content: Content, candidates: impl Iterator<Item = &
 
 /// True if a candidate may have what `wanted` is the digest of: the same UUHash, and no other root.
 pub(super) fn may_have(hit: &Hit, wanted: Digest) -> bool {
-    match (hit.info.digest, wanted) {
-        (Some(told @ Digest::KzHash(_)), Digest::KzHash(_)) => told == wanted,
-        (Some(told), wanted) => wanted.uuhash().is_some() && told.uuhash() == wanted.uuhash(),
-        (None, _) => false,
-    }
+    hit.info.digest.is_some_and(|told| told.agrees(&wanted))
 }
 
 #[cfg(test)]

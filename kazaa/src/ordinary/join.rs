@@ -39,6 +39,8 @@ use crate::nodes;
 use crate::selection::Probed;
 use crate::wire::{Hello, Message, NodeEntry, SessionKey, Setup};
 
+/// Batches of probes in one round.
+const BATCHES_MAX: u32 = 4;
 /// Doublings of the wait after a vain round.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -93,6 +95,9 @@ pub(super) struct Seek {
     scout_competes: bool,
     /// Since somebody has answered, the others may take until then; in search of a scout, so long the last one that was dialled.
     patience: Option<Time>,
+    /// Those that were dialled in this round, each once; and in how many batches.
+    tried: Vec<SocketAddrV4>,
+    batches: u32,
     /// Vain rounds in a row.
     pub(super) rounds: u32,
     /// Somebody lives, but has no room.
@@ -197,6 +202,8 @@ impl Ordinary {
             compared: false,
             scout_competes: false,
             patience: None,
+            tried: Vec::new(),
+            batches: 0,
             rounds: 0,
             refused: false,
         }));
@@ -276,6 +283,12 @@ impl Ordinary {
         let Some(seek) = &mut self.join.seek else { return false };
         let knobs = &self.me.knobs;
         (seek.patience, seek.scout_competes) = (None, false);
+        // Of those that a list names, so many that will not have us speak for the rest.
+        if !seek.scouting && seek.batches >= BATCHES_MAX {
+            return false;
+        }
+        seek.batches += u32::from(!seek.scouting);
+        taken.extend(&seek.tried);
         let scout = seek.scout.and_then(|conn| match self.conns.get(conn) {
             Some(Conn::Parent(parent)) => Some(parent.address),
             _ => None,
@@ -296,6 +309,7 @@ impl Ordinary {
                 seek.scout_competes = true;
                 continue;
             }
+            seek.tried.push(address);
             seek.book.dialled(address, cx.now());
             let conn = cx.dial(address, Setup::Dialled);
             cx.send(conn, Message::Hello(Hello::OURS));
@@ -319,7 +333,8 @@ impl Ordinary {
         let knobs = Arc::clone(&self.me.knobs);
         let Some(seek) = &mut self.join.seek else { return };
         let round = seek.rounds;
-        seek.rounds += 1;
+        (seek.rounds, seek.batches) = (round + 1, 0);
+        seek.tried.clear();
         let asks_services = self.me.services.is_some() && !self.join.services_know_nobody;
         let is_empty = seek.book.is_empty();
         let knows_somebody = !is_empty || asks_services;
@@ -512,6 +527,7 @@ impl Ordinary {
         let Some(seek) = &mut self.join.seek else { return };
         if !seek.chosen.contains(&conn) || !is_taken_on {
             // A list before we are taken on says who else might; it closes next.
+            seek.scouting &= nodes.is_empty();
             return;
         }
         seek.chosen.retain(|chosen| *chosen != conn);
@@ -587,7 +603,8 @@ impl Ordinary {
     fn joined(&mut self, conn: ConnId, cx: Hands) {
         let Some(seek) = &mut self.join.seek else { return };
         seek.chosen.retain(|chosen| *chosen != conn);
-        seek.rounds = 0;
+        (seek.rounds, seek.batches) = (0, 0);
+        seek.tried.clear();
         self.join.parents.push(conn);
         self.register(conn, cx);
         self.tell_online(cx);

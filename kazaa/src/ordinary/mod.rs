@@ -232,7 +232,7 @@ impl Ordinary {
             Some(Conn::Probe(probe)) => self.probe_closed(conn, &probe, cx),
             Some(Conn::Parent(parent)) => self.parent_closed(conn, &parent, reason, cx),
             Some(Conn::Child(child)) => self.child_closed(conn, &child),
-            Some(Conn::Link(link)) => self.link_closed(conn, *link, cx),
+            Some(Conn::Link(link)) => self.link_closed(conn, &link, cx),
             Some(Conn::Source(source)) => self.source_closed(&source, reason, cx),
             Some(Conn::Upload(upload)) => self.upload_closed(&upload, cx),
             Some(Conn::Services) => self.services_closed(reason, cx),

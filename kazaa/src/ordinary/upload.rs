@@ -95,12 +95,22 @@ impl Ordinary {
         }
         upload.serving.asked();
         if matches!(upload.seal, HolderSeal::Plain) && self.me.knobs.seals_transfers && asks_seal(&request) {
-            upload.seal = HolderSeal::Sealing(request);
-            upload.serving.resumed();
-            cx.send(conn, Message::Response(Box::new(agree())));
-            return cx.resume_as(conn, Setup::SealedServer);
+            return self.agree_to_seal(conn, request, cx);
         }
         self.answer_request(conn, &request, cx);
+    }
+
+    /// Both sides go on under seal; the request is answered there.
+    fn agree_to_seal(&mut self, conn: ConnId, request: Box<Request>, cx: Hands) {
+        let (Some(Conn::Upload(upload)), Some(uploads)) = (self.conns.get_mut(conn), &self.uploads) else {
+            return;
+        };
+        upload.seal = HolderSeal::Sealing(request);
+        cx.send(conn, Message::Response(Box::new(agree())));
+        cx.resume_as(conn, Setup::SealedServer);
+        // The handshake may take as long as a request.
+        upload.serving.resumed();
+        uploads.wait(conn, &mut upload.serving, cx);
     }
 
     /// A connection on which we serve is under seal.

@@ -459,12 +459,12 @@ impl Ordinary {
     fn lose_link(&mut self, conn: ConnId, cx: Hands) {
         if let Some(Conn::Link(link)) = self.conns.remove(conn) {
             cx.close(conn);
-            self.link_closed(conn, *link, cx);
+            self.link_closed(conn, &link, cx);
         }
     }
 
     /// A link is gone, or did not come about.
-    pub(crate) fn link_closed(&mut self, conn: ConnId, link: Neighbour, cx: Hands) {
+    pub(crate) fn link_closed(&mut self, conn: ConnId, link: &Neighbour, cx: Hands) {
         let retry = self.knobs().retry;
         let Some(supernode) = &mut self.supernode else { return };
         supernode.links.retain(|other| *other != conn);

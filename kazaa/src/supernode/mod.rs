@@ -48,6 +48,8 @@ pub(crate) struct Supernode {
     linked_at: Time,
     /// What children are told of other supernodes, made anew at each upkeep.
     list: Arc<[NodeEntry]>,
+    /// How many supernodes those children know that were told last.
+    told: usize,
     /// When neighbours, and when children, are told the next time.
     load_due: Time,
     lists_due: Time,
@@ -80,6 +82,7 @@ impl Supernode {
             wanted_at: now,
             linked_at: now,
             list: Arc::default(),
+            told: 0,
             load_due: now,
             lists_due: now + knobs.lists_every,
             refused: Refused::default(),
@@ -148,8 +151,11 @@ impl Ordinary {
             self.tell_neighbours(cx);
         }
         let Some(supernode) = &mut self.supernode else { return };
-        if supernode.lists_due <= now {
+        // Who joined a young overlay knows hardly anybody; and that is nobody, once those are gone.
+        let has_grown = supernode.list.len() >= 2 * supernode.told.max(1);
+        if supernode.lists_due <= now || has_grown {
             supernode.lists_due = now + knobs.lists_every;
+            supernode.told = supernode.list.len();
             self.tell_children(cx);
         }
     }

@@ -143,10 +143,8 @@ impl Ordinary {
         let LinkQuery { id, ttl, fan_out, first, query, from } = came;
         let recent = &mut supernode.queries.recent;
         // Straight from who asked first it has come by no other way, and nobody else can make it look as if.
-        if first.0 != from {
-            if recent.contains(&first) || first.0 == cx.address() {
-                return self.say(conn, Link::QueryEnd { id, asked: 0 }, cx);
-            }
+        if first.0 != from && (recent.contains(&first) || first.0 == cx.address()) {
+            return self.say(conn, Link::QueryEnd { id, asked: 0 }, cx);
         }
         if recent.len() >= RECENT_MAX {
             recent.pop_front();
@@ -220,6 +218,7 @@ impl Ordinary {
 }
 
 /// A query as a neighbour asks it.
+#[derive(Clone, Copy)]
 pub(super) struct LinkQuery<'a> {
     pub(super) id: u32,
     pub(super) ttl: u8,

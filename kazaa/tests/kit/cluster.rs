@@ -59,7 +59,11 @@ impl Place {
 
 /// The command to share a file of this name, of which nobody will want the content.
 pub fn share(name: &str) -> Command {
-    let info =
-        FileInfo { name: name.into(), size: 1_000, digest: Some(super::overlay::hash_of(name)), ..FileInfo::default() };
+    let info = FileInfo {
+        name: name.into(),
+        size: 1_000,
+        digest: Some(super::overlay::hash_of(name)),
+        ..FileInfo::default()
+    };
     Command::Share(Arc::new([SharedFile { file: FileId(1), info: Arc::new(info) }]))
 }

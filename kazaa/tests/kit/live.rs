@@ -11,9 +11,7 @@ use common::peer::Time;
 use common::seal::Identity;
 use common::store::Disk;
 use common::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, spawn};
-use common::user::{
-    Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchId, SharedFile,
-};
+use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchId, SharedFile};
 use kazaa::config::{Config, Role};
 use kazaa::node::Node;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};

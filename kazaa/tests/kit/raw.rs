@@ -169,8 +169,8 @@ impl Raw {
         self.lone.closed(far.conn)
     }
 
-    pub fn hang_up(&mut self, far: Far) {
-        self.lone.hang_up(far.conn, CloseReason::Remote);
+    pub fn hang_up(&mut self, Far { conn, .. }: Far) {
+        self.lone.hang_up(conn, CloseReason::Remote);
     }
 }
 
