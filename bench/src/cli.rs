@@ -97,9 +97,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    common::cli::log_to_stderr();
     let done = match cli.job {
         None => run_compare(cli.compare),
         Some(Job::Compare(args)) => run_compare(args),

@@ -5,6 +5,25 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+/// The whole of a binary: logs to standard error, parses the arguments and does with them what `run` does.
+pub async fn main<C: Parser>(run: impl AsyncFnOnce(C) -> anyhow::Result<()>) -> ExitCode {
+    log_to_stderr();
+    match arguments() {
+        Ok(cli) => match run(cli).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(C::command().get_name(), error.as_ref()),
+        },
+        Err(code) => code,
+    }
+}
+
+/// Prints what is logged, as much of it as the environment variable `RUST_LOG` asks for; without it only errors.
+pub fn log_to_stderr() {
+    let filter = EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
 
 /// This process' arguments. Help and version are printed and end the program, with exit code 0 where they were asked for.
 ///

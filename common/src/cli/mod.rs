@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | arguments, and what is said of what went wrong | `mistake.rs` |
+//! | the whole of `main`: arguments, logs, and what is said of what went wrong | `mistake.rs` |
 //! | a node that is started, heard and ended | `client.rs` |
 //! | the folder that is shared, and what happens to it | `share.rs` |
 //! | a file fetched with a progress bar, kept and resumed | `get.rs` |
@@ -26,7 +26,7 @@ use anyhow::Context as _;
 pub use address::resolve;
 pub use client::{Client, Interrupted};
 pub use get::{fetch_into, make_folder, most_common};
-pub use mistake::{arguments, failed};
+pub use mistake::{arguments, failed, log_to_stderr, main};
 pub use share::{offer, read_folder, serve_until_interrupted};
 pub use text::{counted, known, printable};
 
