@@ -2,11 +2,12 @@
 //!
 //! | a connection is | event | becomes |
 //! |---|---|---|
-//! | waiting | a request for a file, and there is a slot | sending: head and body |
-//! | waiting | one that must wait for a slot | waiting, told its place (503) |
-//! | waiting | `HEAD` | waiting, told all but the body |
-//! | waiting | a request for what is not here, or in no sense a request | told so, closed |
-//! | waiting | `step_timeout`, or as long as a place in the queue lasts | closed |
+//! | waiting, queued | a request for a file, and there is a slot | sending: head and body |
+//! | waiting, queued | one that must wait for a slot | queued, told its place (503) |
+//! | waiting, queued | `HEAD`, or a request for no byte of it | as it was, told all but the body |
+//! | waiting, queued | a request for what is not here, or in no sense a request | told so, closed |
+//! | waiting | `step_timeout` | closed |
+//! | queued | as long as its place lasts | closed; if the place was held by no other connection of that address, it is given up |
 //! | sending | all has left | waiting for the next request, if both sides keep the connection, else closed |
 //! | sending | too little leaves in `data_timeout` | closed |
 //!
@@ -212,10 +213,13 @@ impl Servent {
         self.end_upload(conn, cx);
     }
 
+    /// The next request may come. Who is queued stays so whatever else it has asked: its place hangs on it.
     fn await_request(&mut self, conn: ConnId, cx: Hands) {
         let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let until = cx.now() + self.knobs.step_timeout;
-        upload.stage = Stage::Waiting { until };
+        if !matches!(upload.stage, Stage::Queued { .. }) {
+            let until = cx.now() + self.knobs.step_timeout;
+            upload.stage = Stage::Waiting { until };
+        }
         cx.resume(conn);
     }
 
