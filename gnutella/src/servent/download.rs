@@ -60,7 +60,9 @@ struct Running {
     step: u32,
     /// Sources that other sources have named.
     learned: usize,
-    /// Sources that have sent a whole range: who is named to others.
+    /// Sources that have sent a whole range: who is named to others, as gtk-gnutella does. Not only once the digest is right: it
+    /// can be compared when everything is there, and then nobody is asked any more. Who is told of them compares it too. If
+    /// it is wrong, any of them may have sent the wrong bytes, and all are forgotten.
     proven: Vec<SocketAddrV4>,
 }
 
@@ -433,6 +435,9 @@ impl Servent {
         let found = self.downloads.running.iter_mut().find(|(_, running)| running.check == Some(check));
         let Some((&fetch, running)) = found else { return };
         running.check = None;
+        if !ok {
+            running.proven.clear();
+        }
         running.sources.verified(ok);
         self.fetch_on(fetch, cx);
     }
