@@ -111,7 +111,7 @@ async fn forged_lengths_over_tcp() {
 async fn guid_reuse_over_tcp() {
     let stage = Stage::set().await;
     let mut bad = stage.bad_neighbour().await;
-    let again: Vec<u8> = (0..100).flat_map(|_| query(nth(1), 5, 1, "nothing").bytes()).collect();
+    let again: Vec<u8> = (0..100).flat_map(|_| query(nth(1), 5, 0, "nothing").bytes()).collect();
     bad.send(&again).await;
     bad.read_to_end().await;
     // And who repeats a ping no faster than is honoured is borne.
