@@ -29,8 +29,6 @@ use crate::simulate::{items_at, kinds};
 use crate::trace::{CutOff, Delivered, KindCount, Record, What};
 use crate::world::World;
 
-/// The network of clusters: every node has an address of its own in it.
-pub const NETWORK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 0);
 /// Notes that wait to be read. More than a thousand nodes say in a second; one beyond is lost, counted, and spoils the run.
 const NOTES_WAITING_MAX: usize = 1 << 17;
 /// Orders that wait to be obeyed.
@@ -44,6 +42,8 @@ pub struct HostPlan {
     pub world: Arc<World>,
     /// Which nodes are here, rising.
     pub nodes: Vec<NodeId>,
+    /// The part of 127/8 in which every node has an address of its own.
+    pub network: Ipv4Addr,
     /// The port on which every node listens.
     pub port: u16,
 }
@@ -123,7 +123,7 @@ pub fn host<O: Overlay>(plan: HostPlan, ends: HostEnds) -> Result<(), HostError>
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let world = Arc::clone(&plan.world);
     runtime.block_on(async move {
-        let (cast, overlay) = set_up::<O>(&world, NETWORK, plan.port);
+        let (cast, overlay) = set_up::<O>(&world, plan.network, plan.port);
         Host::new(cast, overlay, &plan.nodes, ends.reports).run(ends.orders).await
     })
 }

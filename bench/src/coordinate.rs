@@ -43,13 +43,14 @@ pub struct Hosts {
 #[error("{0}")]
 pub struct RunError(pub String);
 
-/// Runs the world on an overlay with all nodes in this process.
+/// Runs the world on an overlay with all nodes in this process, on addresses of this network.
 ///
 /// # Errors
 /// If no host could be started.
 pub fn in_this_process(
     contestant: &'static dyn Contestant,
     world: &Arc<World>,
+    network: Ipv4Addr,
     watch: &Watch,
 ) -> Result<Outcome, RunError> {
     let (orders_sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
@@ -57,7 +58,8 @@ pub fn in_this_process(
     let (sender, receiver) = reports::channel();
     let servers = contestant.servers(&world.scenario);
     let nodes: Vec<NodeId> = (0..servers + world.people.len() as u32).map(NodeId).collect();
-    let plan = HostPlan { world: Arc::clone(world), nodes: nodes.clone(), port: free_port()? };
+    let plan =
+        HostPlan { world: Arc::clone(world), nodes: nodes.clone(), network, port: free_port(network)? };
     let host = std::thread::spawn(move || {
         let ends = HostEnds { orders, reports: host_sender };
         contestant.host(plan, ends).map_err(|error| error.to_string())
@@ -82,19 +84,21 @@ pub fn in_this_process(
     outcome
 }
 
-/// A port that is free on this machine's first addresses, outside the range from which outgoing connections are numbered.
+/// A port that is free on the first addresses of a part of 127/8, outside the range from which outgoing connections are numbered.
 ///
 /// # Errors
 /// If there is none.
-pub fn free_port() -> Result<u16, RunError> {
+pub fn free_port(network: Ipv4Addr) -> Result<u16, RunError> {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     let start = std::process::id().wrapping_mul(61);
+    let probed = [0, 1, 2].map(NodeId);
     let is_free =
-        |port: u16| (1..=3).all(|host| TcpListener::bind((Ipv4Addr::new(127, 0, 0, host), port)).is_ok());
+        |port: u16| probed.iter().all(|node| TcpListener::bind(node.address(network, port)).is_ok());
     let mut candidates = (0..100).map(|n| (FIRST + (start.wrapping_add(n * 37)) % COUNT) as u16);
     candidates.find(|port| is_free(*port)).ok_or_else(|| {
-        RunError("no free port on 127.0.0.1 to 127.0.0.3; this system may not have all of 127/8".to_owned())
+        let [first, _, last] = probed.map(|node| *node.address(network, 0).ip());
+        RunError(format!("no free port on {first} to {last}; this system may not have all of 127/8"))
     })
 }
 

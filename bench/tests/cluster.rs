@@ -177,11 +177,13 @@ fn nothing_is_left_behind_when_the_coordinator_is_killed() {
             std::thread::park_timeout(std::time::Duration::from_millis(10));
         }
     };
-    wait_until("no worker was started", &|| children(coordinator.id()).len() == 4);
-    let workers = children(coordinator.id());
     // A worker that runs its nodes has threads for its runtime and its channel.
     let threads = |pid: &u32| std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
-    wait_until("the workers did not begin", &|| workers.iter().all(|pid| threads(pid) >= 5));
+    // How many clusters run side by side is a matter of the machine.
+    let begun = || children(coordinator.id()).iter().filter(|pid| threads(pid) >= 5).count();
+    wait_until("the workers of one cluster did not begin", &|| begun() >= 4);
+    // Those that have only just been started included.
+    let workers = children(coordinator.id());
     coordinator.kill().unwrap();
     coordinator.wait().unwrap();
     let lives = |pid: &u32| {

@@ -80,7 +80,10 @@ fn a_download_takes_its_bytes_once_and_a_resume_only_the_rest() {
 #[test]
 fn a_full_mirror_says_503_and_everybody_gets_the_file_in_the_end() {
     let mut swarm = Swarm::seeded(1);
-    let server = mirror(&mut swarm, ServerConfig { slots: 1, waiting_max: 1, retry_after_s: 2 });
+    let server = mirror(
+        &mut swarm,
+        ServerConfig { slots: 1, waiting_max: 1, retry_after_s: 2, ..ServerConfig::default() },
+    );
     let clients: Vec<NodeId> = (0..5).map(|_| client(&mut swarm, &[server])).collect();
     let (_, hits) = search(&mut swarm, clients[0], "other");
     for client in &clients {
@@ -95,7 +98,10 @@ fn a_full_mirror_says_503_and_everybody_gets_the_file_in_the_end() {
 #[test]
 fn a_mirror_that_stays_full_is_given_up_with_a_word() {
     let mut swarm = Swarm::seeded(1);
-    let server = mirror(&mut swarm, ServerConfig { slots: 0, waiting_max: 0, retry_after_s: 1 });
+    let server = mirror(
+        &mut swarm,
+        ServerConfig { slots: 0, waiting_max: 0, retry_after_s: 1, ..ServerConfig::default() },
+    );
     let client = client(&mut swarm, &[server]);
     let (_, hits) = search(&mut swarm, client, "other");
     swarm.command(client, fetch(&hits, 0));
@@ -133,6 +139,26 @@ fn without_its_mirror_a_search_ends_offline_and_with_a_second_one_it_goes_on() {
     assert_eq!(search(&mut swarm, lucky, "other").0, SearchEnd::Complete);
     assert!(swarm.fetched(lucky, FetchId(1)), "a download resumes from the other mirror");
     assert!(swarm.notes(alone).any(|note| matches!(note, Note::Offline(_))));
+}
+
+#[test]
+fn who_takes_next_to_nothing_of_a_file_loses_its_slot_to_the_next() {
+    let config = ServerConfig { slots: 1, data_timeout: Duration::from_secs(10), ..ServerConfig::default() };
+    let mut swarm = Swarm::seeded(1);
+    let server = mirror(&mut swarm, config);
+    let mirrors = [swarm.address(server)].into();
+    // Eight bytes a second.
+    let drip = Line { down_bps: Some(64), ..Line::default() };
+    let slow = swarm.add_behind(Node::Client(Box::new(Client::new(mirrors, 0))), drip);
+    let next = client(&mut swarm, &[server]);
+    let (_, hits) = search(&mut swarm, next, "other");
+    swarm.command(slow, fetch(&hits, 0));
+    swarm.run_for(Duration::from_secs(1));
+    let begun = swarm.sim.now();
+    swarm.command(next, fetch(&hits, 0));
+    assert!(swarm.fetched(next, FetchId(1)));
+    let waited = swarm.sim.now().since(begun).as_secs();
+    assert!((8..20).contains(&waited), "in the place of who had it, after {waited} s");
 }
 
 #[test]

@@ -4,14 +4,13 @@
 //! there is one way: every count of every node is the same. On a graph with cycles the number of queries, the answers
 //! and who gives them still are, and the hits cross exactly as many links as their hops say.
 
-mod cluster_kit;
+mod kit;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cluster_kit::{Place, share};
 use common::metrics::{ByKind, NodeLoad};
 use common::net::{Attachment, NodeId};
 use common::peer::Time;
@@ -22,6 +21,7 @@ use common::wire::Wire as _;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
 use gnutella::wire::Message;
+use kit::cluster::{Place, share};
 
 const NODES: u32 = 20;
 /// Far beyond what any step takes: a test that waits so long has failed.

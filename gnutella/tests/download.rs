@@ -442,6 +442,26 @@ fn holders_that_are_named_are_asked_too_but_not_without_end() {
 }
 
 #[test]
+fn who_has_sent_a_range_is_named_to_the_others_until_the_digest_is_wrong() {
+    let content = content(SIZE);
+    let mut world = World::new(&content, &[1, 2]);
+    let requests = std::cell::RefCell::new(Vec::new());
+    let manners = |host: u8, request: &Request, bytes: &[u8]| {
+        let (first, _) = first_and_last(request);
+        requests.borrow_mut().push((first, request.headers.get("X-Alt").map(str::to_owned)));
+        if host == 1 { honest(request, &vec![0; bytes.len()]) } else { honest(request, bytes) }
+    };
+    assert_eq!(world.run(&manners), Ok(()));
+    assert!(world.is_right());
+    let requests = requests.into_inner();
+    let begun_again = 1 + requests[1..].iter().position(|(first, _)| *first == 0).expect("all of it again");
+    let (before, after) = requests.split_at(begun_again);
+    assert!(before.iter().any(|(_, named)| named.is_some()), "{before:?}");
+    // From here on one source at a time is trusted, and those before it are named to nobody.
+    assert!(after.iter().all(|(_, named)| named.is_none()), "{after:?}");
+}
+
+#[test]
 fn what_is_refused_or_lost_is_tried_again_a_few_times() {
     let content = content(SIZE);
     let mut world = World::new(&content, &[1, 2]);

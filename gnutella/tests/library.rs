@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use common::digest::Digest;
 use common::peer::FileId;
 use common::user::{FileInfo, Query as Wanted, SharedFile, file_name};
 use gnutella::library::{Library, RULES, is_searchable};
-use gnutella::wire::{Query, QueryBuilder, Sha1Urn};
+use gnutella::wire::{Codec, GgepBuilder, Message, Query, QueryBuilder, Setup, Sha1Urn};
 use proptest::prelude::*;
+use tokio_util::codec::Decoder as _;
 
 fn file(number: u32, name: &str) -> SharedFile {
     let info = FileInfo { name: name.into(), size: 1_000, ..FileInfo::default() };
@@ -22,6 +24,16 @@ fn with_content(number: u32, name: &str, content: u8) -> SharedFile {
 
 fn query(text: &str) -> Query {
     QueryBuilder::words(text).build()
+}
+
+/// A query of this payload, as it comes from a neighbour.
+fn heard(payload: &[u8]) -> Arc<Query> {
+    let header = [&[9; 16][..], &[0x80, 3, 0], &(payload.len() as u32).to_le_bytes()].concat();
+    let mut bytes = BytesMut::from(&[&header, payload].concat()[..]);
+    match Codec::new(Setup::Descriptors).decode(&mut bytes) {
+        Ok(Some(Message::Query(_, query))) => query,
+        other => panic!("no query: {other:?}"),
+    }
 }
 
 fn found(library: &Library, query: &Query) -> Vec<u32> {
@@ -74,6 +86,9 @@ fn contents_are_found_by_hash() {
     assert_eq!(found(&library, &QueryBuilder::urn(Sha1Urn([7; 20])).build()), [1]);
     assert_eq!(found(&library, &QueryBuilder::urn(Sha1Urn(almost)).build()), []);
     assert_eq!(found(&library, &QueryBuilder::urn(Sha1Urn([9; 20])).build()), []);
+    // In binary, as servents of another make may ask: the word is of no account.
+    let block = GgepBuilder::new(false).with(b"H", &[&[1], &[8; 20][..]].concat()).build();
+    assert_eq!(found(&library, &heard(&[b"\x88\x00one\0", &block[..]].concat())), [2]);
     assert_eq!(library.by_urn(&Sha1Urn([8; 20])).map(|file| file.file), Some(FileId(2)));
 }
 

@@ -9,7 +9,7 @@ use common::user::{FileInfo, Hit};
 use gnutella::servent::ServentConfig;
 use kit::files::{content, hit};
 use kit::live::Live;
-use kit::{quiet, with};
+use kit::quiet;
 
 const SIZE: usize = 4_000_000;
 
@@ -98,19 +98,18 @@ async fn gaps_are_filled_byte_for_byte() {
 async fn a_firewalled_holder_brings_the_file_byte_for_byte() {
     let hub = Live::start(0, quiet()).await;
     let connect: Box<[_]> = [hub.address()].into();
-    let quick = || with(|knobs| knobs.search_wait = std::time::Duration::from_millis(200));
-    let config = ServentConfig { connect: connect.clone(), firewalled: true, ..quick() };
+    let config = ServentConfig { connect: connect.clone(), firewalled: true, ..quiet() };
     let mut holder = Live::start(1, config).await;
-    let mut asker = Live::start(2, ServentConfig { connect, ..quick() }).await;
+    let mut asker = Live::start(2, ServentConfig { connect, ..quiet() }).await;
     let (source, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let bytes = content(SIZE);
     holder.share(source.path(), "Deep Blue.ogg", &bytes).await;
     holder.online().await;
     asker.online().await;
-    let hits = asker.find("deep blue").await;
-    assert_eq!(hits[0].holder.address, None);
-    let disk = Arc::new(Disk::create(out.path(), &hits[0].info).unwrap());
-    asker.fetch(hits, &disk).await;
+    let hit = asker.find("deep blue").await;
+    assert_eq!(hit.holder.address, None);
+    let disk = Arc::new(Disk::create(out.path(), &hit.info).unwrap());
+    asker.fetch(vec![hit], &disk).await;
     assert_eq!(asker.end().await, Ok(()));
     assert!(std::fs::read(disk.path()).unwrap() == bytes, "the copy differs");
     assert_eq!(holder.stop().await, SIZE as u64);

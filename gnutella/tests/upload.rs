@@ -192,6 +192,24 @@ fn a_place_outlives_a_connection_that_is_closed_at_once_but_not_one_that_waited(
 }
 
 #[test]
+fn who_is_queued_may_ask_for_a_head_and_stays_queued_until_it_goes() {
+    let mut holder = holder_as(few_slots(1));
+    let ask = |method| format!("{method} /get/0/zebra%20giraffe.ogg HTTP/1.1\r\n\r\n");
+    let (get, head) = (ask("GET"), ask("HEAD"));
+    let first = holder.call(1, &get);
+    let second = holder.call(2, &get);
+    let third = holder.call(3, &get);
+    assert_eq!([first, second, third].map(|conn| holder.text(conn)[9..12].to_owned()), ["200", "503", "503"]);
+    assert_eq!(status(&holder.say(second, &head)), "200");
+    // Longer than who is not queued may be silent, shorter than a place lasts.
+    holder.lone.advance(Duration::from_secs(40));
+    assert_eq!((holder.lone.closed(first), holder.lone.closed(second)), (true, false));
+    assert_eq!(status(&holder.say(third, &get)), "503", "the slot is kept for who stands before it");
+    holder.lone.hang_up(second, common::peer::CloseReason::Remote);
+    assert_eq!(status(&holder.say(third, &get)), "200", "nobody stands before it any more");
+}
+
+#[test]
 fn one_address_has_one_slot() {
     let mut holder = holder_as(few_slots(4));
     let get = "GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\n\r\n";

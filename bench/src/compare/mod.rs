@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::Serialize;
 
 use crate::check::{Case, Verdict, check};
@@ -18,6 +19,7 @@ use crate::watch::Watch;
 use crate::world::World;
 
 mod estimate;
+mod together;
 mod twin;
 
 pub use estimate::{Estimate, REPEATS_FOR_INTERVAL};
@@ -160,6 +162,9 @@ pub enum CompareError {
     /// The scenario's world cannot be made.
     #[error(transparent)]
     World(#[from] common::catalog::FolderError),
+    /// The system refuses the threads that make runs.
+    #[error(transparent)]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// A run could not be.
     #[error("{overlay} on {backend}: {error}")]
     Run {
@@ -184,17 +189,25 @@ pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareEr
         let seed = options.scenario.seed.wrapping_add(seed);
         worlds.push(Arc::new(World::new(&Scenario { seed, ..options.scenario.clone() })?));
     }
-    let mut columns = Vec::new();
-    for contestant in overlays() {
-        for backend in options.backends.iter().copied() {
-            let mut runs = Vec::new();
-            for world in &worlds[..repeats(backend) as usize] {
-                runs.push(run(*contestant, backend, world, options, watch)?);
-            }
-            let estimates = estimate::over(&runs);
-            columns.push(Column { overlay: contestant.name(), backend, estimates, runs });
-        }
-    }
+    let columns = || overlays().iter().flat_map(|overlay| options.backends.iter().map(|by| (*overlay, *by)));
+    let of_column = |(contestant, backend)| {
+        worlds[..repeats(backend) as usize].iter().map(move |world| Job { contestant, backend, world })
+    };
+    let jobs = |sort: &dyn Fn(Backend) -> bool| -> Vec<Job<'_>> {
+        columns().filter(|(_, backend)| sort(*backend)).flat_map(of_column).collect()
+    };
+    let real = jobs(&|backend| backend != Backend::Sim);
+    let simulated = jobs(&|backend| backend == Backend::Sim);
+    let mut real = make(&real, clusters_at_a_time(&real), options, watch)?.into_iter();
+    let at_a_time = together::simulations(options.scenario.peers);
+    let mut simulated = make(&simulated, at_a_time, options, watch)?.into_iter();
+    let columns = columns().map(|(contestant, backend)| {
+        let made = if backend == Backend::Sim { &mut simulated } else { &mut real };
+        let runs: Vec<Run> = made.take(repeats(backend) as usize).collect();
+        let estimates = estimate::over(&runs);
+        Column { overlay: contestant.name(), backend, estimates, runs }
+    });
+    let columns: Vec<Column> = columns.collect();
     Ok(Comparison {
         format: 1,
         scenario: options.scenario.name.clone(),
@@ -206,22 +219,47 @@ pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareEr
     })
 }
 
-/// One run of one overlay, measured and checked.
-fn run(
+/// A run to be made.
+struct Job<'a> {
     contestant: &'static dyn Contestant,
     backend: Backend,
-    world: &Arc<World>,
+    world: &'a Arc<World>,
+}
+
+/// How many of these runs over real sockets may be made side by side: as many as of the largest of them.
+fn clusters_at_a_time(jobs: &[Job<'_>]) -> usize {
+    let of_one = |Job { contestant, world, .. }: &Job<'_>| {
+        let nodes = contestant.servers(&world.scenario).saturating_add(world.people.len() as u32);
+        together::clusters(world, nodes)
+    };
+    jobs.iter().map(of_one).min().unwrap_or(1)
+}
+
+/// Makes runs, so many at a time, and returns them in the order of the jobs.
+fn make(
+    jobs: &[Job<'_>],
+    at_a_time: usize,
     options: &Options,
     watch: &Watch,
-) -> Result<Run, CompareError> {
+) -> Result<Vec<Run>, CompareError> {
+    let threads = at_a_time.clamp(1, jobs.len().max(1));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    pool.install(|| jobs.par_iter().with_max_len(1).map(|job| run(job, options, watch)).collect())
+}
+
+/// One run of one overlay, measured and checked.
+fn run(job: &Job<'_>, options: &Options, watch: &Watch) -> Result<Run, CompareError> {
+    let Job { contestant, backend, world } = *job;
     let seed = world.scenario.seed;
     let title = format!("{} {} seed {seed}", contestant.name(), backend.name());
     let watch = watch.of(title.clone(), world.scenario.duration_limit());
     let began = Instant::now();
     let outcome = match backend {
         Backend::Sim => Ok(contestant.simulate(world, &watch)),
-        Backend::Tcp => coordinate::in_this_process(contestant, world, &watch),
-        Backend::Processes => processes::run(contestant, world, &watch, &options.executable),
+        Backend::Tcp => coordinate::in_this_process(contestant, world, together::network(), &watch),
+        Backend::Processes => {
+            processes::run(contestant, world, together::network(), &watch, &options.executable)
+        }
     };
     let failed = |error| CompareError::Run { overlay: contestant.name(), backend: backend.name(), error };
     let outcome = outcome.map_err(failed)?;

@@ -170,6 +170,7 @@ impl Client {
                 }
             }
             Timer::Stall(fetch, life) => self.stall(fetch, life, cx),
+            Timer::Upload(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 //! It speaks plain HTTP/1.1 through the same contract as the overlays, so that every comparison has the line
 //! in it that peer-to-peer is measured against. `curl http://ADDRESS/search?q=words` works on it too.
 
-use common::peer::{Cx, Event, Peer};
+use common::peer::{ConnId, Cx, Event, Peer};
 use common::user::{FetchId, SearchId};
 
 mod client;
@@ -24,7 +24,7 @@ pub enum Node {
     Client(Box<Client>),
 }
 
-/// What a client waits for. Mirrors wait for nothing.
+/// What a client or a mirror waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Timer {
     /// Dial the index again.
@@ -35,6 +35,8 @@ pub enum Timer {
     Retry(FetchId),
     /// A download should have shown a sign of life since it had shown so many.
     Stall(FetchId, u32),
+    /// More of a file should have left a mirror by this connection.
+    Upload(ConnId),
 }
 
 impl Peer for Node {

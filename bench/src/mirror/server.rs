@@ -4,16 +4,18 @@
 //! |---|---|
 //! | idle | a request comes |
 //! | waiting for a slot | another connection's file has left; or it closes |
-//! | sending | its file has left; or it closes |
+//! | sending | its file has left; or too little leaves in [`ServerConfig::data_timeout`]; or it closes |
 //!
 //! Searches are answered at once. A request for a file takes one of [`ServerConfig::slots`], or waits for one with at
 //! most [`ServerConfig::waiting_max`] others, or is answered by 503. Requests that come while a connection waits or
 //! sends are answered after, in their order.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use common::http::{self, Request, Response};
 use common::peer::{ConnId, Cx, Event, FileId, Slots, Span};
+use common::transfer::Feed;
 use common::user::{Command, Failure, Note, Query, SearchEnd, SharedFile};
 
 use super::shelf::Shelf;
@@ -22,10 +24,6 @@ use super::{Node, Timer};
 
 /// The most requests a connection may have unanswered; the next one closes it.
 const PIPELINED_MAX: usize = 64;
-/// Bytes of a file queued at a time: small enough that connections take fair turns, large enough for a fast line.
-const CHUNK_BYTES: u64 = 64 * 1024;
-/// Chunks queued ahead, so that the line never idles between one chunk's end and the next one's start.
-const CHUNKS_AHEAD: u64 = 2;
 
 /// A mirror's capacity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,11 +34,14 @@ pub struct ServerConfig {
     pub waiting_max: usize,
     /// What a 503 says in `Retry-After`, in seconds. Default 5.
     pub retry_after_s: u64,
+    /// Who takes next to nothing of a file for so long loses it. Default 300 s: Apache's `TimeOut`.
+    pub data_timeout: Duration,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        ServerConfig { slots: 256, waiting_max: 511, retry_after_s: 5 }
+        let data_timeout = Duration::from_secs(300);
+        ServerConfig { slots: 256, waiting_max: 511, retry_after_s: 5, data_timeout }
     }
 }
 
@@ -71,13 +72,7 @@ enum State {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Upload {
     file: FileId,
-    /// The first byte not yet queued.
-    next: u64,
-    end: u64,
-    /// Queued and not yet gone.
-    queued: u64,
-    /// Gone.
-    sent: u64,
+    feed: Feed,
 }
 
 impl Server {
@@ -102,8 +97,9 @@ impl Server {
                 self.forget(conn, cx);
                 cx.close(conn);
             }
-            Event::Sent { conn, len } => self.sent(conn, u64::from(len), cx),
+            Event::Sent { conn, len } => self.sent(conn, len, cx),
             Event::Closed { conn, .. } => self.forget(conn, cx),
+            Event::Timer(Timer::Upload(conn)) => self.due(conn, cx),
             Event::Body { .. } | Event::Sealed { .. } => {}
             Event::Verified { .. } | Event::Finished { .. } | Event::Timer(_) => {}
         }
@@ -194,10 +190,11 @@ impl Server {
         cx.send(conn, Message::Response(Box::new(head)));
         match span {
             Some((offset, len)) if len > 0 => {
-                let file = *file;
-                state.state =
-                    State::Sending(Upload { file, next: offset, end: offset + len, queued: 0, sent: 0 });
+                let (file, patience) = (*file, self.config.data_timeout);
+                let feed = Feed::new(Span { file, offset, len }, cx.now(), patience);
+                state.state = State::Sending(Upload { file, feed });
                 self.sending += 1;
+                cx.wake(patience, Timer::Upload(conn));
                 self.send_more(conn, cx);
             }
             _ => self.answered(conn),
@@ -206,27 +203,33 @@ impl Server {
 
     fn send_more(&mut self, conn: ConnId, cx: &mut Cx<'_, Node>) {
         let Some(Conn { state: State::Sending(upload), .. }) = self.conns.get_mut(conn) else { return };
-        while upload.next < upload.end && upload.queued + CHUNK_BYTES <= CHUNKS_AHEAD * CHUNK_BYTES {
-            let len = CHUNK_BYTES.min(upload.end - upload.next);
-            cx.send_body(conn, Span { file: upload.file, offset: upload.next, len });
-            upload.next += len;
-            upload.queued += len;
+        while let Some(span) = upload.feed.next_span() {
+            cx.send_body(conn, span);
         }
     }
 
-    fn sent(&mut self, conn: ConnId, len: u64, cx: &mut Cx<'_, Node>) {
+    fn sent(&mut self, conn: ConnId, len: u32, cx: &mut Cx<'_, Node>) {
         let Some(Conn { state: State::Sending(upload), .. }) = self.conns.get_mut(conn) else { return };
-        upload.queued = upload.queued.saturating_sub(len);
-        upload.sent += len;
-        if upload.next < upload.end || upload.queued > 0 {
+        upload.feed.sent(len, cx.now());
+        if !upload.feed.is_done() {
             return self.send_more(conn, cx);
         }
-        let Upload { file, sent, .. } = *upload;
-        cx.note(Note::Uploaded(file, sent));
+        cx.note(Note::Uploaded(upload.file, upload.feed.bytes_sent()));
         self.sending -= 1;
         self.answered(conn);
         self.serve(conn, cx);
         self.next_waiting(cx);
+    }
+
+    /// Some file should have left by now, or more of it.
+    fn due(&mut self, conn: ConnId, cx: &mut Cx<'_, Node>) {
+        let Some(Conn { state: State::Sending(upload), .. }) = self.conns.get(conn) else { return };
+        let deadline = upload.feed.deadline();
+        if deadline > cx.now() {
+            return cx.wake(deadline.since(cx.now()), Timer::Upload(conn));
+        }
+        self.forget(conn, cx);
+        cx.close(conn);
     }
 
     /// Gives free slots to those who wait longest.
@@ -243,7 +246,7 @@ impl Server {
     fn forget(&mut self, conn: ConnId, cx: &mut Cx<'_, Node>) {
         match self.conns.remove(conn).map(|conn| conn.state) {
             Some(State::Sending(upload)) => {
-                cx.note(Note::Uploaded(upload.file, upload.sent));
+                cx.note(Note::Uploaded(upload.file, upload.feed.bytes_sent()));
                 self.sending -= 1;
                 self.next_waiting(cx);
             }

@@ -37,7 +37,7 @@ mod frame;
 pub use frame::{FRAME_BYTES_MAX, FrameError, read_frame, write_frame};
 
 /// Changes with every change of what is said on the control channel.
-const CONTROL_VERSION: u32 = 2;
+const CONTROL_VERSION: u32 = 3;
 /// How many workers a run is spread over: enough that every pair of roles meets across processes.
 pub const WORKERS: usize = 4;
 /// How long a worker may take to call back.
@@ -62,6 +62,7 @@ struct Task {
     /// In its TOML form: bincode has no word for a field that is left out.
     scenario: String,
     nodes: Vec<NodeId>,
+    network: Ipv4Addr,
     port: u16,
 }
 
@@ -83,13 +84,14 @@ impl Drop for Worker {
     }
 }
 
-/// Runs the world on an overlay with its nodes spread over processes of `executable`.
+/// Runs the world on an overlay with its nodes, on addresses of this network, spread over processes of `executable`.
 ///
 /// # Errors
 /// If workers cannot be started or do not call back.
 pub fn run(
     contestant: &'static dyn Contestant,
     world: &Arc<World>,
+    network: Ipv4Addr,
     watch: &Watch,
     executable: &Path,
 ) -> Result<Outcome, RunError> {
@@ -110,7 +112,7 @@ pub fn run(
     while links.len() < shares.len() {
         links.push(accept(&listener, &token, deadline)?);
     }
-    let port = free_port()?;
+    let port = free_port(network)?;
     let (sender, receiver) = reports::channel();
     let mut hosts = Hosts { orders: Vec::new(), nodes: shares, reports: receiver };
     for (host, mut link) in links.into_iter().enumerate() {
@@ -118,6 +120,7 @@ pub fn run(
             overlay: contestant.name().to_owned(),
             scenario: world.scenario.to_text(),
             nodes: hosts.nodes[host].clone(),
+            network,
             port,
         };
         write_frame(&mut link, &task).map_err(|e| failed("instruct a worker", &e))?;
@@ -269,7 +272,7 @@ pub fn work(control: SocketAddr) -> Result<(), RunError> {
         }
     });
     let died = reports_sender.clone();
-    let plan = HostPlan { world: Arc::new(world), nodes: task.nodes, port: task.port };
+    let plan = HostPlan { world: Arc::new(world), nodes: task.nodes, network: task.network, port: task.port };
     if let Err(error) = contestant.host(plan, HostEnds { orders, reports: reports_sender }) {
         let _ = died.send(Report::Died(error.to_string()));
     }

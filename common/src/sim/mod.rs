@@ -194,12 +194,6 @@ impl<P: Peer> Sim<P> {
         self.faults.cut(one, other, from, to);
     }
 
-    /// From now on messages are lost with this probability, 0 to 1, instead of [`Config::loss`].
-    pub fn set_loss(&mut self, probability: f64) {
-        assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
-        self.faults.loss = probability;
-    }
-
     /// From now on chunks get corrupt with this probability, 0 to 1, instead of [`Config::corruption`].
     pub fn set_corruption(&mut self, probability: f64) {
         assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");

@@ -3,11 +3,12 @@
 //!
 //! | a connection is | event | becomes |
 //! |---|---|---|
-//! | waiting | a request for a file, and there is a slot | sending: head and body |
-//! | waiting | one that must wait for a slot | waiting, told its place (503) |
-//! | waiting | `HEAD` | waiting, told all but the body |
-//! | waiting | a request for what is not here, or in no sense a request | told so, closed |
-//! | waiting | `step_timeout`, or as long as a place in the queue lasts | closed |
+//! | waiting, queued | a request for a file, and there is a slot | sending: head and body |
+//! | waiting, queued | one that must wait for a slot | queued, told its place (503) |
+//! | waiting, queued | `HEAD`, or a request for no byte of it | as it was, told all but the body |
+//! | waiting, queued | a request for what is not here, or in no sense a request | told so, closed |
+//! | waiting | `step_timeout` | closed |
+//! | queued | as long as its place lasts | closed; if the place was held by no other connection of that address, it is given up |
 //! | sending | all has left | waiting for the next request, if both sides keep the connection, else closed |
 //! | sending | too little leaves in `data_timeout` | closed |
 //!
@@ -149,9 +150,11 @@ impl Uploads {
         admission
     }
 
-    /// The next request is awaited.
+    /// The next request is awaited. Who is queued stays so whatever else it has asked: its place hangs on it.
     pub fn wait<P: Peer>(&self, conn: ConnId, upload: &mut Upload, cx: &mut Cx<'_, P>) {
-        upload.stage = Stage::Waiting { until: cx.now() + self.step_timeout };
+        if !matches!(upload.stage, Stage::Queued { .. }) {
+            upload.stage = Stage::Waiting { until: cx.now() + self.step_timeout };
+        }
         if std::mem::take(&mut upload.is_paused) {
             cx.resume(conn);
         }

@@ -47,7 +47,8 @@ pub struct Pong {
 /// Why somebody leaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bye {
-    /// See the constants.
+    /// 200s: it goes in good order; 400s: it minds what came; 500s: something broke there. The constants are those that we
+    /// say.
     pub code: u16,
     /// For human eyes.
     pub text: Box<str>,
@@ -122,30 +123,16 @@ impl Pong {
 impl Bye {
     /// It goes, in good order.
     pub const EXIT: u16 = 200;
-    /// Its user chose to close this link.
-    pub const BY_USER: u16 = 201;
     /// A message was too large.
     pub const TOO_BIG: u16 = 400;
     /// Too many messages came twice.
     pub const DUPLICATES: u16 = 401;
-    /// Queries that nobody can answer.
-    pub const BAD_QUERIES: u16 = 402;
     /// Hops and TTL together are too many.
     pub const TOO_FAR: u16 = 403;
-    /// Messages of unknown types.
-    pub const UNKNOWN_MESSAGES: u16 = 404;
-    /// Nothing was heard for too long.
-    pub const IDLE: u16 = 405;
     /// A ping was not answered.
     pub const UNANSWERED: u16 = 406;
-    /// Nothing is shared there.
-    pub const NOT_SHARING: u16 = 407;
-    /// Something broke here.
-    pub const INTERNAL: u16 = 500;
     /// What comes in is no longer understood.
     pub const OUT_OF_SYNC: u16 = 501;
-    /// What was to be sent did not leave fast enough.
-    pub const QUEUE_FULL: u16 = 502;
 
     /// Bytes on the wire.
     #[expect(clippy::len_without_is_empty, reason = "a length on the wire, not of a collection")]

@@ -48,19 +48,37 @@ fn is_urn(part: &[u8]) -> bool {
     part.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"urn:"))
 }
 
-/// The content that a part names, if it does so by SHA-1: a URN; the extensions `H` (a kind, 1 for SHA-1 or 2 for
-/// bitprint, then the hash) and `u` (a URN without `urn:`).
-pub(super) fn sha1_of(part: Part<'_>) -> Option<Sha1Urn> {
+/// The contents that a part names by SHA-1: a URN; the extensions `H` and `u` (a URN without `urn:`) of a block.
+pub(super) fn sha1s_of(part: Part<'_>) -> impl Iterator<Item = Sha1Urn> {
+    let (urn, block) = match part {
+        Part::Urn(urn) => (Sha1Urn::from_bytes(urn), None),
+        Part::Ggep(_, block) => (None, Some(block)),
+    };
+    let extensions = block.into_iter().flat_map(|block| block.iter());
+    let named = extensions.filter(|extension| !extension.deflated).filter_map(|extension| {
+        match (extension.id, &*extension.data) {
+            (b"H", hash) => of_hash(hash),
+            (b"u", urn) => Sha1Urn::from_bytes(&[b"urn:", urn].concat()),
+            _ => None,
+        }
+    });
+    urn.into_iter().chain(named)
+}
+
+/// True for a part that names a content, or says that hashes are understood (an `H` with only a kind).
+pub(super) fn is_of_hashes(part: Part<'_>) -> bool {
     match part {
-        Part::Urn(urn) => Sha1Urn::from_bytes(urn),
-        Part::Ggep(_, block) => block.iter().filter(|extension| !extension.deflated).find_map(|extension| {
-            match (extension.id, &*extension.data) {
-                (b"H", [1 | 2, hash @ ..]) => hash.first_chunk().copied().map(Sha1Urn),
-                (b"u", urn) => Sha1Urn::from_bytes(&[b"urn:", urn].concat()),
-                _ => None,
-            }
-        }),
+        Part::Urn(_) => true,
+        Part::Ggep(_, block) => block.iter().any(|extension| matches!(extension.id, b"H" | b"u")),
     }
+}
+
+/// What an `H` says: a kind, then the hash, of which there is neither more nor less. 1 is a SHA-1, 2 a bitprint, whose first 20
+/// bytes are the SHA-1 and the other 24 a Tiger tree hash; 3 to 5 (MD5, UUID, MD4) are of no use here.
+fn of_hash(data: &[u8]) -> Option<Sha1Urn> {
+    let (kind, hash) = data.split_first()?;
+    let (sha1, tiger) = hash.split_first_chunk()?;
+    matches!((kind, tiger.len()), (1, 0) | (2, 24)).then_some(Sha1Urn(*sha1))
 }
 
 /// Text of unknown encoding: UTF-8, or Latin-1 if it is not that.

@@ -165,7 +165,7 @@ impl<'a> Iterator for Entries<'a> {
         let name_end = nul(rest)?;
         let (name, rest) = (&rest[..name_end], &rest[name_end + 1..]);
         let parts_end = nul(rest)?;
-        let urn = extension::parts(&rest[..parts_end]).find_map(extension::sha1_of);
+        let urn = extension::parts(&rest[..parts_end]).flat_map(extension::sha1s_of).next();
         self.rest = &rest[parts_end + 1..];
         self.left -= 1;
         let (index, size) = (u32::from_le_bytes(*index), u32::from_le_bytes(*size));

@@ -132,7 +132,7 @@ impl Query {
         &self.said().words
     }
 
-    /// Contents asked for by hash.
+    /// Contents asked for by hash: `urn:sha1:` and `urn:bitprint:` behind the text, `H` and `u` in a GGEP block.
     pub fn urns(&self) -> &[Sha1Urn] {
         &self.said().urns
     }
@@ -176,15 +176,8 @@ impl Query {
                 wants_urns: false,
                 walk: self.walk_at().and_then(|at| Walk::from_cobs(&self.payload[at..at + WALK_COBS_BYTES])),
             };
-            let mut urns = Vec::new();
-            for part in self.parts() {
-                if let Part::Urn(_) = part {
-                    said.wants_urns = true;
-                    urns.extend(extension::sha1_of(part));
-                }
-            }
-            urns.truncate(URNS_MAX);
-            said.urns = urns.into();
+            said.urns = self.parts().flat_map(extension::sha1s_of).take(URNS_MAX).collect();
+            said.wants_urns = self.parts().any(extension::is_of_hashes);
             said
         })
     }

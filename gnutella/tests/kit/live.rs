@@ -95,24 +95,21 @@ impl Live {
         self.wait_for(|note| matches!(note, Note::Online).then_some(())).await;
     }
 
-    /// Searches until something is found: what is shared is known in its own time.
-    pub async fn find(&mut self, words: &str) -> Vec<Arc<Hit>> {
-        for search in 1..1000 {
-            let search = SearchId(search);
-            self.handle.command(Command::Search(search, Arc::new(Query::words(words)))).await.unwrap();
-            let mut hits = Vec::new();
-            while let Some(hit) = self
+    /// Searches for one file until it is found: what is shared is known in its own time. The search is over with its first result,
+    /// so that nothing depends on how long one without results would be waited for.
+    pub async fn find(&mut self, words: &str) -> Arc<Hit> {
+        let query = Arc::new(Query { results_max: 1, ..Query::words(words) });
+        for search in (1..1000).map(SearchId) {
+            self.handle.command(Command::Search(search, Arc::clone(&query))).await.unwrap();
+            let found = self
                 .wait_for(|note| match note {
                     Note::Found(id, hit) if *id == search => Some(Some(hit.clone())),
                     Note::SearchEnded(id, _) if *id == search => Some(None),
                     _ => None,
                 })
-                .await
-            {
-                hits.push(hit);
-            }
-            if !hits.is_empty() {
-                return hits;
+                .await;
+            if let Some(hit) = found {
+                return hit;
             }
         }
         panic!("{words} is not found");

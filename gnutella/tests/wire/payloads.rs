@@ -153,6 +153,31 @@ fn contents_are_asked_for_and_told_in_several_ways() {
         let entry = hit.entries().next().unwrap();
         assert_eq!((&*entry.name, entry.urn), ("name", Some(urn)), "{}", parts.escape_ascii());
     }
+    // In binary: a kind, and a hash of exactly its length.
+    let asked = |extensions: &[(&[u8], &[u8])]| {
+        let block = extensions.iter().fold(GgepBuilder::new(false), |block, (id, data)| block.with(id, data));
+        query(&[b"\x88\x00\0", &block.build()[..]].concat())
+    };
+    let bitprint = [&[2], &urn.0[..], &[9; 24]].concat();
+    for (extensions, urns) in [
+        (&[(&b"H"[..], &hash[..])][..], vec![urn]),
+        (&[(b"H", &bitprint)], vec![urn]),
+        (&[(b"u", &URN.as_bytes()[4..])], vec![urn]),
+        (
+            &[(b"SCP", b"\x01"), (b"H", &[&[1], &[0; 20][..]].concat()), (b"H", &hash)],
+            vec![Sha1Urn([0; 20]), urn],
+        ),
+        (&[(b"H", &hash[..20])], vec![]),
+        (&[(b"H", &[&hash[..], b"\0"].concat())], vec![]),
+        (&[(b"H", &bitprint[..21])], vec![]),
+        (&[(b"H", &[&[3], &[9; 16][..]].concat())], vec![]),
+        (&[(b"H", &[1])], vec![]),
+        (&[(b"H", &[])], vec![]),
+    ] {
+        let query = asked(extensions);
+        assert_eq!((query.urns(), query.wants_urns(), &*query.text()), (&urns[..], true, ""), "{query:?}");
+    }
+    assert!(!asked(&[(b"SCP", b"\x01")]).wants_urns());
     // mldonkey writes a backslash where there are no words.
     let query = query(&[b"\x80\x00\\\0", URN.as_bytes(), b"\0"].concat());
     assert_eq!(query.urns(), [urn]);

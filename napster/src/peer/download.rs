@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::peer::{FileId, Span};
 use common::store::StoreFault;
-use common::transfer::weight;
+use common::transfer::{PROGRESS_BYTES_MIN, weight};
 use common::user::{Failure, Fetch, FetchId, Note};
 
 use super::fetch::{BACKOFF_DOUBLINGS_MAX, Download, Head, Phase, Source, Stage, Verdict};
@@ -160,7 +160,7 @@ impl Peer {
                 self.config.queue_retry
             }
             Verdict::Later => {
-                let progressed = matches!(stage, Stage::Receiving(r) if r.total >= super::PROGRESS_BYTES_MIN);
+                let progressed = matches!(stage, Stage::Receiving(r) if r.total >= PROGRESS_BYTES_MIN);
                 source.attempts = if progressed { 1 } else { source.attempts.saturating_add(1) };
                 self.config.retry * (1 << (source.attempts - 1).min(BACKOFF_DOUBLINGS_MAX))
             }

@@ -129,7 +129,7 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Receiving {
     pub(super) conn: ConnId,
-    /// Until then [`PROGRESS_BYTES_MIN`](super::PROGRESS_BYTES_MIN) more must have come.
+    /// Until then [`PROGRESS_BYTES_MIN`](common::transfer::PROGRESS_BYTES_MIN) more must have come.
     pub(super) deadline: Time,
     /// Bytes since the deadline was set.
     pub(super) moved: u64,

@@ -38,9 +38,6 @@ type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
 
 /// Downloads at a time; one more fails at once. Thousands of parallel transfers help nobody.
 const DOWNLOADS_MAX: usize = 256;
-/// A body that moves fewer bytes than this in `data_timeout` has stalled: a hostile drip keeps no slot. 1 KiB, a
-/// twentieth of what the slowest modem of the time (14.4k) moves in that time even if it serves three.
-const PROGRESS_BYTES_MIN: u64 = 1024;
 
 /// The state of a peer.
 pub struct Peer {

@@ -4,10 +4,11 @@ use std::net::SocketAddrV4;
 
 use common::peer::{BodyState, CloseReason, ConnId, Place};
 use common::store::StoreFault;
+use common::transfer::PROGRESS_BYTES_MIN;
 use common::user::{Failure, FetchId, Note};
 
 use super::fetch::{Receiving, Stage, Verdict};
-use super::{Hands, Link, PROGRESS_BYTES_MIN, Peer};
+use super::{Hands, Link, Peer};
 use crate::wire::{Checksum, Message, Named, Offer, Pinged, Refusal, Setup, Token};
 
 impl Peer {

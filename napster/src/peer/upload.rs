@@ -18,10 +18,11 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use common::peer::{ConnId, FileId, Span, Time};
+use common::transfer::Feed;
 use common::user::Note;
 
 use super::share::record_of;
-use super::{Hands, Link, PROGRESS_BYTES_MIN, Peer};
+use super::{Hands, Link, Peer};
 use crate::node::Timer;
 use crate::wire::{
     DirectBrowse, DirectBrowseError, Message, Named, Offer, QueueLimit, Quoted, Refusal, Request, Setup,
@@ -32,11 +33,6 @@ use crate::wire::{
 const ACCEPTED_MAX: usize = 64;
 /// Uploads parked at a time; more are refused.
 const PARKED_MAX: usize = 16;
-/// What is handed to the driver at a time.
-const SPAN_BYTES: u64 = 256 * 1024;
-/// What the driver holds of one upload at most, so that an upload can be ended in the middle: the window that TCP
-/// grows to.
-const QUEUED_BYTES_MAX: u64 = 1024 * 1024;
 /// The most files told of in a direct browse: `max_browse_result` of opennap-ng.
 const LIST_MAX: usize = 500;
 
@@ -54,8 +50,8 @@ pub(super) struct Upload {
     name: Quoted,
     size: u64,
     stage: Stage,
-    /// Until then the next step, or [`PROGRESS_BYTES_MIN`] bytes, must have been made.
-    deadline: Time,
+    /// Until then the next step must have been made; while the file is sent, its feed has one.
+    step_deadline: Time,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,19 +59,16 @@ enum Stage {
     Dialling,
     Offered,
     Parked { offset: u64, tell_size: bool },
-    Sending(Sending),
+    Sending(Feed),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Sending {
-    /// The first byte not yet handed to the driver.
-    next: u64,
-    /// Bytes handed to the driver that have not left.
-    queued: u64,
-    /// Bytes that have left.
-    sent: u64,
-    /// Bytes since the deadline was set.
-    moved: u64,
+impl Upload {
+    fn deadline(&self) -> Time {
+        match &self.stage {
+            Stage::Sending(feed) => feed.deadline(),
+            Stage::Dialling | Stage::Offered | Stage::Parked { .. } => self.step_deadline,
+        }
+    }
 }
 
 impl Peer {
@@ -132,13 +125,13 @@ impl Peer {
         let conn = cx.dial(SocketAddrV4::new(offer.ip, offer.port), Setup::Data);
         self.begin_upload(
             conn,
-            Upload { file, name, size, stage: Stage::Dialling, deadline: Time::ZERO },
+            Upload { file, name, size, stage: Stage::Dialling, step_deadline: Time::ZERO },
             cx,
         );
     }
 
     fn begin_upload(&mut self, conn: ConnId, mut upload: Upload, cx: Hands) {
-        upload.deadline = cx.now() + self.config.step_timeout;
+        upload.step_deadline = cx.now() + self.config.step_timeout;
         self.links.insert(conn, Link::Upload(Box::new(upload)));
         cx.wake(self.config.step_timeout, Timer::LinkDue(conn));
     }
@@ -162,7 +155,7 @@ impl Peer {
         };
         let (file, size, name) = (shared.file, shared.info.size, request.file.clone());
         let stage = Stage::Parked { offset: request.offset, tell_size: true };
-        self.begin_upload(conn, Upload { file, name, size, stage, deadline: Time::ZERO }, cx);
+        self.begin_upload(conn, Upload { file, name, size, stage, step_deadline: Time::ZERO }, cx);
         self.admit(conn, cx);
     }
 
@@ -178,14 +171,14 @@ impl Peer {
             (Stage::Dialling, Message::Hello) => {
                 let Some(nick) = self.nick.clone() else { return };
                 upload.stage = Stage::Offered;
-                upload.deadline = cx.now() + self.config.step_timeout;
+                upload.step_deadline = cx.now() + self.config.step_timeout;
                 cx.send(conn, Message::Delivery(Arc::new(Named { nick, file: upload.name.clone() })));
                 cx.send(conn, Message::Size(upload.size));
                 cx.resume_as(conn, Setup::Upload);
             }
             (Stage::Offered, Message::Offset(offset)) => {
                 upload.stage = Stage::Parked { offset: *offset, tell_size: false };
-                upload.deadline = cx.now() + self.config.step_timeout;
+                upload.step_deadline = cx.now() + self.config.step_timeout;
                 self.admit(conn, cx);
             }
             _ => self.end_upload(conn, cx),
@@ -204,8 +197,8 @@ impl Peer {
         if !is_free {
             return;
         }
-        upload.stage = Stage::Sending(Sending { next: offset, queued: 0, sent: 0, moved: 0 });
-        upload.deadline = cx.now() + self.config.data_timeout;
+        let span = Span { file: upload.file, offset, len: upload.size - offset };
+        upload.stage = Stage::Sending(Feed::new(span, cx.now(), self.config.data_timeout));
         if tell_size {
             cx.send(conn, Message::Size(upload.size));
         }
@@ -216,28 +209,19 @@ impl Peer {
     /// Keeps the driver's queue filled; ends the upload when everything has left.
     fn feed(&mut self, conn: ConnId, cx: Hands) {
         let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let Stage::Sending(sending) = &mut upload.stage else { return };
-        while sending.next < upload.size && sending.queued < QUEUED_BYTES_MAX {
-            let len = (upload.size - sending.next).min(SPAN_BYTES);
-            cx.send_body(conn, Span { file: upload.file, offset: sending.next, len });
-            sending.next += len;
-            sending.queued += len;
+        let Stage::Sending(feed) = &mut upload.stage else { return };
+        while let Some(span) = feed.next_span() {
+            cx.send_body(conn, span);
         }
-        if sending.queued == 0 {
+        if feed.is_done() {
             self.end_upload(conn, cx);
         }
     }
 
     pub(super) fn sent(&mut self, conn: ConnId, len: u32, cx: Hands) {
         let Some(Link::Upload(upload)) = self.links.get_mut(conn) else { return };
-        let Stage::Sending(sending) = &mut upload.stage else { return };
-        sending.queued = sending.queued.saturating_sub(u64::from(len));
-        sending.sent += u64::from(len);
-        sending.moved += u64::from(len);
-        if sending.moved >= PROGRESS_BYTES_MIN {
-            sending.moved = 0;
-            upload.deadline = cx.now() + self.config.data_timeout;
-        }
+        let Stage::Sending(feed) = &mut upload.stage else { return };
+        feed.sent(len, cx.now());
         self.feed(conn, cx);
     }
 
@@ -250,9 +234,9 @@ impl Peer {
 
     /// An upload is no longer there: tells of it and lets the next one in.
     pub(super) fn upload_ended(&mut self, upload: &Upload, cx: Hands) {
-        let Stage::Sending(sending) = upload.stage else { return };
+        let Stage::Sending(feed) = upload.stage else { return };
         self.tell_server(Message::UploadEnded, cx);
-        cx.note(Note::Uploaded(upload.file, sending.sent));
+        cx.note(Note::Uploaded(upload.file, feed.bytes_sent()));
         let is_parked =
             |link: &Link| matches!(link, Link::Upload(u) if matches!(u.stage, Stage::Parked { .. }));
         let next = self.links.iter().find(|(_, link)| is_parked(link)).map(|(conn, _)| conn);
@@ -264,8 +248,8 @@ impl Peer {
     pub(super) fn link_due(&mut self, conn: ConnId, cx: Hands) {
         match self.links.get(conn) {
             Some(Link::Caller | Link::ListDelivery) => self.hang_up(conn, cx),
-            Some(Link::Upload(upload)) if upload.deadline > cx.now() => {
-                cx.wake(upload.deadline.since(cx.now()), Timer::LinkDue(conn));
+            Some(Link::Upload(upload)) if upload.deadline() > cx.now() => {
+                cx.wake(upload.deadline().since(cx.now()), Timer::LinkDue(conn));
             }
             Some(Link::Upload(_)) => self.end_upload(conn, cx),
             Some(Link::Server | Link::Download(_)) | None => {}
