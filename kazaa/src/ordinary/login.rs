@@ -336,13 +336,12 @@ impl Ordinary {
             }
             (Errand::List, Service::Supernodes(entries)) => self.supernodes_came(entries, cx),
             (Errand::Announce, Service::Supernodes(entries)) => {
-                let every = self.me.knobs.announce_every;
-                if let Some(login) = &mut self.login {
-                    login.announce_at = Some(cx.now() + every);
-                }
+                self.announce_again(cx);
                 self.supernodes_came(entries, cx);
             }
-            (_, Service::Refused(Refusal::Busy)) => return self.services_failed("they are busy", cx),
+            (_, Service::Refused(Refusal::Busy)) => {
+                return self.services_failed("they are busy, or too many have tried from here", cx);
+            }
             (Errand::Login, Service::Refused(why)) => self.login_refused(*why, cx),
             (Errand::Announce, Service::Refused(_)) => self.announcement_refused(cx),
             _ => return self.services_failed("they do not speak as services do", cx),
@@ -397,10 +396,18 @@ impl Ordinary {
         }
     }
 
+    /// The next announcement, unless we have ceased to be a supernode meanwhile.
+    fn announce_again(&mut self, cx: Hands) {
+        let next = cx.now() + self.me.knobs.announce_every;
+        if let Some(at) = self.login.as_mut().and_then(|login| login.announce_at.as_mut()) {
+            *at = next;
+        }
+    }
+
     /// Others will not find us by the list, but by those that we link with; a line may also have been down for a moment.
     fn announcement_refused(&mut self, cx: Hands) {
+        self.announce_again(cx);
         let Some(login) = &mut self.login else { return };
-        login.announce_at = Some(cx.now() + self.me.knobs.announce_every);
         if !std::mem::replace(&mut login.told_unreachable, true) {
             cx.note(Note::Text(format!("the services cannot reach us at {}", cx.address()).into()));
         }
