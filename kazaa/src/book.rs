@@ -150,11 +150,10 @@ impl Book {
         best.min_by_key(|known| (known.failures, known.free_percent == 0)).map(|known| known.address)
     }
 
-    /// When the first of those that are put off may be dialled again.
-    pub fn next_due(&self, now: Time) -> Option<Time> {
-        let put_off = self.entries.iter().map(|known| known.due_s).filter(|due_s| *due_s > seconds(now));
-        let due_s = u64::try_from(put_off.min()?).ok()?;
-        Some(Time::ZERO + Duration::from_secs(due_s))
+    /// How long it is until one of them may be dialled.
+    pub fn until_due(&self, now: Time) -> Duration {
+        let due_s = self.entries.iter().map(|known| known.due_s).min().unwrap_or(0);
+        Duration::from_secs(u64::try_from(due_s - seconds(now)).unwrap_or(0))
     }
 
     /// It is being dialled.
@@ -393,7 +392,9 @@ mod tests {
         assert_eq!(due(&book, at(69)), [node(2)]);
         assert_eq!(due(&book, at(70)), [node(1), node(2)]);
         book.full(node(2), at(70), Duration::from_secs(9));
-        assert_eq!((due(&book, at(78)), book.next_due(at(78))), (vec![node(1)], Some(at(79))));
+        assert_eq!((due(&book, at(78)), book.until_due(at(78))), (vec![node(1)], Duration::ZERO));
+        book.dialled(node(1), at(78));
+        assert_eq!((due(&book, at(78)), book.until_due(at(78))), (vec![], Duration::from_secs(1)));
     }
 
     #[test]
