@@ -2,7 +2,8 @@
 
 mod kit;
 
-use std::sync::Arc;
+use std::net::SocketAddrV4;
+use std::sync::{Arc, Mutex};
 
 use common::store::{Disk, Storage as _};
 use common::user::{FileInfo, Hit};
@@ -10,6 +11,8 @@ use kazaa::config::{Config, Role};
 use kit::alone::with;
 use kit::files::{content, hit};
 use kit::live::Live;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, tcp};
 
 const SIZE: usize = 4_000_000;
 
@@ -140,4 +143,55 @@ async fn a_firewalled_holder_brings_the_file_byte_for_byte() {
     assert_eq!(sent.body, SIZE as u64);
     assert!(sent.sealing > 0);
     assert_eq!(supernode.stop().await.body, 0, "files never pass a supernode");
+}
+
+/// Everything that passed a listener in the middle, both ways.
+type Heard = Arc<Mutex<Vec<u8>>>;
+
+/// Somebody in the middle, who passes on what comes to who listens at `to`, and keeps a copy.
+async fn listen_in(to: SocketAddrV4) -> (SocketAddrV4, Heard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let heard = Heard::default();
+    let all = heard.clone();
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let (near, far) = (near.into_split(), TcpStream::connect(to).await.unwrap().into_split());
+            tokio::spawn(pass_on(near.0, far.1, all.clone()));
+            tokio::spawn(pass_on(far.0, near.1, all.clone()));
+        }
+    });
+    (address, heard)
+}
+
+async fn pass_on(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, heard: Heard) {
+    let mut block = vec![0; 65_536];
+    while let Ok(len @ 1..) = from.read(&mut block).await {
+        heard.lock().unwrap().extend_from_slice(&block[..len]);
+        if to.write_all(&block[..len]).await.is_err() {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_listens_in_learns_no_name_and_under_seal_no_byte_of_the_file() {
+    for seals in [true, false] {
+        let scene = Scene::set(1, seals).await;
+        let (address, heard) = listen_in(scene.holders[0].address()).await;
+        let mut asker = Live::start(9, sealing(seals)).await;
+        let disk = scene.disk();
+        asker.fetch(vec![hit(&scene.info, address)], &disk).await;
+        assert_eq!(asker.end().await, Ok(()));
+        scene.check(&disk);
+        let heard = heard.lock().unwrap();
+        let has = |needle: &[u8]| heard.windows(needle.len()).any(|window| window == needle);
+        assert!(has(b"GET /.hash="), "what is open is HTTP's");
+        for name in ["Deep Blue", "Deep%20Blue", "Blue.ogg", "Songs/"] {
+            assert!(!has(name.as_bytes()), "{name} was said");
+        }
+        // Any part of the content that is long enough to be no accident.
+        let parts = scene.bytes.chunks_exact(SIZE / 8).filter(|part| has(&part[..32])).count();
+        assert_eq!(parts, if seals { 0 } else { 8 });
+    }
 }

@@ -67,6 +67,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_holder_is_an_address_with_or_without_a_port() {
+        let text = |text: &str| alternate(text, 80).map(|address| address.to_string());
+        assert_eq!(text("1.2.3.4:6347").as_deref(), Some("1.2.3.4:6347"));
+        assert_eq!(text("1.2.3.4").as_deref(), Some("1.2.3.4:80"));
+        for wrong in ["", "x", "1.2.3.4:", "1.2.3.4:0x7", "1.2.3.4:70000", "[::1]:80", " 1.2.3.4"] {
+            assert_eq!(text(wrong), None, "{wrong}");
+        }
+        let many = [SocketAddrV4::new([1, 2, 3, 4].into(), 1); ALTERNATES_MAX + 1];
+        assert_eq!(alternates_line(many.iter()).map(|line| line.split(',').count()), Some(ALTERNATES_MAX));
+        assert_eq!(alternates_line([].iter()), None);
+    }
+
+    #[test]
     fn hearsay_is_bounded_and_the_newest_stays() {
         let mut alternates = Alternates::default();
         for content in 0..=CONTENTS_MAX {

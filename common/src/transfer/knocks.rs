@@ -34,3 +34,22 @@ impl Knocks {
         is_in_order
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_door_and_all_together_have_their_limit_and_time_lifts_it() {
+        let (mut knocks, mut now) = (Knocks::default(), Time::ZERO);
+        let door = |n: u32| Ipv4Addr::from_bits(n);
+        let admitted = |knocks: &mut Knocks, doors: &mut dyn Iterator<Item = u32>, now: Time| {
+            doors.filter(|n| knocks.admit(door(*n), now)).count()
+        };
+        assert_eq!(admitted(&mut knocks, &mut std::iter::repeat_n(1, 20), now), PER_ADDRESS_MAX);
+        assert_eq!(admitted(&mut knocks, &mut (2..1000), now), IN_ALL_MAX - PER_ADDRESS_MAX);
+        now = now + WINDOW;
+        assert_eq!(admitted(&mut knocks, &mut (1..1000), now), IN_ALL_MAX);
+        assert_eq!(knocks.answered.len(), IN_ALL_MAX);
+    }
+}
