@@ -173,9 +173,18 @@ impl Book {
     }
 
     /// It lives, and says how full it is.
-    pub fn heard(&mut self, address: SocketAddrV4, free_percent: u8, teller: Ipv4Addr, now: Time) {
-        self.learn(&[NodeEntry { address, age_min: 0, free_percent }], teller, now);
+    pub fn heard(&mut self, address: SocketAddrV4, free_percent: u8, now: Time) {
+        if self.find(address).is_err()
+            && is_dialable(address)
+            && (self.entries.len() < self.max || self.drop_one())
+            && let Err(at) = self.find(address)
+        {
+            self.entries.insert(at, Known::new(address, Some(*address.ip())));
+        }
         self.answered(address, now);
+        if let Ok(at) = self.find(address) {
+            self.entries[at].free_percent = free_percent;
+        }
     }
 
     /// It lives, but has no room: next time after `wait`.
@@ -362,7 +371,7 @@ mod tests {
     fn one_teller_fills_half_of_the_book_and_drives_nobody_proven_out() {
         let mut book = Book::new(20);
         book.keep(node(0));
-        book.heard(node(1), 50, Ipv4Addr::new(10, 0, 0, 1), at(0));
+        book.heard(node(1), 50, at(0));
         let lies: Vec<NodeEntry> = (100..5_000).map(|number| entry(number, 0)).collect();
         book.learn(&lies, TELLER, at(1));
         assert_eq!(book.len(), 12);
@@ -412,15 +421,15 @@ mod tests {
         let mut rng = Pcg32::seed_from_u64(3);
         let mut book = Book::new(50);
         book.keep(node(0));
-        book.learn(&(1..30).map(|number| entry(number, 2)).collect::<Vec<_>>(), TELLER, at(0));
-        book.heard(node(40), 70, TELLER, at(60));
+        book.learn(&(1..20).map(|number| entry(number, 2)).collect::<Vec<_>>(), TELLER, at(0));
+        book.heard(node(40), 70, at(60));
         book.failed(node(7), at(60), Duration::from_secs(1));
         let told = book.sample(10, at(120), &mut rng);
         assert_eq!(told.len(), 10);
         assert_eq!(told[0], NodeEntry { address: node(40), age_min: 1, free_percent: 70 });
         let all: Vec<SocketAddrV4> =
             book.sample(99, at(120), &mut rng).iter().map(|entry| entry.address).collect();
-        assert_eq!(all.len(), 29, "neither the one that failed nor the one that nobody has seen");
+        assert_eq!(all.len(), 19, "neither the one that failed nor the one that nobody has seen");
         assert!(!all.contains(&node(7)) && !all.contains(&node(0)));
     }
 }

@@ -40,7 +40,7 @@ use crate::selection::Probed;
 use crate::wire::{Hello, Message, NodeEntry, SessionKey, Setup};
 
 /// Batches of probes in one round.
-const BATCHES_MAX: u32 = 4;
+const BATCHES_MAX: u32 = 2;
 /// Doublings of the wait after a vain round.
 const DOUBLINGS_MAX: u32 = 6;
 
