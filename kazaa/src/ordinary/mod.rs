@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | finding a parent, losing it, finding another | `join.rs` with [`crate::selection`] and [`crate::book`] |
+//! | finding a parent, losing it, finding another | `join.rs` and `probe.rs` with [`crate::selection`] and [`crate::book`] |
 //! | the child's end of a session | `session.rs` |
 //! | logging in, the supernode list | `login.rs` |
 //! | what the parent is told of our files | `share.rs` |
@@ -23,6 +23,7 @@ mod exchange;
 mod join;
 mod login;
 mod participation;
+mod probe;
 mod promotion;
 mod push;
 mod seal;
@@ -43,8 +44,9 @@ use crate::node::{Node, Timer};
 use crate::supernode::{Child, Neighbour, Supernode};
 use crate::wire::{Message, upgrade};
 use download::{Downloads, Source};
-use join::{Join, Probe};
+use join::Join;
 use login::Login;
+use probe::Probe;
 use search::Searches;
 use session::Parent;
 use share::Shares;
