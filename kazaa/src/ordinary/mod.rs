@@ -262,12 +262,13 @@ impl Ordinary {
         let (mut all, mut alike) = (0, 0);
         for (_, conn) in self.conns.iter() {
             let caller = match conn {
-                Conn::Caller(remote) => *remote.ip(),
-                Conn::Child(child) if !child.is_taken_on() => child.from,
-                _ => continue,
+                Conn::Caller(remote) => Some(*remote.ip()),
+                Conn::Child(child) if !child.is_taken_on() => Some(child.from),
+                Conn::Link(link) => link.calls_from(),
+                _ => None,
             };
-            all += 1;
-            alike += usize::from(caller == from);
+            all += usize::from(caller.is_some());
+            alike += usize::from(caller == Some(from));
         }
         let knobs = &self.me.knobs;
         all < knobs.callers_max && (alike < knobs.callers_per_address_max || from.is_loopback())

@@ -8,7 +8,7 @@
 //! | greeting, dialled | hello | up |
 //! | greeting, dialled | refused | closed; those that it names are learnt |
 //! | greeting, called | hello, and we take it | up: our hello has left |
-//! | greeting, called | hello, but there is no room, it is us, or a neighbour already | refused with a list of others, closed |
+//! | greeting, called | hello, but there is no room, it is us, or a neighbour already; or one visitor too many | refused with a list of others, closed |
 //! | up | silent for a ping, or breaks the protocol | closed; its queries forgotten, what it was asked counts as answered |
 //! | up, a visit | nothing is waited for any more | closed |
 //! | any | nothing in time | closed |
@@ -18,7 +18,7 @@
 //! network. Neighbours tell each other how full they are and a few of those they know every
 //! [`Knobs::load_every`](crate::config::Knobs::load_every).
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +101,11 @@ impl Neighbour {
 
     fn is_up(&self) -> bool {
         matches!(self.stage, Stage::Up | Stage::Pinged)
+    }
+
+    /// Where a caller comes from that is not linked yet.
+    pub(crate) fn calls_from(&self) -> Option<Ipv4Addr> {
+        (!self.dialled && !self.is_up()).then(|| *self.address.ip())
     }
 }
 
@@ -203,7 +208,11 @@ impl Ordinary {
             return self.link_up(conn, hello, cx);
         }
         (link.address, link.visit) = (address, hello.visit);
-        let is_welcome = address != own && (hello.visit || self.has_room_for(conn, address, own, cx));
+        let is_welcome = address != own
+            && match hello.visit {
+                true => self.visitors() <= self.knobs().visits_max,
+                false => self.has_room_for(conn, address, own, cx),
+            };
         if !is_welcome {
             return self.refuse_link(conn, cx);
         }
@@ -422,6 +431,11 @@ impl Ordinary {
         if is_visit && !self.is_waited_for(conn) {
             self.hang_up(conn, cx);
         }
+    }
+
+    /// Those that visit us, whoever is about to be let in counted.
+    fn visitors(&self) -> usize {
+        self.all_links().filter(|(_, link)| link.visit && !link.dialled).count()
     }
 
     fn all_links(&self) -> impl Iterator<Item = (ConnId, &Neighbour)> {
