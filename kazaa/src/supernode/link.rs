@@ -433,6 +433,12 @@ impl Ordinary {
         }
     }
 
+    /// Whom we visit, or are about to.
+    pub(super) fn visited(&self) -> Vec<SocketAddrV4> {
+        let visits = self.all_links().filter(|(_, link)| link.visit && link.dialled);
+        visits.map(|(_, link)| link.address).collect()
+    }
+
     /// Those that visit us, whoever is about to be let in counted.
     fn visitors(&self) -> usize {
         self.all_links().filter(|(_, link)| link.visit && !link.dialled).count()
@@ -483,6 +489,8 @@ impl Ordinary {
         let Some(supernode) = &mut self.supernode else { return };
         supernode.links.retain(|other| *other != conn);
         match (link.is_up(), link.dialled) {
+            // A visitor goes when all is said.
+            (true, _) if link.visit => {}
             (true, _) => supernode.book.lost(link.address, cx.now(), retry),
             (false, true) => supernode.book.failed(link.address, cx.now(), retry),
             (false, false) => {}
