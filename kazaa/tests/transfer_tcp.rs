@@ -89,13 +89,13 @@ async fn a_holder_that_vanishes_costs_nothing_but_time() {
 }
 
 #[tokio::test]
-async fn who_ends_in_the_middle_goes_on_where_it_was() {
+async fn who_is_killed_in_the_middle_goes_on_where_it_was() {
     let scene = Scene::set(1, true).await;
     let mut asker = Live::start(8, sealing(true)).await;
     let disk = scene.disk();
     asker.fetch(scene.hits(), &disk).await;
     asker.wait_for_bytes(SIZE as u64 / 2).await;
-    asker.stop().await;
+    asker.handle.kill().await.unwrap();
     drop(disk);
     let disk = scene.disk();
     let have = disk.have().bytes();
