@@ -151,6 +151,21 @@ fn accounts_and_supernodes_are_kept_from_one_run_to_the_next() {
 }
 
 #[test]
+fn where_only_users_are_taken_a_guest_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let password = file(&dir.path().join("password"), "correct horse", 0o600);
+    let (services, _, at) = services(&[]);
+    let (club, door) = online(&["--force", "supernode", "--services", &at, "--users-only"]);
+    let at = ["--services", &at, "--connect", &door];
+    let user = ["--user", "alice", "--password-file", &password, "--register"];
+    let said = KAZAA.mistake(&[&["search", "zebra"], &at[..], &user[..]].concat());
+    assert!(said.contains("nothing found"), "it was taken, and asked: {said}");
+    let said = KAZAA.mistake(&[&["search", "zebra"], &at[..]].concat());
+    assert!(said.contains("cannot join"), "{said}");
+    assert!(club.interrupt() && services.interrupt());
+}
+
+#[test]
 fn each_mistake_gets_one_line_that_says_what_and_where() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = dir.path().join("no/such");

@@ -51,8 +51,7 @@ fn whoever_speaks_otherwise_is_hung_up_on() {
         let heard = services.heard(conn);
         assert!(matches!(&heard[..], [Message::Response(head)] if head.status == status), "{heard:?}");
     }
-    let hello = Message::Hello(Hello { rand: 1, seed: 2, masked_types: 3 });
-    for first in [hello, Message::Give(7), message(Service::List), Message::Ping, response(101)] {
+    for first in [Message::Give(7), message(Service::List), Message::Ping, response(101)] {
         let conn = dial(&mut services);
         services.say(conn, first);
         assert!(services.is_closed(conn));
@@ -71,6 +70,29 @@ fn whoever_speaks_otherwise_is_hung_up_on() {
     let conn = dial(&mut services);
     services.seal(conn, PublicKey([2; 32]));
     assert_eq!(services.heard(conn), [], "a seal that nobody asked for opens nothing");
+}
+
+#[test]
+fn clients_of_fasttrack_are_told_of_supernodes() {
+    let mut services = Alone::services();
+    services.list("10.0.0.2:1214", 2);
+    let conn = services.accept(at("10.0.0.3:2000"));
+    services.say(conn, Message::Hello(Hello::OURS));
+    assert!(matches!(services.setup(conn), Some(Setup::Session(key)) if key.is_supernode));
+    let heard = services.heard(conn);
+    let [Message::Accept(_), Message::Network(name), Message::Nodes(nodes)] = &heard[..] else {
+        panic!("{heard:?}");
+    };
+    assert_eq!((&**name, nodes.len(), nodes[0].address), ("KaZaA", 1, at("10.0.0.2:1214")));
+    // Such clients leave now; one that stays is not waited for, whatever it says.
+    for _ in 0..3 {
+        services.advance_s(4);
+        services.say(conn, Message::Network(name.clone()));
+        services.say(conn, Message::Ping);
+        assert!(!services.is_closed(conn) && services.heard(conn).is_empty());
+    }
+    services.advance_s(4);
+    assert!(services.is_closed(conn));
 }
 
 #[test]

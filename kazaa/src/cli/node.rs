@@ -1,6 +1,7 @@
 //! `kazaa node`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use common::cli::{counted, offer, read_folder, serve_until_interrupted};
@@ -18,6 +19,9 @@ pub struct Args {
     /// Be that, whatever the election says.
     #[arg(long, value_enum, value_name = "ROLE")]
     force: Option<Forced>,
+    /// Being a supernode, take only users who have logged in.
+    #[arg(long, requires = "services")]
+    users_only: bool,
     #[command(flatten)]
     join: JoinArgs,
 }
@@ -35,7 +39,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Forced::Supernode => Role::Supernode,
         Forced::Ordinary => Role::Ordinary,
     });
-    let config = args.join.config(force)?;
+    let mut config = args.join.config(force)?;
+    Arc::make_mut(&mut config.knobs).requires_ticket = args.users_only;
     let catalog = match &args.share {
         Some(dir) => Some(read_folder(dir, Fingerprint::KAZAA)?),
         None => None,

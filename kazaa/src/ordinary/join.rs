@@ -40,7 +40,7 @@ use crate::selection::Probed;
 use crate::wire::{Hello, Message, NodeEntry, SessionKey, Setup};
 
 /// Batches of probes in one round.
-const BATCHES_MAX: u32 = 4;
+const BATCHES_MAX: u32 = 2;
 /// Doublings of the wait after a vain round.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -339,7 +339,7 @@ impl Ordinary {
         let is_empty = seek.book.is_empty();
         let knows_somebody = !is_empty || asks_services;
         let refused = std::mem::take(&mut seek.refused);
-        let until_due = seek.book.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
+        let until_due = seek.book.until_due(cx.now());
         let need = match (refused, knows_somebody) {
             (true, _) => Some(Need::Refused(round)),
             (false, true) => None,

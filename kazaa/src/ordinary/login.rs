@@ -37,8 +37,8 @@ use crate::ticket::{Pass, Signer, Ticket, VerifyingKey};
 use crate::wire::upgrade::{SERVICES, agrees, sealed_get};
 use crate::wire::{Credentials, Message, NodeEntry, Refusal, SERVICE_VERSION, Service, ServiceFrame, Setup};
 
-/// The services are asked for supernodes no more often than that, however often one is sought in vain. A minute: nobody is
-/// dialled twice in one.
+/// The services that have named supernodes are asked for others no sooner than after that, however often one is sought in vain. A
+/// minute: nobody is dialled twice in one.
 const LIST_PAUSE: Duration = Duration::from_secs(60);
 /// Doublings of the wait for another try.
 const DOUBLINGS_MAX: u32 = 6;
@@ -336,13 +336,12 @@ impl Ordinary {
             }
             (Errand::List, Service::Supernodes(entries)) => self.supernodes_came(entries, cx),
             (Errand::Announce, Service::Supernodes(entries)) => {
-                let every = self.me.knobs.announce_every;
-                if let Some(login) = &mut self.login {
-                    login.announce_at = Some(cx.now() + every);
-                }
+                self.announce_again(cx);
                 self.supernodes_came(entries, cx);
             }
-            (_, Service::Refused(Refusal::Busy)) => return self.services_failed("they are busy", cx),
+            (_, Service::Refused(Refusal::Busy)) => {
+                return self.services_failed("they are busy, or too many have tried from here", cx);
+            }
             (Errand::Login, Service::Refused(why)) => self.login_refused(*why, cx),
             (Errand::Announce, Service::Refused(_)) => self.announcement_refused(cx),
             _ => return self.services_failed("they do not speak as services do", cx),
@@ -369,8 +368,10 @@ impl Ordinary {
     }
 
     fn supernodes_came(&mut self, entries: &[NodeEntry], cx: Hands) {
+        // Where there are none yet, the first may come any moment.
+        let pause = if entries.is_empty() { self.me.knobs.services_retry } else { LIST_PAUSE };
         if let Some(login) = &mut self.login {
-            (login.list_at, login.list_from) = (None, cx.now() + LIST_PAUSE);
+            (login.list_at, login.list_from) = (None, cx.now() + pause);
         }
         self.services_list(entries, cx);
     }
@@ -397,10 +398,18 @@ impl Ordinary {
         }
     }
 
+    /// The next announcement, unless we have ceased to be a supernode meanwhile.
+    fn announce_again(&mut self, cx: Hands) {
+        let next = cx.now() + self.me.knobs.announce_every;
+        if let Some(at) = self.login.as_mut().and_then(|login| login.announce_at.as_mut()) {
+            *at = next;
+        }
+    }
+
     /// Others will not find us by the list, but by those that we link with; a line may also have been down for a moment.
     fn announcement_refused(&mut self, cx: Hands) {
+        self.announce_again(cx);
         let Some(login) = &mut self.login else { return };
-        login.announce_at = Some(cx.now() + self.me.knobs.announce_every);
         if !std::mem::replace(&mut login.told_unreachable, true) {
             cx.note(Note::Text(format!("the services cannot reach us at {}", cx.address()).into()));
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::accounts::{Account, HashCost};
 
-/// What is one services' own.
-#[derive(Clone, Debug)]
+/// What is one services' own. Not to be printed: it has the secret that the whole network rests on.
+#[derive(Clone)]
 pub struct ServicesConfig {
-    /// The seed of the key that signs tickets: the secret that the whole network rests on.
+    /// The seed of the key that signs tickets.
     pub signing_seed: [u8; 32],
     /// Who has registered before.
     pub accounts: Vec<Account>,

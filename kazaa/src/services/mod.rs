@@ -6,6 +6,7 @@
 //! | how much work strangers can make | `throttle.rs` |
 //! | which supernodes there are | `list.rs` |
 //! | logins, and the dialling of announced addresses | `login.rs`, `check.rs` |
+//! | what clients of FastTrack see | `index_node.rs` |
 //!
 //! A connection:
 //!
@@ -13,6 +14,7 @@
 //! |---|---|---|
 //! | caller | `GET /.services` that asks to be sealed | 101; sealing |
 //! | | any other request | 404, closed |
+//! | | FastTrack's hello | a session, in which supernodes are named; told |
 //! | sealing | sealed | we say who we are; client |
 //! | client | `Register`, `Login` | `Welcome` or `Refused` |
 //! | | `List` | `Supernodes` |
@@ -20,6 +22,7 @@
 //! | | `Announce` of another | the address is dialled; checked |
 //! | | `Retire` | what it announced is gone |
 //! | checked | the check ends | `Supernodes` or `Refused`; client |
+//! | told | anything | read over |
 //! | any | anything else, or nothing in time | closed |
 //!
 //! The services know nothing of searches and files, and nobody needs them but to join: supernodes check tickets by themselves.
@@ -27,6 +30,7 @@
 mod accounts;
 mod check;
 mod config;
+mod index_node;
 mod list;
 mod login;
 mod throttle;
@@ -78,6 +82,8 @@ enum State {
     Caller,
     Sealing,
     Client(Client),
+    /// A client of FastTrack's that was told whom to turn to.
+    Told,
     /// Ours: what was announced is looked at.
     Check(Check),
 }
@@ -169,6 +175,8 @@ impl Services {
         let Some(held) = self.conns.get_mut(conn) else { return };
         match (&mut held.state, message) {
             (State::Caller, Message::Request(request)) => self.requested(conn, &request, cx),
+            (State::Caller, Message::Hello(hello)) => self.greeted(conn, hello, cx),
+            (State::Told, _) => {}
             (State::Client(client), Message::Service(frame)) => {
                 client.messages += 1;
                 if client.messages > self.knobs.messages_max || client.check.is_some() {
@@ -273,7 +281,7 @@ impl Services {
         match state {
             State::Check(check) => self.check_failed(check, cx),
             State::Client(Client { check: Some(check), .. }) => self.call_off(*check, cx),
-            State::Caller | State::Sealing | State::Client(_) => {}
+            State::Caller | State::Sealing | State::Client(_) | State::Told => {}
         }
     }
 

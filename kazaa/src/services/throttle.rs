@@ -5,7 +5,7 @@
 //! | has made fewer attempts than allowed in the running minute | the attempt is let through, and counts |
 //! | makes one more | it is shut out, twice as long as the last time |
 //! | is shut out | nothing is computed for it; what it tries does not count |
-//! | has made none for [`FORGET`] | forgotten |
+//! | has made none for [`FORGET`], in which it could | forgotten |
 //!
 //! An attempt is a registration or a login; one with the right password is taken back, so that many users can share an address. It
 //! does not take back those that failed before, or whoever has one account could guess at all others.
@@ -40,6 +40,13 @@ struct Tried {
     shut_until: Time,
 }
 
+impl Tried {
+    /// It has been quiet for long enough, the time for which it was shut out not counted.
+    fn is_forgotten(&self, now: Time) -> bool {
+        now.since(self.last.max(self.shut_until)) >= FORGET
+    }
+}
+
 impl Attempts {
     /// An attempt; false if nothing is to be done for it.
     pub(super) fn admit(
@@ -57,7 +64,7 @@ impl Attempts {
         if now < tried.shut_until {
             return false;
         }
-        if now.since(tried.last) >= FORGET {
+        if tried.is_forgotten(now) {
             tried.strikes = 0;
         }
         if now.since(tried.window) >= WINDOW {
@@ -82,7 +89,7 @@ impl Attempts {
 
     /// Forgets whom there is no reason to remember.
     pub(super) fn sweep(&mut self, now: Time) {
-        self.by_address.retain(|_, tried| now < tried.shut_until || now.since(tried.last) < FORGET);
+        self.by_address.retain(|_, tried| !tried.is_forgotten(now));
     }
 
     /// Room for one more. If all addresses must be remembered, the one that is or was shut out for the shortest goes: who has so many

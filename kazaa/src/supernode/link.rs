@@ -254,7 +254,7 @@ impl Ordinary {
         let Some(supernode) = &mut self.supernode else { return };
         // Not every visitor listens where it says.
         if !visit || link.dialled {
-            supernode.book.heard(address, hello.free_percent, *address.ip(), cx.now());
+            supernode.book.heard(address, hello.free_percent, cx.now());
         }
         if !visit {
             supernode.links.push(conn);
@@ -338,7 +338,7 @@ impl Ordinary {
         let max = self.knobs().supernodes_max;
         let Some(supernode) = &mut self.supernode else { return };
         supernode.book.learn(nodes.get(..max).unwrap_or(nodes), *from.ip(), cx.now());
-        supernode.book.heard(from, free_percent, *from.ip(), cx.now());
+        supernode.book.heard(from, free_percent, cx.now());
         supernode.book.forget(own);
         self.seek_links(cx);
     }
