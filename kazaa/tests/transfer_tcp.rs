@@ -95,8 +95,9 @@ async fn who_is_killed_in_the_middle_goes_on_where_it_was() {
     let disk = scene.disk();
     asker.fetch(scene.hits(), &disk).await;
     asker.wait_for_bytes(SIZE as u64 / 2).await;
-    asker.handle.kill().await.unwrap();
-    drop(disk);
+    let Live { handle, store, .. } = asker;
+    handle.kill().await.unwrap();
+    drop((store, disk));
     let disk = scene.disk();
     let have = disk.have().bytes();
     assert!(have >= SIZE as u64 / 2, "{have} bytes are known to be there");
