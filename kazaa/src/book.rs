@@ -150,11 +150,10 @@ impl Book {
         best.min_by_key(|known| (known.failures, known.free_percent == 0)).map(|known| known.address)
     }
 
-    /// When the first of those that are put off may be dialled again.
-    pub fn next_due(&self, now: Time) -> Option<Time> {
-        let put_off = self.entries.iter().map(|known| known.due_s).filter(|due_s| *due_s > seconds(now));
-        let due_s = u64::try_from(put_off.min()?).ok()?;
-        Some(Time::ZERO + Duration::from_secs(due_s))
+    /// How long it is until one of them may be dialled.
+    pub fn until_due(&self, now: Time) -> Duration {
+        let due_s = self.entries.iter().map(|known| known.due_s).min().unwrap_or(0);
+        Duration::from_secs(u64::try_from(due_s - seconds(now)).unwrap_or(0))
     }
 
     /// It is being dialled.
@@ -173,9 +172,18 @@ impl Book {
     }
 
     /// It lives, and says how full it is.
-    pub fn heard(&mut self, address: SocketAddrV4, free_percent: u8, teller: Ipv4Addr, now: Time) {
-        self.learn(&[NodeEntry { address, age_min: 0, free_percent }], teller, now);
+    pub fn heard(&mut self, address: SocketAddrV4, free_percent: u8, now: Time) {
+        if self.find(address).is_err()
+            && is_dialable(address)
+            && (self.entries.len() < self.max || self.drop_one())
+            && let Err(at) = self.find(address)
+        {
+            self.entries.insert(at, Known::new(address, Some(*address.ip())));
+        }
         self.answered(address, now);
+        if let Ok(at) = self.find(address) {
+            self.entries[at].free_percent = free_percent;
+        }
     }
 
     /// It lives, but has no room: next time after `wait`.
@@ -362,7 +370,7 @@ mod tests {
     fn one_teller_fills_half_of_the_book_and_drives_nobody_proven_out() {
         let mut book = Book::new(20);
         book.keep(node(0));
-        book.heard(node(1), 50, Ipv4Addr::new(10, 0, 0, 1), at(0));
+        book.heard(node(1), 50, at(0));
         let lies: Vec<NodeEntry> = (100..5_000).map(|number| entry(number, 0)).collect();
         book.learn(&lies, TELLER, at(1));
         assert_eq!(book.len(), 12);
@@ -384,7 +392,9 @@ mod tests {
         assert_eq!(due(&book, at(69)), [node(2)]);
         assert_eq!(due(&book, at(70)), [node(1), node(2)]);
         book.full(node(2), at(70), Duration::from_secs(9));
-        assert_eq!((due(&book, at(78)), book.next_due(at(78))), (vec![node(1)], Some(at(79))));
+        assert_eq!((due(&book, at(78)), book.until_due(at(78))), (vec![node(1)], Duration::ZERO));
+        book.dialled(node(1), at(78));
+        assert_eq!((due(&book, at(78)), book.until_due(at(78))), (vec![], Duration::from_secs(1)));
     }
 
     #[test]
@@ -412,15 +422,15 @@ mod tests {
         let mut rng = Pcg32::seed_from_u64(3);
         let mut book = Book::new(50);
         book.keep(node(0));
-        book.learn(&(1..30).map(|number| entry(number, 2)).collect::<Vec<_>>(), TELLER, at(0));
-        book.heard(node(40), 70, TELLER, at(60));
+        book.learn(&(1..20).map(|number| entry(number, 2)).collect::<Vec<_>>(), TELLER, at(0));
+        book.heard(node(40), 70, at(60));
         book.failed(node(7), at(60), Duration::from_secs(1));
         let told = book.sample(10, at(120), &mut rng);
         assert_eq!(told.len(), 10);
         assert_eq!(told[0], NodeEntry { address: node(40), age_min: 1, free_percent: 70 });
         let all: Vec<SocketAddrV4> =
             book.sample(99, at(120), &mut rng).iter().map(|entry| entry.address).collect();
-        assert_eq!(all.len(), 29, "neither the one that failed nor the one that nobody has seen");
+        assert_eq!(all.len(), 19, "neither the one that failed nor the one that nobody has seen");
         assert!(!all.contains(&node(7)) && !all.contains(&node(0)));
     }
 }

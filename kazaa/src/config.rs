@@ -87,13 +87,14 @@ pub struct Knobs {
     pub pong_timeout: Duration,
     /// How long each step of a handshake may take. 15 s: giFT's connect time-out.
     pub step_timeout: Duration,
-    /// Callers that have not said what they want, or have only begun a session; more are hung up on. 1,024: our choice; a
+    /// Callers that have not said what they want, or have only begun a session or a link; more are hung up on. 1,024: our choice; a
     /// supernode is probed by many at once.
     pub callers_max: usize,
     /// So many of them from one address, but for one's own machine. 16: our choice, for those behind one address translator.
     pub callers_per_address_max: usize,
 
-    /// Files that a parent is told of. 5,000: Napster's limit; giFT tells 50, KaZaA clipped as well.
+    /// Files that a parent is told of. 2,000: our choice, half of the messages that may wait on a connection; giFT tells 50, and
+    /// KaZaA clipped as well.
     pub shared_max: usize,
     /// Searches at a time; more are refused. 16: our choice.
     pub searches_max: usize,
@@ -146,7 +147,7 @@ pub struct Knobs {
     pub results_max: usize,
     /// Queries that wait for others' answers at one supernode; more end at once. 4,096: our choice.
     pub queries_max: usize,
-    /// Supernodes that are dialled only to be asked or told something, at a time. 64: our choice.
+    /// Supernodes that are dialled only to be asked or told something, at a time; and those that come for that. 64: our choice.
     pub visits_max: usize,
 
     /// Who may become a supernode.
@@ -214,12 +215,12 @@ impl Default for Knobs {
             step_timeout: Duration::from_secs(15),
             callers_max: 1_024,
             callers_per_address_max: 16,
-            shared_max: 5_000,
+            shared_max: 2_000,
             searches_max: 16,
             search_results: 200,
             search_timeout: Duration::from_secs(60),
             children_max: 300,
-            files_per_child_max: 5_000,
+            files_per_child_max: 2_000,
             queries_per_s: 10,
             queries_burst: 50,
             child_silence: Duration::from_secs(300),

@@ -40,6 +40,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
+//! use std::time::Duration;
 //!
 //! use common::peer::FileId;
 //! use common::testing::Swarm;
@@ -61,6 +62,7 @@
 //!
 //! let info = Arc::new(FileInfo { name: "Artist/Song.ogg".into(), size: 4_000_000, ..FileInfo::default() });
 //! swarm.command(holder, Command::Share(Arc::new([SharedFile { file: FileId(0), info }])));
+//! swarm.run_for(Duration::from_secs(1));
 //! let search = SearchId(1);
 //! swarm.command(asker, Command::Search(search, Arc::new(Query::words("artist song"))));
 //! swarm.search_end(asker, search);

@@ -53,7 +53,7 @@ fn an_account_is_made_only_if_the_user_says_so_and_once() {
     let mut alone = Alone::ordinary(Config { account: Some(Arc::new(account)), ..alice() });
     let (conn, said) = alone.greets_services();
     assert_eq!(said, [Service::Register(credentials("alice", "secret"))]);
-    alone.say(conn, message(Service::Welcome(Box::new(ticket(START_S + DAY_S)))));
+    assert_eq!(alone.ask(conn, Service::Welcome(Box::new(ticket(START_S + DAY_S)))), [Service::List]);
     alone.say(conn, message(Service::Supernodes(Box::default())));
     let said = alone.knows_nobody_for_s(18 * 3600 + 1).map(|(_, said)| said);
     assert_eq!(said, Some(Service::Login(credentials("alice", "secret"))), "there is an account now");
@@ -93,7 +93,7 @@ fn nothing_secret_is_said_to_others_than_the_services() {
     // Those that were met first are the services from then on.
     let mut alone = Alone::ordinary(alice());
     logged_in(&mut alone);
-    alone.advance_s(61);
+    alone.advance_s(16);
     let conn = alone.dials_services();
     assert_eq!(alone.ask(conn, hello(&mallory, &SEAL.0)), []);
     assert!(alone.is_closed(conn) && has_ticket(&alone));

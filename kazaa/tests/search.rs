@@ -104,6 +104,10 @@ fn a_supernode_that_is_no_neighbour_is_visited() {
     let (sent, found) = overlay.counted(&KINDS, |overlay| overlay.find(asker, "song"));
     assert_eq!(found, holders);
     assert_eq!(sent, [1, 2, 1, 4, 2, 4]);
+    // Who was visited a moment ago visits back.
+    let far = overlay.child_of(chain[4]);
+    let (sent, found) = overlay.counted(&KINDS, |overlay| overlay.find(far, "song"));
+    assert_eq!((sent, found), (vec![1, 2, 1, 4, 1, 4], holders.to_vec()));
     overlay.run_s(1);
     let after: usize = chain.iter().map(|node| overlay.node(*node).links()).sum();
     assert_eq!(after, 8, "visitors do not stay");

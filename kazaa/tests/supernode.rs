@@ -123,6 +123,29 @@ fn links_are_bounded_and_the_refused_are_told_of_others() {
 }
 
 #[test]
+fn visitors_and_half_made_links_are_bounded_too() {
+    let mut raw = Raw::supernode(config(|knobs| (knobs.visits_max, knobs.callers_max) = (2, 5)));
+    for host in 1..=3 {
+        let mut visitor = raw.link(host);
+        let Link::Hello { version, address, pass, children, free_percent, .. } = link_hello(host) else {
+            unreachable!()
+        };
+        raw.say_link(
+            &mut visitor,
+            Link::Hello { version, address, pass, children, free_percent, visit: true },
+        );
+        let told = raw.links_heard(&mut visitor);
+        assert_eq!(matches!(told[..], [Link::Hello { .. }]), host <= 2, "visitor {host}: {told:?}");
+        assert_eq!(raw.is_closed(&visitor), host > 2);
+    }
+    let _begun: Vec<_> = (10..15).map(|host| raw.link(host)).collect();
+    let late = raw.lone.accept(remote(20));
+    assert!(raw.lone.closed(late));
+    raw.lone.advance(Duration::from_secs(15));
+    let _neighbour = raw.neighbour(21);
+}
+
+#[test]
 fn a_neighbour_that_lies_about_itself_or_is_us_is_none() {
     let mut raw = Raw::supernode(Config::default());
     let lies: [(u8, &str, u16); 3] = [(1, OURS, 1), (2, "10.0.1.2:0", 1), (3, "10.0.1.3:1214", 99)];

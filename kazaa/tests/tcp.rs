@@ -32,13 +32,13 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// A thousand ports, two ends of a thousand sessions and of the links, and as much again for probes.
 const OPEN_FILES: u64 = 15_000;
 
-/// Nodes need no uptime to rise, since none has any; rounds follow each other in half a second, and a query waits two seconds for
+/// Nodes need no uptime to rise, since none has any; rounds follow each other in a quarter of a second, and a query waits two seconds for
 /// answers.
 fn knobs() -> Knobs {
     Knobs {
         children_max: CHILDREN_MAX,
         supernode_uptime_min: Duration::ZERO,
-        retry: Duration::from_millis(500),
+        retry: Duration::from_millis(250),
         upkeep_every: Duration::from_secs(2),
         load_every: Duration::from_secs(4),
         answer_timeout: Duration::from_secs(2),

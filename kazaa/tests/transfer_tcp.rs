@@ -89,14 +89,15 @@ async fn a_holder_that_vanishes_costs_nothing_but_time() {
 }
 
 #[tokio::test]
-async fn who_ends_in_the_middle_goes_on_where_it_was() {
+async fn who_is_killed_in_the_middle_goes_on_where_it_was() {
     let scene = Scene::set(1, true).await;
     let mut asker = Live::start(8, sealing(true)).await;
     let disk = scene.disk();
     asker.fetch(scene.hits(), &disk).await;
     asker.wait_for_bytes(SIZE as u64 / 2).await;
-    asker.stop().await;
-    drop(disk);
+    let Live { handle, store, .. } = asker;
+    handle.kill().await.unwrap();
+    drop((store, disk));
     let disk = scene.disk();
     let have = disk.have().bytes();
     assert!(have >= SIZE as u64 / 2, "{have} bytes are known to be there");

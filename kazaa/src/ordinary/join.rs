@@ -2,7 +2,8 @@
 //!
 //! A node that knows only the list that came with the program first goes through it until a supernode is operational, the *scout*,
 //! and takes a fresher list from it. It then opens sessions to some of that list, and keeps the one that answers best
-//! ([`crate::selection`]). Who has a fresh list, from a supernode or from the services, starts with the second step.
+//! ([`crate::selection`]). Who has a fresh list, from a supernode or from the services, starts with the second step. How many are
+//! dialled, and when again, is in `probe.rs`.
 //!
 //! | a connection is | event | becomes |
 //! |---|---|---|
@@ -17,9 +18,6 @@
 //! | scout | there is nobody else, or nobody better | a parent |
 //! | parent | closed, or silent for a ping | gone: another round from the list at once; downloads do not notice |
 //! | any | nothing in time | closed |
-//!
-//! A round in which nobody is found is followed by another one later, at doubling intervals with a random part; or by the node's
-//! rise to be a supernode itself: `promotion.rs`.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -27,22 +25,15 @@ use std::time::Duration;
 
 use common::peer::{CloseReason, ConnId, Time};
 use common::user::{Note, SearchEnd};
-use rand::RngExt as _;
 
-use super::promotion::Need;
+use super::probe::{DOUBLINGS_MAX, Seek};
 use super::session::Parent;
 use super::{Conn, Hands, Ordinary};
-use crate::book::{Book, DIAL_PAUSE};
+use crate::book::Book;
 use crate::config::Role;
 use crate::node::Timer;
 use crate::nodes;
-use crate::selection::Probed;
-use crate::wire::{Hello, Message, NodeEntry, SessionKey, Setup};
-
-/// Batches of probes in one round.
-const BATCHES_MAX: u32 = 4;
-/// Doublings of the wait after a vain round.
-const DOUBLINGS_MAX: u32 = 6;
+use crate::wire::NodeEntry;
 
 /// How this node stands to the overlay.
 #[derive(Default)]
@@ -50,19 +41,19 @@ pub(super) struct Join {
     /// Supernodes whose child we are, the one that is asked first in front.
     pub(super) parents: Vec<ConnId>,
     /// The latest list, and who told it. Kept as it came: in the simulator all who were told the same share one copy.
-    told: Option<Told>,
+    pub(super) told: Option<Told>,
     /// There while a parent is missing, and for a minute after, so that nobody is dialled twice in one.
     pub(super) seek: Option<Box<Seek>>,
     pub(super) standing: Standing,
     /// When the timer is due that counts; others are ignored. Zero: none.
-    due: Time,
+    pub(super) due: Time,
     /// The services have told an empty list.
-    services_know_nobody: bool,
+    pub(super) services_know_nobody: bool,
     /// Our address as a supernode sees it: of use to a node that listens on every address of its machine.
     seen_at: Option<Ipv4Addr>,
 }
 
-struct Told {
+pub(super) struct Told {
     by: Ipv4Addr,
     at: Time,
     nodes: Arc<[NodeEntry]>,
@@ -77,47 +68,6 @@ pub(super) enum Standing {
     /// The last parent is gone, another one is looked for; the user need not know yet.
     Lost,
     Offline,
-}
-
-/// The search for a parent.
-pub(super) struct Seek {
-    pub(super) book: Book,
-    /// Our list is old: who answers first is the scout.
-    scouting: bool,
-    /// Dialled in this round, answered or not.
-    probes: Vec<ConnId>,
-    /// Those whose children we are becoming.
-    chosen: Vec<ConnId>,
-    scout: Option<ConnId>,
-    /// Its list has been probed.
-    compared: bool,
-    /// The scout was drawn from its own list, and is compared with the others.
-    scout_competes: bool,
-    /// Since somebody has answered, the others may take until then; in search of a scout, so long the last one that was dialled.
-    patience: Option<Time>,
-    /// Those that were dialled in this round, each once; and in how many batches.
-    tried: Vec<SocketAddrV4>,
-    batches: u32,
-    /// Vain rounds in a row.
-    pub(super) rounds: u32,
-    /// Somebody lives, but has no room.
-    refused: bool,
-}
-
-/// A supernode that may become the parent.
-pub(crate) struct Probe {
-    address: SocketAddrV4,
-    /// When its hello left.
-    asked: Time,
-    deadline: Time,
-    /// Once it has answered: how long that took, and with which ciphers the session goes on.
-    answer: Option<(Duration, SessionKey)>,
-}
-
-impl Seek {
-    fn is_idle(&self) -> bool {
-        self.probes.is_empty() && self.chosen.is_empty() && self.scout.is_none()
-    }
 }
 
 impl Join {
@@ -165,50 +115,6 @@ impl Ordinary {
         self.join.seen_at = Some(ip);
     }
 
-    /// Sees to it that there are enough parents.
-    pub(super) fn seek(&mut self, cx: Hands) {
-        if self.left || self.supernode.is_some() {
-            return;
-        }
-        if self.join.parents.len() >= self.me.knobs.parents.max(1) {
-            return self.end_seek(cx);
-        }
-        self.begin_seek(cx);
-        if self.choose(cx) || self.awaits_probes(cx) {
-            return;
-        }
-        let Some(seek) = &mut self.join.seek else { return };
-        let compared = seek.scout.is_some() && std::mem::replace(&mut seek.compared, true);
-        if !compared && self.dial_round(cx) {
-            return;
-        }
-        match self.join.seek.as_mut().and_then(|seek| seek.scout.take()) {
-            Some(scout) => self.joined(scout, cx),
-            None => self.nobody(cx),
-        }
-    }
-
-    fn begin_seek(&mut self, cx: Hands) {
-        if self.join.seek.is_some() {
-            return;
-        }
-        let book = self.new_book(cx);
-        self.join.seek = Some(Box::new(Seek {
-            book,
-            scouting: self.join.told.is_none(),
-            probes: Vec::new(),
-            chosen: Vec::new(),
-            scout: None,
-            compared: false,
-            scout_competes: false,
-            patience: None,
-            tried: Vec::new(),
-            batches: 0,
-            rounds: 0,
-            refused: false,
-        }));
-    }
-
     /// All that is known of supernodes.
     pub(super) fn new_book(&self, cx: Hands) -> Book {
         let mut book = Book::new(self.me.knobs.supernodes_max);
@@ -223,153 +129,7 @@ impl Ordinary {
         book
     }
 
-    /// Goes on with the best of those that have answered, if it is time to. True if a supernode has been chosen that has not
-    /// taken us on yet.
-    fn choose(&mut self, cx: Hands) -> bool {
-        let wanted = self.me.knobs.parents.max(1) - self.join.parents.len();
-        loop {
-            let Some(seek) = &self.join.seek else { return false };
-            let wanted = if seek.scouting { 1 } else { wanted };
-            if seek.chosen.len() >= wanted {
-                return true;
-            }
-            let answered = self.answered();
-            let Some(seek) = &mut self.join.seek else { return false };
-            let all = answered.len() >= seek.probes.len() + usize::from(seek.scout_competes);
-            let is_time = all || seek.scouting || seek.patience.is_some_and(|until| until <= cx.now());
-            if answered.is_empty() || !is_time {
-                return !seek.chosen.is_empty();
-            }
-            let probed: Vec<Probed> = answered.iter().map(|(_, probed)| *probed).collect();
-            let best = self.me.knobs.selection.start().choose(&probed, cx.rng());
-            let Some((conn, _)) = answered.get(best) else { return false };
-            if seek.scout == Some(*conn) {
-                (seek.scout, seek.scout_competes) = (None, false);
-                self.joined(*conn, cx);
-                return true;
-            }
-            self.become_child(*conn, cx);
-        }
-    }
-
-    /// Those that can be chosen.
-    fn answered(&self) -> Vec<(ConnId, Probed)> {
-        let Some(seek) = &self.join.seek else { return Vec::new() };
-        let scout = seek.scout.filter(|_| seek.scout_competes);
-        let all = seek.probes.iter().chain(scout.iter());
-        let answered = all.filter_map(|conn| {
-            let (address, rtt) = match self.conns.get(*conn)? {
-                Conn::Probe(probe) => (probe.address, probe.answer?.0),
-                Conn::Parent(parent) => (parent.address, parent.rtt),
-                _ => return None,
-            };
-            Some((*conn, Probed { rtt, free_percent: seek.book.free_percent(address) }))
-        });
-        answered.collect()
-    }
-
-    /// True if somebody may still answer. Who looks for a scout does not wait for long before trying one more.
-    fn awaits_probes(&self, cx: Hands) -> bool {
-        let Some(seek) = &self.join.seek else { return false };
-        let is_slow = seek.patience.is_some_and(|until| until <= cx.now());
-        let one_more = seek.scouting && is_slow && seek.probes.len() < self.me.knobs.probes;
-        !seek.probes.is_empty() && !one_more
-    }
-
-    /// Probes some of those that are known. False if there is nobody left to probe.
-    fn dial_round(&mut self, cx: Hands) -> bool {
-        let own = self.own_address(cx);
-        let mut taken: Vec<SocketAddrV4> = self.parents().chain([own]).collect();
-        let Some(seek) = &mut self.join.seek else { return false };
-        let knobs = &self.me.knobs;
-        (seek.patience, seek.scout_competes) = (None, false);
-        // Of those that a list names, so many that will not have us speak for the rest.
-        if !seek.scouting && seek.batches >= BATCHES_MAX {
-            return false;
-        }
-        seek.batches += u32::from(!seek.scouting);
-        taken.extend(&seek.tried);
-        let scout = seek.scout.and_then(|conn| match self.conns.get(conn) {
-            Some(Conn::Parent(parent)) => Some(parent.address),
-            _ => None,
-        });
-        // A list that may be old is gone through one by one.
-        let width = if seek.scouting { 1 } else { knobs.probes.max(1) };
-        // Lists may be full of lies; after a vain round one dial goes to whom the user or the program has named.
-        let mut named = seek.rounds > 0 && !seek.scouting;
-        for _ in 0..width {
-            let usable = |address, kept| !taken.contains(&address) && (kept || !named);
-            let mut next = seek.book.pick(cx.now(), cx.rng(), usable);
-            if std::mem::take(&mut named) && next.is_none() {
-                next = seek.book.pick(cx.now(), cx.rng(), |address, _| !taken.contains(&address));
-            }
-            let Some(address) = next else { break };
-            taken.push(address);
-            if Some(address) == scout {
-                seek.scout_competes = true;
-                continue;
-            }
-            seek.tried.push(address);
-            seek.book.dialled(address, cx.now());
-            let conn = cx.dial(address, Setup::Dialled);
-            cx.send(conn, Message::Hello(Hello::OURS));
-            cx.wake(knobs.step_timeout, Timer::ConnDue(conn));
-            let deadline = cx.now() + knobs.step_timeout;
-            let probe = Probe { address, asked: cx.now(), deadline, answer: None };
-            self.conns.insert(conn, Conn::Probe(Box::new(probe)));
-            seek.probes.push(conn);
-        }
-        let (is_waiting, is_scouting) = (!seek.probes.is_empty(), seek.scouting);
-        if is_waiting && is_scouting {
-            let patience = knobs.probe_patience;
-            seek.patience = Some(cx.now() + patience);
-            self.wake_join(patience, cx);
-        }
-        is_waiting
-    }
-
-    /// Nobody is left to try in this round.
-    fn nobody(&mut self, cx: Hands) {
-        let knobs = Arc::clone(&self.me.knobs);
-        let Some(seek) = &mut self.join.seek else { return };
-        let round = seek.rounds;
-        (seek.rounds, seek.batches) = (round + 1, 0);
-        seek.tried.clear();
-        let asks_services = self.me.services.is_some() && !self.join.services_know_nobody;
-        let is_empty = seek.book.is_empty();
-        let knows_somebody = !is_empty || asks_services;
-        let refused = std::mem::take(&mut seek.refused);
-        let until_due = seek.book.next_due(cx.now()).map_or(Duration::ZERO, |due| due.since(cx.now()));
-        let need = match (refused, knows_somebody) {
-            (true, _) => Some(Need::Refused(round)),
-            (false, true) => None,
-            (false, false) => Some(Need::Alone),
-        };
-        if !self.join.has_parent() && need.is_some_and(|need| self.rises_for(need, cx)) {
-            return self.rise(cx);
-        }
-        if asks_services && is_empty && round == 0 {
-            // Their list may be on its way.
-            return self.wake_join(knobs.step_timeout, cx);
-        }
-        if !knows_somebody && self.me.services.is_none() {
-            return self.tell_offline("no supernode is known; name one, or the services", cx);
-        }
-        let doubled = knobs.retry * (1 << round.min(DOUBLINGS_MAX));
-        self.want_list(cx);
-        let wait = doubled.max(until_due.min(DIAL_PAUSE)) + jitter(knobs.retry, cx);
-        if !self.join.has_parent() {
-            let why = match (refused, knows_somebody) {
-                (true, _) => "every known supernode is full",
-                (false, true) => "no supernode can be reached",
-                (false, false) => "the services know of no supernode",
-            };
-            self.tell_offline(&format!("{why}; trying again in {} s", wait.as_secs().max(1)), cx);
-        }
-        self.wake_join(wait, cx);
-    }
-
-    fn tell_offline(&mut self, why: &str, cx: Hands) {
+    pub(super) fn tell_offline(&mut self, why: &str, cx: Hands) {
         if self.join.standing != Standing::Offline {
             self.join.standing = Standing::Offline;
             cx.note(Note::Offline(why.into()));
@@ -385,19 +145,7 @@ impl Ordinary {
         }
     }
 
-    /// There are enough parents: nobody else is needed.
-    pub(super) fn end_seek(&mut self, cx: Hands) {
-        let Some(seek) = &mut self.join.seek else { return };
-        seek.scouting = false;
-        let rest = seek.probes.drain(..).chain(seek.chosen.drain(..)).chain(seek.scout.take());
-        for conn in rest {
-            self.conns.remove(conn);
-            cx.close(conn);
-        }
-        self.wake_join(DIAL_PAUSE, cx);
-    }
-
-    fn wake_join(&mut self, after: Duration, cx: Hands) {
+    pub(super) fn wake_join(&mut self, after: Duration, cx: Hands) {
         self.join.due = cx.now() + after;
         cx.wake(after, Timer::Join);
     }
@@ -415,84 +163,6 @@ impl Ordinary {
         } else {
             self.seek(cx);
         }
-    }
-}
-
-/// Probes.
-impl Ordinary {
-    /// The hello leaves now.
-    pub(super) fn probe_opened(&mut self, conn: ConnId, cx: Hands) {
-        if let Some(Conn::Probe(probe)) = self.conns.get_mut(conn) {
-            probe.asked = cx.now();
-        }
-    }
-
-    /// A supernode has answered.
-    pub(super) fn of_probe(&mut self, conn: ConnId, message: &Message, cx: Hands) {
-        let now = cx.now();
-        let Some(Conn::Probe(probe)) = self.conns.get_mut(conn) else { return };
-        let key = match message {
-            Message::Accept(accept) if probe.answer.is_none() => accept.session(&Hello::OURS),
-            _ => None,
-        };
-        let address = probe.address;
-        probe.answer = key.map(|key| (now.since(probe.asked), key));
-        let Some(seek) = &mut self.join.seek else { return self.hang_up(conn, cx) };
-        if key.is_none() {
-            // It wants ciphers that nobody here speaks.
-            seek.book.failed(address, now, self.me.knobs.retry);
-            return self.drop_probe(conn, cx);
-        }
-        seek.book.answered(address, now);
-        if seek.patience.is_none() {
-            seek.patience = Some(now + self.me.knobs.probe_patience);
-            self.wake_join(self.me.knobs.probe_patience, cx);
-        }
-        self.seek(cx);
-    }
-
-    /// A probe came to nothing.
-    pub(super) fn probe_closed(&mut self, conn: ConnId, probe: &Probe, cx: Hands) {
-        let retry = self.me.knobs.retry;
-        if let Some(seek) = &mut self.join.seek {
-            seek.book.failed(probe.address, cx.now(), retry);
-            seek.probes.retain(|other| *other != conn);
-            self.seek(cx);
-        }
-    }
-
-    /// A probe should have been answered by now; one that was may wait to be chosen.
-    pub(super) fn probe_due(&mut self, conn: ConnId, cx: Hands) {
-        let Some(Conn::Probe(probe)) = self.conns.get(conn) else { return };
-        if probe.answer.is_some() || cx.now() < probe.deadline {
-            return;
-        }
-        let (address, retry) = (probe.address, self.me.knobs.retry);
-        if let Some(seek) = &mut self.join.seek {
-            seek.book.failed(address, cx.now(), retry);
-        }
-        self.drop_probe(conn, cx);
-    }
-
-    fn drop_probe(&mut self, conn: ConnId, cx: Hands) {
-        if let Some(seek) = &mut self.join.seek {
-            seek.probes.retain(|other| *other != conn);
-        }
-        self.hang_up(conn, cx);
-        self.seek(cx);
-    }
-
-    /// Goes on with a supernode that has answered.
-    fn become_child(&mut self, conn: ConnId, cx: Hands) {
-        let Some(Conn::Probe(probe)) = self.conns.remove(conn) else { return };
-        let (Some((rtt, key)), Some(seek)) = (probe.answer, &mut self.join.seek) else { return };
-        seek.probes.retain(|other| *other != conn);
-        seek.chosen.push(conn);
-        cx.resume_as(conn, Setup::Session(key));
-        let deadline = cx.now() + self.me.knobs.step_timeout;
-        self.conns.insert(conn, Conn::Parent(Box::new(Parent::new(probe.address, rtt, deadline))));
-        cx.wake(self.me.knobs.step_timeout, Timer::ConnDue(conn));
-        self.greet(conn, cx);
     }
 }
 
@@ -600,7 +270,7 @@ impl Ordinary {
     }
 
     /// We are the child of a supernode.
-    fn joined(&mut self, conn: ConnId, cx: Hands) {
+    pub(super) fn joined(&mut self, conn: ConnId, cx: Hands) {
         let Some(seek) = &mut self.join.seek else { return };
         seek.chosen.retain(|chosen| *chosen != conn);
         (seek.rounds, seek.batches) = (0, 0);
@@ -664,9 +334,4 @@ impl Ordinary {
             self.parent_lost(conn, cx);
         }
     }
-}
-
-/// A random part of `whole`, so that those who were cut off together do not come back together.
-pub(super) fn jitter(whole: Duration, cx: Hands) -> Duration {
-    whole.mul_f64(f64::from(cx.rng().random_range(0..1000u32)) / 1000.0)
 }

@@ -37,8 +37,8 @@ use crate::ticket::{Pass, Signer, Ticket, VerifyingKey};
 use crate::wire::upgrade::{SERVICES, agrees, sealed_get};
 use crate::wire::{Credentials, Message, NodeEntry, Refusal, SERVICE_VERSION, Service, ServiceFrame, Setup};
 
-/// The services are asked for supernodes no more often than that, however often one is sought in vain. A minute: nobody is
-/// dialled twice in one.
+/// The services that have named supernodes are asked for others no sooner than after that, however often one is sought in vain. A
+/// minute: nobody is dialled twice in one.
 const LIST_PAUSE: Duration = Duration::from_secs(60);
 /// Doublings of the wait for another try.
 const DOUBLINGS_MAX: u32 = 6;
@@ -368,8 +368,10 @@ impl Ordinary {
     }
 
     fn supernodes_came(&mut self, entries: &[NodeEntry], cx: Hands) {
+        // Where there are none yet, the first may come any moment.
+        let pause = if entries.is_empty() { self.me.knobs.services_retry } else { LIST_PAUSE };
         if let Some(login) = &mut self.login {
-            (login.list_at, login.list_from) = (None, cx.now() + LIST_PAUSE);
+            (login.list_at, login.list_from) = (None, cx.now() + pause);
         }
         self.services_list(entries, cx);
     }

@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | finding a parent, losing it, finding another | `join.rs` with [`crate::selection`] and [`crate::book`] |
+//! | finding a parent, losing it, finding another | `join.rs` and `probe.rs` with [`crate::selection`] and [`crate::book`] |
 //! | the child's end of a session | `session.rs` |
 //! | logging in, the supernode list | `login.rs` |
 //! | what the parent is told of our files | `share.rs` |
@@ -23,6 +23,7 @@ mod exchange;
 mod join;
 mod login;
 mod participation;
+mod probe;
 mod promotion;
 mod push;
 mod seal;
@@ -43,8 +44,9 @@ use crate::node::{Node, Timer};
 use crate::supernode::{Child, Neighbour, Supernode};
 use crate::wire::{Message, upgrade};
 use download::{Downloads, Source};
-use join::{Join, Probe};
+use join::Join;
 use login::Login;
+use probe::Probe;
 use search::Searches;
 use session::Parent;
 use share::Shares;
@@ -264,12 +266,13 @@ impl Ordinary {
         let (mut all, mut alike) = (0, 0);
         for (_, conn) in self.conns.iter() {
             let caller = match conn {
-                Conn::Caller(remote) => *remote.ip(),
-                Conn::Child(child) if !child.is_taken_on() => child.from,
-                _ => continue,
+                Conn::Caller(remote) => Some(*remote.ip()),
+                Conn::Child(child) if !child.is_taken_on() => Some(child.from),
+                Conn::Link(link) => link.calls_from(),
+                _ => None,
             };
-            all += 1;
-            alike += usize::from(caller == from);
+            all += usize::from(caller.is_some());
+            alike += usize::from(caller == Some(from));
         }
         let knobs = &self.me.knobs;
         all < knobs.callers_max && (alike < knobs.callers_per_address_max || from.is_loopback())

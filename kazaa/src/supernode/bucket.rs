@@ -15,7 +15,7 @@ impl Bucket {
     pub(super) fn admits(&mut self, now: Time, per_s: u32, burst: u32) -> bool {
         let takes = Duration::from_secs(1) / per_s.max(1);
         let empty_at = self.empty_at.max(now);
-        let is_in_order = empty_at.since(now) < takes * burst.max(1);
+        let is_in_order = empty_at.since(now) + takes <= takes * burst.max(1);
         if is_in_order {
             self.empty_at = empty_at + takes;
         }

@@ -8,7 +8,7 @@
 //! | greeting, dialled | hello | up |
 //! | greeting, dialled | refused | closed; those that it names are learnt |
 //! | greeting, called | hello, and we take it | up: our hello has left |
-//! | greeting, called | hello, but there is no room, it is us, or a neighbour already | refused with a list of others, closed |
+//! | greeting, called | hello, but there is no room, it is us, or a neighbour already; or one visitor too many | refused with a list of others, closed |
 //! | up | silent for a ping, or breaks the protocol | closed; its queries forgotten, what it was asked counts as answered |
 //! | up, a visit | nothing is waited for any more | closed |
 //! | any | nothing in time | closed |
@@ -18,7 +18,7 @@
 //! network. Neighbours tell each other how full they are and a few of those they know every
 //! [`Knobs::load_every`](crate::config::Knobs::load_every).
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +101,11 @@ impl Neighbour {
 
     fn is_up(&self) -> bool {
         matches!(self.stage, Stage::Up | Stage::Pinged)
+    }
+
+    /// Where a caller comes from that is not linked yet.
+    pub(crate) fn calls_from(&self) -> Option<Ipv4Addr> {
+        (!self.dialled && !self.is_up()).then(|| *self.address.ip())
     }
 }
 
@@ -203,7 +208,11 @@ impl Ordinary {
             return self.link_up(conn, hello, cx);
         }
         (link.address, link.visit) = (address, hello.visit);
-        let is_welcome = address != own && (hello.visit || self.has_room_for(conn, address, own, cx));
+        let is_welcome = address != own
+            && match hello.visit {
+                true => self.visitors() <= self.knobs().visits_max,
+                false => self.has_room_for(conn, address, own, cx),
+            };
         if !is_welcome {
             return self.refuse_link(conn, cx);
         }
@@ -254,7 +263,7 @@ impl Ordinary {
         let Some(supernode) = &mut self.supernode else { return };
         // Not every visitor listens where it says.
         if !visit || link.dialled {
-            supernode.book.heard(address, hello.free_percent, *address.ip(), cx.now());
+            supernode.book.heard(address, hello.free_percent, cx.now());
         }
         if !visit {
             supernode.links.push(conn);
@@ -338,7 +347,7 @@ impl Ordinary {
         let max = self.knobs().supernodes_max;
         let Some(supernode) = &mut self.supernode else { return };
         supernode.book.learn(nodes.get(..max).unwrap_or(nodes), *from.ip(), cx.now());
-        supernode.book.heard(from, free_percent, *from.ip(), cx.now());
+        supernode.book.heard(from, free_percent, cx.now());
         supernode.book.forget(own);
         self.seek_links(cx);
     }
@@ -424,6 +433,17 @@ impl Ordinary {
         }
     }
 
+    /// Whom we visit, or are about to.
+    pub(super) fn visited(&self) -> Vec<SocketAddrV4> {
+        let visits = self.all_links().filter(|(_, link)| link.visit && link.dialled);
+        visits.map(|(_, link)| link.address).collect()
+    }
+
+    /// Those that visit us, whoever is about to be let in counted.
+    fn visitors(&self) -> usize {
+        self.all_links().filter(|(_, link)| link.visit && !link.dialled).count()
+    }
+
     fn all_links(&self) -> impl Iterator<Item = (ConnId, &Neighbour)> {
         self.conns.iter().filter_map(|(conn, state)| match state {
             Conn::Link(link) => Some((conn, &**link)),
@@ -469,6 +489,8 @@ impl Ordinary {
         let Some(supernode) = &mut self.supernode else { return };
         supernode.links.retain(|other| *other != conn);
         match (link.is_up(), link.dialled) {
+            // A visitor goes when all is said.
+            (true, _) if link.visit => {}
             (true, _) => supernode.book.lost(link.address, cx.now(), retry),
             (false, true) => supernode.book.failed(link.address, cx.now(), retry),
             (false, false) => {}

@@ -177,7 +177,9 @@ impl Ordinary {
         let address = self.own_address(cx);
         let Some(supernode) = &mut self.supernode else { return };
         let free_percent = supernode.free_percent(&knobs);
-        let own = (free_percent > 0).then_some(NodeEntry { address, age_min: 0, free_percent });
+        // One that listens on all addresses of its machine may not know by which others reach it.
+        let is_known = !address.ip().is_unspecified();
+        let own = (free_percent > 0 && is_known).then_some(NodeEntry { address, age_min: 0, free_percent });
         let max = knobs.supernodes_max.saturating_sub(usize::from(own.is_some()));
         let others = supernode.book.sample(max, cx.now(), cx.rng());
         supernode.list = own.into_iter().chain(others).collect();

@@ -234,7 +234,7 @@ impl Ordinary {
     /// The next step of a query, or its end.
     fn widen(&mut self, number: u32, cx: Hands) {
         let own = self.own_address(cx);
-        let mut neighbours = self.neighbours();
+        let (mut neighbours, visited) = (self.neighbours(), self.visited());
         let Some(supernode) = &mut self.supernode else { return };
         let Some(running) = supernode.queries.running.get_mut(&number) else { return };
         neighbours.retain(|(_, address)| !running.asked.contains(address) && *address != running.first.0);
@@ -251,7 +251,11 @@ impl Ordinary {
         } else {
             0
         };
-        let mut strangers = Vec::new();
+        // Who is being visited can be asked beside; it is not dialled a second time.
+        let mut strangers = visited;
+        strangers.retain(|address| !running.asked.contains(address));
+        strangers.truncate(lacking);
+        running.asked.extend(&strangers);
         while strangers.len() < lacking {
             let usable = |address, _| address != own && !running.asked.contains(&address);
             let Some(address) = supernode.book.pick(cx.now(), cx.rng(), usable) else { break };

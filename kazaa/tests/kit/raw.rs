@@ -9,7 +9,7 @@ use common::wire::Wire as _;
 use kazaa::config::{Config, Role};
 use kazaa::node::Node;
 use kazaa::ordinary::Ordinary;
-use kazaa::wire::{Accept, Codec, Hello, Link, LinkFrame, Message, NETWORK, SessionKey, Setup, upgrade};
+use kazaa::wire::{Accept, Codec, Hello, Link, LinkFrame, Message, NETWORK, Setup, upgrade};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 /// Where the node listens.
@@ -181,10 +181,6 @@ impl Far {
 
     fn go_on(&mut self, setup: Setup) {
         (self.encoder, self.decoder) = (Message::codec(setup), Message::codec(setup));
-    }
-
-    pub fn with_key(conn: ConnId, key: SessionKey) -> Far {
-        Far::new(conn, Setup::Session(key))
     }
 }
 
