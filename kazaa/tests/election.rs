@@ -92,7 +92,8 @@ fn nobody_behind_a_firewall_rises_and_force_overrides_the_rest() {
     let walled = overlay.add_as(Config { firewalled: true, ..overlay.config.clone() });
     let weak = Config { bandwidth_kbps: (56, 33), ..overlay.config.clone() };
     let forced = overlay.add_as(Config { force: Some(Role::Supernode), ..weak });
-    let strong = overlay.add_as(Config { force: Some(Role::Ordinary), ..overlay.config.clone() });
+    let strong = Config { force: Some(Role::Ordinary), ..overlay.config.clone() };
+    let strong = overlay.add_as(strong);
     overlay.run_s(1);
     let rose = [walled, forced, strong].map(|node| overlay.node(node).is_supernode());
     assert_eq!(rose, [false, true, false]);

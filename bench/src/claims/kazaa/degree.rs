@@ -80,7 +80,8 @@ fn outcome(trial: &Trial, degree: usize, visits_max: usize) -> Outcome {
     let copies = children as usize / 20;
     let searchers: Vec<u32> = (0..titles(trial.size))
         .map(|title| {
-            let mut nodes = sample(children, copies + 2, &mut rng).into_iter().map(|child| supernodes + child);
+            let mut nodes =
+                sample(children, copies + 2, &mut rng).into_iter().map(|child| supernodes + child);
             let (searcher, holder) = (nodes.next(), nodes.next());
             let name = file(&format!("a song popular{title}.mp3"));
             nodes.for_each(|node| network.share(node, [Arc::clone(&name)]));

@@ -187,11 +187,19 @@ fn elected(trial: &Trial) -> Vec<Reading> {
             let name = format!("{}, {}", sessions.name, policy.name);
             let supernodes = outcome.supernode_hours / (watched(trial.size).as_secs_f64() / 3_600.0);
             readings.push(Reading::new(format!("{name}: supernodes"), Unit::Count, supernodes));
-            readings.push(Reading::new(format!("{name}: a child loses its supernode, times an hour"), Unit::Count, rate));
+            readings.push(Reading::new(
+                format!("{name}: a child loses its supernode, times an hour"),
+                Unit::Count,
+                rate,
+            ));
             let overloaded = outcome.overloaded_hours / outcome.child_hours;
-            let reading =
-                Reading::new(format!("{name}: children at supernodes with a thin line"), Unit::Share, overloaded);
-            let rule = matches!(policy.election, ElectionKind::Both).then_some(Rule::at_most(0.01, Mark::Derived));
+            let reading = Reading::new(
+                format!("{name}: children at supernodes with a thin line"),
+                Unit::Share,
+                overloaded,
+            );
+            let rule =
+                matches!(policy.election, ElectionKind::Both).then_some(Rule::at_most(0.01, Mark::Derived));
             readings.push(Reading { rule, ..reading });
         }
         let by = |at: usize| rates[3] / rates[at];

@@ -48,7 +48,8 @@ fn ttl(size: Size) -> i64 {
 }
 
 fn scenario(trial: &Trial, is_struck: bool) -> Scenario {
-    let mut scenario = Scenario { seed: trial.seed_of(1) >> 1, peers: people(trial.size), ..Scenario::default() };
+    let mut scenario =
+        Scenario { seed: trial.seed_of(1) >> 1, peers: people(trial.size), ..Scenario::default() };
     scenario.duration_limit_s = 120.0;
     scenario.lines.firewalled = 0.0;
     scenario.catalog.titles = 4 * scenario.peers;
@@ -107,7 +108,8 @@ fn place(contestant: &'static dyn Contestant, trial: &Trial) -> Place {
     let there: f64 = searches.iter().map(|search| enough(search.copies_there)).sum();
     let found: f64 = searches.iter().map(|search| enough(search.copies_found.unwrap_or(0))).sum();
     let soon = STRUCK.as_secs_f64()..STRUCK.as_secs_f64() + AFTER_S;
-    let asked = |search: &&crate::measure::SearchRow| soon.contains(&search.started_s) && search.items_there > 0;
+    let asked =
+        |search: &&crate::measure::SearchRow| soon.contains(&search.started_s) && search.items_there > 0;
     let after: Vec<_> = struck.measured.searches.iter().filter(asked).collect();
     let answered = after.iter().filter(|search| search.items_found > 0).count();
     Place {
@@ -139,8 +141,11 @@ fn cross(trial: &Trial) -> Vec<Reading> {
         let [napster, kazaa, gnutella] = [0, 1, 2].map(|at| of(&places[at]));
         let between = (kazaa - napster) / (gnutella - napster);
         readings.push(
-            Reading::new(format!("place between: {what}"), Unit::Ratio, between)
-                .rule(Rule::within(0.0, 1.0, Mark::Lecture)),
+            Reading::new(format!("place between: {what}"), Unit::Ratio, between).rule(Rule::within(
+                0.0,
+                1.0,
+                Mark::Lecture,
+            )),
         );
     }
     readings

@@ -202,8 +202,7 @@ impl Network {
 
     /// A node and all others cannot hear each other for a while, as if its machine had been switched off: nobody is told.
     pub fn silence(&mut self, node: u32, time: Duration) {
-        let others: Vec<NodeId> =
-            (0..self.nodes()).filter(|other| *other != node).map(NodeId).collect();
+        let others: Vec<NodeId> = (0..self.nodes()).filter(|other| *other != node).map(NodeId).collect();
         let now = self.sim.now();
         self.sim.cut(&[NodeId(node)], &others, now, now + time);
     }
