@@ -42,17 +42,21 @@ pub(super) fn put(value: &impl Serialize, len: u32, max: u32, dst: &mut BytesMut
     written.map(drop).map_err(|_| WireError::Malformed("message of ours"))
 }
 
-/// Takes a frame, if all of it has come: the value, and the frame's bytes.
-pub(super) fn take<T: DeserializeOwned>(src: &mut BytesMut, max: u32) -> Result<Option<(T, u32)>, WireError> {
+/// Takes a frame, if all of it has come: the value, and the frame's bytes. Each value has one form: bincode reads numbers that are
+/// longer than need be, and a message passed on would no longer have the length it came with.
+pub(super) fn take<T>(src: &mut BytesMut, max: u32) -> Result<Option<(T, u32)>, WireError>
+where
+    T: Serialize + DeserializeOwned,
+{
     let Some(length) = src.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
     let len = LENGTH_BYTES + checked(u32::from_be_bytes(*length), max)? as usize;
     let Some(frame) = src.get(LENGTH_BYTES..len) else { return Ok(None) };
     match bincode::serde::decode_from_slice(frame, config()) {
-        Ok((value, read)) if read == frame.len() => {
+        Ok((value, read)) if read == frame.len() && frame_len(&value) as usize == len => {
             src.advance(len);
             Ok(Some((value, len as u32)))
         }
-        Ok(_) => Err(WireError::Malformed("message of ours: bytes left over")),
+        Ok(_) => Err(WireError::Malformed("message of ours: not in its one form")),
         Err(_) => Err(WireError::Malformed("message of ours")),
     }
 }
