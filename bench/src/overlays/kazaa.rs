@@ -124,7 +124,8 @@ enum Widening {
 
 impl Default for Knobs {
     fn default() -> Self {
-        let config::Knobs { probes, parents, links, fan_out, enough, asked_max, .. } = config::Knobs::default();
+        let config::Knobs { probes, parents, links, fan_out, enough, asked_max, .. } =
+            config::Knobs::default();
         Knobs {
             supernodes: Supernodes::Elected,
             election: Election::Both,
@@ -194,8 +195,7 @@ impl Overlay for Kazaa {
     type Knobs = Knobs;
 
     const NAME: &'static str = "kazaa";
-    const ABOUT: &'static str =
-        "some nodes index the others and ask each other; files go from peer to peer";
+    const ABOUT: &'static str = "some nodes index the others and ask each other; files go from peer to peer";
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = true;
     const MANY_SOURCES: bool = true;
@@ -245,9 +245,8 @@ impl Overlay for Kazaa {
             });
         };
         let attachment = cast.attachment(node);
-        let kbps = |bps: Option<u64>| {
-            bps.map_or(u32::MAX, |bps| u32::try_from(bps / 1_000).unwrap_or(u32::MAX))
-        };
+        let kbps =
+            |bps: Option<u64>| bps.map_or(u32::MAX, |bps| u32::try_from(bps / 1_000).unwrap_or(u32::MAX));
         let force = match (self.named.contains(&node), self.elects) {
             (true, _) => Some(Role::Supernode),
             (false, false) => Some(Role::Ordinary),
@@ -273,7 +272,9 @@ impl Overlay for Kazaa {
 
     fn purpose(kind: &str) -> Purpose {
         match kind {
-            "query" | "reply" | "query end" | "link query" | "link reply" | "link query end" => Purpose::Search,
+            "query" | "reply" | "query end" | "link query" | "link reply" | "link query end" => {
+                Purpose::Search
+            }
             "push" | "push order" | "link push" | "request" | "response" | "give" => Purpose::Transfer,
             _ => Purpose::Upkeep,
         }

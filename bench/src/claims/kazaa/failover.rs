@@ -118,7 +118,8 @@ impl Scene {
             let now = self.network.now();
             self.toll.out_of_reach_s += self.lost.len() as f64 * now.since(before).as_secs_f64();
             let lost = std::mem::take(&mut self.lost);
-            let (back, lost): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(child, _)| self.is_known(*child));
+            let (back, lost): (Vec<_>, Vec<_>) =
+                lost.into_iter().partition(|(child, _)| self.is_known(*child));
             self.lost = lost;
             let late = back.iter().filter(|(_, since)| now.since(*since) > PATIENCE);
             self.toll.late += late.count() as f64;
@@ -138,7 +139,8 @@ fn toll(trial: &Trial, silent: bool, parents: usize) -> Toll {
     let mut network = Network::new(Config::seeded(trial.seed_of(1)));
     let all: Arc<[_]> = (0..SUPERNODES).map(|node| network.address(node)).collect();
     let knobs = Arc::new(Knobs { parents, ..fixed() });
-    let member = |role| Member { role: Some(role), knows: Arc::clone(&all), ..Member::new(Arc::clone(&knobs)) };
+    let member =
+        |role| Member { role: Some(role), knows: Arc::clone(&all), ..Member::new(Arc::clone(&knobs)) };
     (0..SUPERNODES).for_each(|_| _ = network.add(&member(Role::Supernode)));
     network.run_for(Duration::from_secs(60));
     let last = SUPERNODES + children(trial.size);
@@ -153,7 +155,8 @@ fn toll(trial: &Trial, silent: bool, parents: usize) -> Toll {
     let end = network.now() + watched(trial.size);
     let turns = (0..SUPERNODES).map(|_| network.now() + lasting()).collect();
     let away = vec![false; SUPERNODES as usize];
-    let mut scene = Scene { network, turns, away, lost: Vec::new(), received: Vec::new(), toll: Toll::default() };
+    let mut scene =
+        Scene { network, turns, away, lost: Vec::new(), received: Vec::new(), toll: Toll::default() };
     // A reset is felt within a round trip, silence at the next ping.
     let every = if silent { Duration::from_secs(1) } else { Duration::from_millis(50) };
     loop {
@@ -207,8 +210,11 @@ fn orphans(trial: &Trial) -> Vec<Reading> {
         let burst = toll.burst / toll.recoveries.max(1.0);
         readings.push(put("messages to the supernode that most turned to, each time", Unit::Count, burst));
     }
-    readings[0].published =
-        Some(Published::new(24.0 * 3_600.0 / LIFE.as_secs_f64(), "Liang, Kumar and Ross 2004", Mark::Secondary));
+    readings[0].published = Some(Published::new(
+        24.0 * 3_600.0 / LIFE.as_secs_f64(),
+        "Liang, Kumar and Ross 2004",
+        Mark::Secondary,
+    ));
     for (at, name) in [(0, "reset"), (2, "silent")] {
         let ratio = out_of_reach[at + 1] / out_of_reach[at];
         readings.push(

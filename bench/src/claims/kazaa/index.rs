@@ -53,8 +53,7 @@ struct Kept {
 
 fn kept(trial: &Trial, children: u32, placement: &Placement, catalog: &Catalog) -> Kept {
     let knobs = Arc::new(fixed());
-    let mut network =
-        clusters(Config::seeded(trial.seed_of(1)), 1, children, |_| Arc::clone(&knobs));
+    let mut network = clusters(Config::seeded(trial.seed_of(1)), 1, children, |_| Arc::clone(&knobs));
     let mut users = 0..placement.peers();
     let mut files = 0;
     let mut arrives = |network: &mut Network, node: u32| {
@@ -71,8 +70,7 @@ fn kept(trial: &Trial, children: u32, placement: &Placement, catalog: &Catalog) 
     let began = network.now();
     let end = began + watched(trial.size);
     let mut rng = trial.rng(3);
-    let mut deaths: Vec<(Time, u32)> =
-        (1..=children).map(|node| (began + lasting(&mut rng), node)).collect();
+    let mut deaths: Vec<(Time, u32)> = (1..=children).map(|node| (began + lasting(&mut rng), node)).collect();
     let mut came = 0u32;
     // The next to go is the last of the list.
     deaths.sort_by_key(|(at, node)| std::cmp::Reverse((*at, *node)));
@@ -121,9 +119,7 @@ fn index(trial: &Trial) -> Vec<Reading> {
         let kept = kept(trial, children, &placement, &catalog);
         let expected = f64::from(children) * kept.files_mean;
         let name = format!("{children} children");
-        readings.push(
-            Reading::new(format!("{name}: records"), Unit::Count, kept.records).theory(expected),
-        );
+        readings.push(Reading::new(format!("{name}: records"), Unit::Count, kept.records).theory(expected));
         let per_hour = expected * 3_600.0 / SESSION.as_secs_f64();
         readings.push(
             Reading::new(format!("{name}: files told in an hour"), Unit::Count, kept.told).theory(per_hour),

@@ -36,8 +36,7 @@ pub(super) const PROBES: Claim = Claim {
 const MEDIAN_MS: f64 = 140.0;
 const SIGMA: f64 = 0.82;
 /// How many are probed, and the medians that follow, in milliseconds.
-const PROBES_AND_MEDIANS_MS: [(usize, f64); 5] =
-    [(1, 140.0), (2, 89.0), (5, 55.0), (10, 41.0), (20, 31.0)];
+const PROBES_AND_MEDIANS_MS: [(usize, f64); 5] = [(1, 140.0), (2, 89.0), (5, 55.0), (10, 41.0), (20, 31.0)];
 /// Who is nearer than so many of the others is one of the nearest.
 const NEAREST: f64 = 0.1;
 
@@ -97,11 +96,10 @@ fn joined(trial: &Trial, of_supernode: f64) -> Vec<Joined> {
     of_newcomers
         .map(|(own, group)| {
             let first = count + group * newcomers(trial.size);
-            let parents: Vec<f64> = (first..)
-                .zip(own)
-                .map(|(node, _)| delays[network.parents(node)[0] as usize])
-                .collect();
-            let rtts: Vec<f64> = parents.iter().zip(own).map(|(theirs, ours)| 2.0 * (theirs + ours)).collect();
+            let parents: Vec<f64> =
+                (first..).zip(own).map(|(node, _)| delays[network.parents(node)[0] as usize]).collect();
+            let rtts: Vec<f64> =
+                parents.iter().zip(own).map(|(theirs, ours)| 2.0 * (theirs + ours)).collect();
             let near = parents.iter().filter(|delay| **delay <= nearest).count();
             Joined {
                 rtt_s: quantile(&rtts, 0.5).expect("there are newcomers"),
@@ -136,8 +134,12 @@ fn probes(trial: &Trial) -> Vec<Reading> {
         (independent[from].rtt_s - independent[to].rtt_s) / doublings
     };
     readings.push(
-        Reading::new("gain of a doubling up to 5 by that of one beyond", Unit::Ratio, gain(0, 2) / gain(2, 4))
-            .rule(Rule::at_least(2.0, Mark::Derived)),
+        Reading::new(
+            "gain of a doubling up to 5 by that of one beyond",
+            Unit::Ratio,
+            gain(0, 2) / gain(2, 4),
+        )
+        .rule(Rule::at_least(2.0, Mark::Derived)),
     );
     readings
 }

@@ -40,7 +40,7 @@ const SUPERNODES: u32 = 100;
 const LIFE: Duration = Duration::from_secs(9_000);
 const NEWCOMERS: u32 = 20;
 /// How old the lists of newcomers are, in minutes.
-const AGES_MIN: [u64; 4] = [0, 30, 104, 300];
+const AGES_MIN: [u64; 4] = [5, 30, 104, 300];
 /// How long a newcomer may try.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -118,7 +118,7 @@ impl Scene {
         let (began, mut took) = (self.network.now(), Vec::new());
         let mut waiting = nodes.clone();
         while !waiting.is_empty() && self.network.now() < began + PATIENCE {
-            self.run_until(self.network.now() + Duration::from_millis(250));
+            self.run_until(self.network.now() + Duration::from_millis(50));
             let before = waiting.len();
             waiting.retain(|node| self.network.parents(*node).is_empty());
             let now_s = self.network.now().since(began).as_secs_f64();
@@ -133,8 +133,14 @@ fn removed(trial: &Trial) -> Vec<Reading> {
     let people = people(trial.size);
     let (joined, took) = scene.join(people, &Arc::default());
     let share = |took: &[f64], of: u32| took.len() as f64 / f64::from(of);
-    let mut readings = vec![Reading::new("with the services: newcomers without a list who join", Unit::Share, share(&took, people))
-        .rule(Rule::at_least(0.99, Mark::Lecture))];
+    let mut readings = vec![
+        Reading::new(
+            "with the services: newcomers without a list who join",
+            Unit::Share,
+            share(&took, people),
+        )
+        .rule(Rule::at_least(0.99, Mark::Lecture)),
+    ];
     let holder = joined[0];
     scene.network.share(holder, [file("a sought song.mp3")]);
     scene.network.run_for(Duration::from_secs(5));
@@ -169,23 +175,26 @@ fn removed(trial: &Trial) -> Vec<Reading> {
         let dead = kept.iter().filter(|node| !scene.network.is_up(**node)).count();
         let (_, took) = scene.join(NEWCOMERS, &list);
         let name = format!("without, a list kept for {age_min} min");
-        let theory = 1.0 - libm::exp(-age.as_secs_f64() / LIFE.as_secs_f64());
+        let age_s = scene.network.now().since(gone).as_secs_f64();
+        let theory = 1.0 - libm::exp(-age_s / LIFE.as_secs_f64());
         readings.push(
-            Reading::new(format!("{name}: entries that are dead"), Unit::Share, dead as f64 / kept.len() as f64)
-                .theory(theory),
+            Reading::new(
+                format!("{name}: entries that are dead"),
+                Unit::Share,
+                dead as f64 / kept.len() as f64,
+            )
+            .theory(theory),
         );
         let rule = (age_min <= 104).then_some(Rule::at_least(0.99, Mark::Lecture));
-        let reading = Reading::new(format!("{name}: newcomers who join"), Unit::Share, share(&took, NEWCOMERS));
+        let reading =
+            Reading::new(format!("{name}: newcomers who join"), Unit::Share, share(&took, NEWCOMERS));
         readings.push(Reading { rule, ..reading });
         let median = quantile(&took, 0.5).unwrap_or(f64::NAN);
         readings.push(Reading::new(format!("{name}: time to join, median"), Unit::Seconds, median));
     }
     let half = quantile(&lives, 0.5).expect("there are supernodes");
-    let published = Published::new(
-        std::f64::consts::LN_2 * LIFE.as_secs_f64(),
-        "the mean lifetime",
-        Mark::Derived,
-    );
+    let published =
+        Published::new(std::f64::consts::LN_2 * LIFE.as_secs_f64(), "the mean lifetime", Mark::Derived);
     readings.push(
         Reading::new("time until half of a list is dead", Unit::Seconds, half)
             .published(published)

@@ -158,8 +158,12 @@ fn readings_of(costs: &[[f64; DECILES]; SETTINGS.len()]) -> Vec<Reading> {
     }
     let of_default = &costs[DEFAULT];
     readings.push(
-        Reading::new("the rarest by the most popular tenth", Unit::Ratio, of_default[DECILES - 1] / of_default[0])
-            .rule(Rule::at_least(20.0, Mark::Derived)),
+        Reading::new(
+            "the rarest by the most popular tenth",
+            Unit::Ratio,
+            of_default[DECILES - 1] / of_default[0],
+        )
+        .rule(Rule::at_least(20.0, Mark::Derived)),
     );
     readings
 }
@@ -264,8 +268,12 @@ fn original(trial: &Trial) -> Vec<Reading> {
         .rule(Rule::at_most(1.0, Mark::Derived)),
     );
     readings.push(
-        Reading::new("original by recursive: time to the end", Unit::Ratio, iterative.ended_s / recursive.ended_s)
-            .rule(Rule::at_least(1.0, Mark::Derived)),
+        Reading::new(
+            "original by recursive: time to the end",
+            Unit::Ratio,
+            iterative.ended_s / recursive.ended_s,
+        )
+        .rule(Rule::at_least(1.0, Mark::Derived)),
     );
     readings.push(
         Reading::new(
