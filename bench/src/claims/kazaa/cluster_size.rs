@@ -230,12 +230,12 @@ fn super_peers(trial: &Trial) -> Vec<Reading> {
         ratio("a supernode, clusters of 100 by clusters of 10", large.each / small.each).rule(grows),
         ratio("all together, one cluster by clusters of 100", everybody.of_all / large.of_all).rule(falls),
         ratio("a supernode, one cluster by clusters of 100", everybody.each / large.each).rule(grows),
-        ratio("two parents by one: a supernode", partners.each / large.each)
+        ratio("two parents by one, both asked by all: a supernode", partners.each / large.each)
             .published(yang(0.52, 0.52))
             .rule(falls),
-        ratio("two parents by one: all together", partners.of_all / large.of_all)
+        ratio("two parents by one, both asked by all: all together", partners.of_all / large.of_all)
             .published(yang(1.025, 1.025)),
-        ratio("two parents by one: results", partners.results / large.results),
+        ratio("two parents by one, both asked by all: results", partners.results / large.results),
         ratio("10 links and TTL 2 by 3 links and TTL 7: all together", linked.of_all / small.of_all),
         ratio("10 links and TTL 2 by 3 links and TTL 7: results", linked.results / small.results),
     ]

@@ -19,7 +19,7 @@ pub(super) const MESH: Claim = Claim {
     said_by: "Liang, Kumar and Ross 2004",
     setup: |size| {
         format!(
-            "{} supernodes with {CHILDREN} children each; a title at one child and one at 5 % of them; searches want {} results; upkeep over {} min without searches",
+            "{} supernodes with {CHILDREN} children each; a title at one child and one at 10 % of them; searches want {} results; upkeep over {} min without searches",
             supernodes(size),
             Knobs::default().enough,
             UPKEEP.as_secs() / 60
@@ -77,7 +77,7 @@ fn outcome(trial: &Trial, degree: usize, visits_max: usize) -> Outcome {
     let upkeep = if visits_max == 0 { upkeep(&mut network, supernodes) } else { f64::NAN };
     let linked: usize = (0..supernodes).filter_map(|node| Some(network.peer(node)?.links())).sum();
     let mut rng = trial.rng(2);
-    let copies = children as usize / 20;
+    let copies = children as usize / 10;
     let searchers: Vec<u32> = (0..titles(trial.size))
         .map(|title| {
             let mut nodes =

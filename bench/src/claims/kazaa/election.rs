@@ -70,6 +70,18 @@ impl Sessions {
         let min = self.scale_min * libm::pow(-libm::log(1.0 - unit(rng)), 1.0 / self.shape);
         Duration::from_secs_f64(min * 60.0)
     }
+
+    /// The mean time that somebody still stays who has been there for so many minutes, by the mean session.
+    fn gain(&self, min: f64) -> f64 {
+        let lives = |at: f64| libm::exp(-libm::pow(at / self.scale_min, self.shape));
+        // By steps that grow with the time, in the middle of each; beyond a thousand days there is nobody.
+        let left = |from: f64| {
+            let ends = (0..100_000).map(|step| from + libm::pow(1.0 + 1e-3, f64::from(step) / 5.0) - 1.0);
+            let steps = ends.clone().zip(ends.skip(1)).take_while(|(start, _)| *start < from + 1.44e6);
+            steps.map(|(start, end)| (end - start) * lives((start + end) / 2.0)).sum::<f64>() / lives(from)
+        };
+        left(min) / left(0.0)
+    }
 }
 
 /// What a policy leads to.
@@ -202,6 +214,11 @@ fn elected(trial: &Trial) -> Vec<Reading> {
                 matches!(policy.election, ElectionKind::Both).then_some(Rule::at_most(0.01, Mark::Derived));
             readings.push(Reading { rule, ..reading });
         }
+        let what = format!(
+            "{}, mean time left after 60 min by the mean session: the most that waiting can gain",
+            sessions.name
+        );
+        readings.push(Reading::new(what, Unit::Ratio, sessions.gain(60.0)));
         let by = |at: usize| rates[3] / rates[at];
         let what = format!("{}, losses by lot by losses with line and uptime of 10 min", sessions.name);
         readings.push(Reading::new(what, Unit::Ratio, by(0)));

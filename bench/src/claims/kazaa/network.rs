@@ -31,6 +31,8 @@ pub struct Network {
     sim: Sim<Node>,
     notes: Vec<(Time, NodeId, Note)>,
     searches: u32,
+    /// Files shared so far, so that none takes another's number.
+    files: u32,
 }
 
 /// Somebody who joins.
@@ -96,7 +98,7 @@ pub fn fixed() -> Knobs {
 impl Network {
     /// Nobody yet.
     pub fn new(config: SimConfig) -> Network {
-        Network { sim: Sim::new(config), notes: Vec::new(), searches: 0 }
+        Network { sim: Sim::new(config), notes: Vec::new(), searches: 0, files: 0 }
     }
 
     /// Where a node listens, whether it is there already or not.
@@ -122,7 +124,7 @@ impl Network {
         self.sim.restart_at(self.sim.now() + after, NodeId(node), peer);
     }
 
-    /// Adds another driver's peer beside the nodes: the services.
+    /// Adds the services, or a node with a configuration of its own.
     pub fn add_peer(&mut self, peer: Node) -> u32 {
         self.sim.add(peer, PORT, Attachment::default()).0
     }
@@ -188,10 +190,11 @@ impl Network {
         self.sim.by_kind().total()
     }
 
-    /// A node shares files.
+    /// A node shares more files.
     pub fn share(&mut self, node: u32, files: impl IntoIterator<Item = Arc<FileInfo>>) {
         let file = |(at, info)| SharedFile { file: FileId(at), info };
-        let files: Arc<[SharedFile]> = (0..).zip(files).map(file).collect();
+        let files: Arc<[SharedFile]> = (self.files..).zip(files).map(file).collect();
+        self.files += files.len() as u32;
         self.sim.command(NodeId(node), Command::Share(files));
     }
 

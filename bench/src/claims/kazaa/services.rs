@@ -40,7 +40,7 @@ const SUPERNODES: u32 = 100;
 const LIFE: Duration = Duration::from_secs(9_000);
 const NEWCOMERS: u32 = 20;
 /// How old the lists of newcomers are, in minutes.
-const AGES_MIN: [u64; 4] = [0, 30, 104, 300];
+const AGES_MIN: [u64; 4] = [5, 30, 104, 300];
 /// How long a newcomer may try.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -118,7 +118,7 @@ impl Scene {
         let (began, mut took) = (self.network.now(), Vec::new());
         let mut waiting = nodes.clone();
         while !waiting.is_empty() && self.network.now() < began + PATIENCE {
-            self.run_until(self.network.now() + Duration::from_millis(250));
+            self.run_until(self.network.now() + Duration::from_millis(50));
             let before = waiting.len();
             waiting.retain(|node| self.network.parents(*node).is_empty());
             let now_s = self.network.now().since(began).as_secs_f64();
@@ -175,7 +175,8 @@ fn removed(trial: &Trial) -> Vec<Reading> {
         let dead = kept.iter().filter(|node| !scene.network.is_up(**node)).count();
         let (_, took) = scene.join(NEWCOMERS, &list);
         let name = format!("without, a list kept for {age_min} min");
-        let theory = 1.0 - libm::exp(-age.as_secs_f64() / LIFE.as_secs_f64());
+        let age_s = scene.network.now().since(gone).as_secs_f64();
+        let theory = 1.0 - libm::exp(-age_s / LIFE.as_secs_f64());
         readings.push(
             Reading::new(
                 format!("{name}: entries that are dead"),
