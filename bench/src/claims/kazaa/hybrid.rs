@@ -110,12 +110,6 @@ fn place(contestant: &'static dyn Contestant, trial: &Trial) -> Place {
     let there: f64 = searches.iter().map(|search| enough(search.copies_there)).sum();
     let found: f64 = searches.iter().map(|search| enough(search.copies_found.unwrap_or(0))).sum();
     let soon = STRUCK.as_secs_f64()..STRUCK.as_secs_f64() + AFTER_S;
-<<<<<<< HEAD
-    let asked =
-        |search: &&crate::measure::SearchRow| soon.contains(&search.started_s) && search.items_there > 0;
-    let after: Vec<_> = struck.measured.searches.iter().filter(asked).collect();
-    let answered = after.iter().filter(|search| search.items_found > 0).count();
-=======
     // The same searches with the busiest node there, so that nobody is held to what they would not have found anyway.
     let pairs = searches.iter().zip(&struck.measured.searches);
     let (mut with, mut without) = (0u32, 0u32);
@@ -123,7 +117,6 @@ fn place(contestant: &'static dyn Contestant, trial: &Trial) -> Place {
         with += u32::from(whole.items_found > 0);
         without += u32::from(whole.items_found > 0 && struck.items_found > 0);
     }
->>>>>>> lab
     Place {
         questions: questions as f64 / searches.len() as f64,
         recall: found / there,
@@ -154,13 +147,8 @@ fn cross(trial: &Trial) -> Vec<Reading> {
         let between = (kazaa - napster) / (gnutella - napster);
         readings.push(
             Reading::new(format!("place between: {what}"), Unit::Ratio, between).rule(Rule::within(
-<<<<<<< HEAD
-                0.0,
-                1.0,
-=======
                 -BETWEEN,
                 1.0 + BETWEEN,
->>>>>>> lab
                 Mark::Lecture,
             )),
         );
