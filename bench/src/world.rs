@@ -159,8 +159,13 @@ impl World {
     /// Items as a store that holds them in this order numbers them, with the digest an overlay knows files by if that is
     /// another than the scenario's.
     pub fn as_shared(&self, items: &[u32], fingerprint: Option<Fingerprint>) -> Arc<[SharedFile]> {
-        // The files of a real folder keep what they have: to read them whole would take longer than many a run.
-        let known = fingerprint.filter(|_| self.scenario.folder.is_none()).map(|by| self.known_by(by));
+        // To read the files of a real folder whole would take longer than many a run: they keep what they have, unless a part of
+        // each is enough.
+        let by = match self.scenario.folder {
+            None => fingerprint,
+            Some(_) => fingerprint.and_then(|by| by.of_samples()),
+        };
+        let known = by.map(|by| self.known_by(by));
         let infos = known.as_deref().unwrap_or(&self.items);
         let file = |(at, item): (u32, &u32)| SharedFile {
             file: FileId(at),

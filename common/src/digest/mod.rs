@@ -180,6 +180,12 @@ impl Fingerprint {
     /// KaZaA's: UUHash and MD5 tree.
     pub const KAZAA: Fingerprint = Fingerprint { algorithm: Algorithm::KzHash, head: None };
 
+    /// What of it can be told from parts of a file, however large that is: KaZaA's UUHash.
+    pub fn of_samples(&self) -> Option<Fingerprint> {
+        let is_kazaas = matches!(self.algorithm, Algorithm::UuHash | Algorithm::KzHash);
+        is_kazaas.then_some(Fingerprint { algorithm: Algorithm::UuHash, ..*self })
+    }
+
     /// How many bytes of a file of `size` bytes it covers.
     pub fn len(&self, size: u64) -> u64 {
         self.head.map_or(size, |head| head.min(size))
