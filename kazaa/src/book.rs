@@ -3,7 +3,7 @@
 //! | event | what becomes of the address |
 //! |---|---|
 //! | somebody names it | in the book, or fresh again; of one teller at most half of the book |
-//! | it is dialled | put off for [`DIAL_PAUSE`], so that nobody is knocked at more than once a minute |
+//! | it is dialled | put off for [`DIAL_PAUSE`] or as configured, so that nobody is knocked at more than once a minute |
 //! | it answers | proven: it may be dialled again as soon as it is wanted |
 //! | it is full | put off for a while: it lives |
 //! | it does not answer | put off, twice as long each time; after [`FAILURES_MAX`] times it is dropped |
@@ -39,6 +39,7 @@ pub struct Book {
     /// By address.
     entries: Vec<Known>,
     max: usize,
+    pause: Duration,
 }
 
 #[derive(Debug)]
@@ -78,7 +79,13 @@ pub fn is_private(ip: Ipv4Addr) -> bool {
 impl Book {
     /// An empty book for so many addresses (those that came with the program not counted).
     pub fn new(max: usize) -> Self {
-        Book { entries: Vec::new(), max }
+        Book { entries: Vec::new(), max, pause: DIAL_PAUSE }
+    }
+
+    /// With another time for which those that were dialled are put off.
+    #[must_use]
+    pub fn pausing(self, pause: Duration) -> Self {
+        Book { pause, ..self }
     }
 
     /// How many there are.
@@ -158,7 +165,7 @@ impl Book {
 
     /// It is being dialled.
     pub fn dialled(&mut self, address: SocketAddrV4, now: Time) {
-        self.put_off(address, now + DIAL_PAUSE);
+        self.put_off(address, now + self.pause);
     }
 
     /// It is a supernode, and lives.
@@ -215,7 +222,7 @@ impl Book {
         if known.failures >= FAILURES_MAX && known.teller.is_some() {
             self.entries.remove(at);
         } else {
-            let pause = if known.teller.is_some() { DIAL_PAUSE } else { Duration::ZERO };
+            let pause = if known.teller.is_some() { self.pause } else { Duration::ZERO };
             self.put_off(address, now + wait.max(pause));
         }
     }

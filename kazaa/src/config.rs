@@ -81,6 +81,8 @@ pub struct Knobs {
     pub supernodes_max: usize,
     /// How long after a round of vain dials the next one starts; it doubles up to 64 times as much. 5 s: our choice.
     pub retry: Duration,
+    /// Nobody is dialled again within this. 60 s: our choice; lists of lies must not make a node knock at a stranger's door.
+    pub dial_pause: Duration,
     /// How often a parent, or a supernode's neighbour, is pinged. 120 s: giFT.
     pub ping_every: Duration,
     /// How long its answer may take. 20 s: giFT.
@@ -210,6 +212,7 @@ impl Default for Knobs {
             parents: 1,
             supernodes_max: 200,
             retry: Duration::from_secs(5),
+            dial_pause: crate::book::DIAL_PAUSE,
             ping_every: Duration::from_secs(120),
             pong_timeout: Duration::from_secs(20),
             step_timeout: Duration::from_secs(15),

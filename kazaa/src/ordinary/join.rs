@@ -117,7 +117,7 @@ impl Ordinary {
 
     /// All that is known of supernodes.
     pub(super) fn new_book(&self, cx: Hands) -> Book {
-        let mut book = Book::new(self.me.knobs.supernodes_max);
+        let mut book = Book::new(self.me.knobs.supernodes_max).pausing(self.me.knobs.dial_pause);
         let own = self.own_address(cx);
         for address in self.me.supernodes.iter().filter(|address| **address != own) {
             book.keep(*address);

@@ -20,7 +20,7 @@ use rand::RngExt as _;
 use super::promotion::Need;
 use super::session::Parent;
 use super::{Conn, Hands, Ordinary};
-use crate::book::{Book, DIAL_PAUSE};
+use crate::book::Book;
 use crate::node::Timer;
 use crate::selection::Probed;
 use crate::wire::{Hello, Message, SessionKey, Setup};
@@ -251,7 +251,7 @@ impl Ordinary {
         }
         let doubled = knobs.retry * (1 << round.min(DOUBLINGS_MAX));
         self.want_list(cx);
-        let wait = doubled.max(until_due.min(DIAL_PAUSE)) + jitter(knobs.retry, cx);
+        let wait = doubled.max(until_due.min(knobs.dial_pause)) + jitter(knobs.retry, cx);
         if !self.join.has_parent() {
             let why = match (refused, knows_somebody) {
                 (true, _) => "every known supernode is full",
@@ -272,7 +272,7 @@ impl Ordinary {
             self.conns.remove(conn);
             cx.close(conn);
         }
-        self.wake_join(DIAL_PAUSE, cx);
+        self.wake_join(self.me.knobs.dial_pause, cx);
     }
 }
 
