@@ -22,5 +22,8 @@ pub mod choker;
 pub mod config;
 pub mod magnet;
 pub mod metainfo;
+pub mod node;
+pub mod peer;
 pub mod picker;
+pub mod site;
 pub mod wire;

@@ -1,15 +1,50 @@
 //! Which piece is asked for next.
+//!
+//! A [`Picker`] chooses among the pieces that are wanted, not yet begun, and held by one peer. What has been begun is finished
+//! first, whoever chooses (*strict priority*), and at the very end missing blocks are asked of several (*endgame*); neither is a
+//! picker's business.
+//!
+//! A policy of your own is one file beside these: a type with [`Picker`], and a line in [`PickerKind`].
+
+mod availability;
+mod random;
+mod rarest;
+mod sequential;
+
+use rand_pcg::Pcg32;
+
+pub use availability::Availability;
+pub use random::Random;
+pub use rarest::RarestFirst;
+pub use sequential::Sequential;
+
+use crate::bitfield::Bitfield;
+
+/// Chooses a piece to begin.
+pub trait Picker: Send + Sync {
+    /// A wanted piece that is in `theirs`, `None` if there is none.
+    fn pick(&self, wanted: &Availability, theirs: &Bitfield, rng: &mut Pcg32) -> Option<u32>;
+}
 
 /// The policies there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum PickerKind {
-    /// Those that fewest of the peer set have.
+    /// [`RarestFirst`].
     #[default]
     RarestFirst,
-    /// Any.
+    /// [`Random`].
     Random,
-    /// In order.
+    /// [`Sequential`].
     Sequential,
-    /// Those that fewest of the whole swarm have: what no peer can know, for comparison in simulation.
-    GlobalRarest,
+}
+
+impl PickerKind {
+    /// The policy.
+    pub fn picker(self) -> &'static dyn Picker {
+        match self {
+            PickerKind::RarestFirst => &RarestFirst,
+            PickerKind::Random => &Random,
+            PickerKind::Sequential => &Sequential,
+        }
+    }
 }

@@ -11,10 +11,12 @@
 
 mod announce;
 mod codec;
+mod compact;
 mod exchange;
 mod extended;
 mod handshake;
 mod metadata;
+mod names;
 mod scrape;
 
 use std::sync::Arc;
@@ -25,10 +27,11 @@ use common::http;
 pub use announce::{Announce, AnnounceError, AnnounceEvent, AnnounceReply};
 pub use codec::Codec;
 pub use exchange::{Exchange, PeerFlags};
-pub use extended::{ExtendedHandshake, EXTENDED_HANDSHAKE};
+pub use extended::{EXTENDED_HANDSHAKE, ExtendedHandshake};
 pub use handshake::{Handshake, Reserved};
 pub use metadata::MetadataMessage;
-pub use scrape::{ScrapeEntry, ScrapeReply};
+pub use names::NotAHash;
+pub use scrape::{SCRAPE_MAX, ScrapeEntry, ScrapeReply};
 
 /// Bytes of a block: what is asked for at a time, but for a torrent's last one. 16 KiB everywhere; mainline 4 closes at more.
 pub const BLOCK_BYTES: u32 = 16 * 1024;

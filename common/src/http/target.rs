@@ -29,7 +29,12 @@ impl<'a> Target<'a> {
 
 /// Appends `text`, with every byte that a URI reserves or forbids as `%XX`.
 pub fn percent_encode(text: &str, into: &mut String) {
-    for byte in text.bytes() {
+    percent_encode_bytes(text.as_bytes(), into);
+}
+
+/// Appends any bytes, as [`percent_encode`] does those of a text.
+pub fn percent_encode_bytes(bytes: &[u8], into: &mut String) {
+    for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             into.push(byte as char);
         } else {
@@ -64,6 +69,11 @@ pub fn percent_decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
+    Cow::Owned(String::from_utf8_lossy(&percent_decode_bytes(text)).into_owned())
+}
+
+/// Undoes [`percent_encode_bytes`]. What is not a valid escape stays as it is.
+pub fn percent_decode_bytes(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let hex = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
     let mut out = Vec::with_capacity(bytes.len());
@@ -80,5 +90,5 @@ pub fn percent_decode(text: &str) -> Cow<'_, str> {
             }
         }
     }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+    out
 }

@@ -1,0 +1,48 @@
+//! What a driver runs: a peer, a tracker or a site behind one type.
+
+use common::peer::{ConnId, Cx, Event};
+
+use crate::config::Config;
+use crate::peer::{Peer, TorrentNo};
+use crate::wire::Message;
+
+/// A node in one of its roles.
+pub enum Node {
+    /// Leecher, seed, or both.
+    Peer(Box<Peer>),
+}
+
+/// What the timers of all roles mean.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timer {
+    /// A torrent's next round: who is served, who is silent.
+    Round(TorrentNo),
+    /// A torrent's tracker is to be told something.
+    Announce(TorrentNo),
+    /// This connection should have got on by now.
+    ConnDue(ConnId),
+    /// The limit on what is sent allows more.
+    Upload,
+    /// The limit on what is asked for allows more.
+    Download,
+}
+
+impl Node {
+    /// A peer.
+    pub fn peer(config: Config) -> Node {
+        Node::Peer(Box::new(Peer::new(config)))
+    }
+}
+
+impl common::peer::Peer for Node {
+    type Message = Message;
+    type Timer = Timer;
+
+    fn handle(&mut self, event: Event<Message, Timer>, cx: &mut Cx<'_, Self>) {
+        match self {
+            Node::Peer(peer) => peer.handle(event, cx),
+        }
+    }
+}
+
+const _: () = <Node as common::peer::Peer>::SIZES_HOLD;

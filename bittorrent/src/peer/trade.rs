@@ -1,0 +1,171 @@
+//! Who has what, who wants what, who is served: the messages of BEP 3, and those of BEP 6 that stand for them.
+
+use std::sync::Arc;
+
+use super::Hands;
+use super::Shared;
+use super::link::Link;
+use super::torrent::{Torrent, What};
+use crate::bitfield::Bitfield;
+use crate::wire::Message;
+
+/// Pieces a peer may allow us while it chokes us; more are read over.
+const ALLOWED_MAX: usize = 64;
+
+impl Torrent {
+    /// Sends something on a link.
+    pub(super) fn say(&mut self, at: u32, message: Message, cx: Hands) {
+        if let Some(link) = self.links.get_mut(at) {
+            link.last_said = cx.now();
+            cx.send(link.conn, message);
+        }
+    }
+
+    /// A message has come on a link. `Piece` and what follows it is `receive.rs`'.
+    pub(super) fn message(&mut self, at: u32, message: Message, shared: &mut Shared, cx: Hands) {
+        let Some(link) = self.links.get_mut(at) else { return };
+        link.last_heard = cx.now();
+        let is_first = !std::mem::replace(&mut link.has_begun, true);
+        match message {
+            Message::KeepAlive | Message::Port(_) | Message::Suggest(_) | Message::Unknown(_) => {
+                // A keep-alive or an extended message may come before the bitfield.
+                link.has_begun = !is_first;
+            }
+            Message::Extended { id, payload } => {
+                link.has_begun = !is_first;
+                self.extended(at, id, &payload, shared, cx);
+            }
+            Message::Bitfield(bytes) => self.bitfield(at, is_first, &bytes, shared, cx),
+            Message::HaveAll | Message::HaveNone if !link.fast || !is_first => self.drop_link(at, shared, cx),
+            Message::HaveAll => self.told_all(at, Bitfield::all(self.piece_count()), shared, cx),
+            Message::HaveNone => {}
+            Message::Have(piece) => self.told_one(at, piece, shared, cx),
+            Message::Choke => self.choked(at),
+            Message::Unchoke => {
+                link.chokes_us = false;
+                link.last_block = cx.now();
+                self.ask(at, shared, cx);
+            }
+            Message::Interested => self.interested(at, true, shared, cx),
+            Message::NotInterested => self.interested(at, false, shared, cx),
+            Message::Request(block) => self.requested(at, block, shared, cx),
+            Message::Cancel(block) => self.cancelled(at, block, cx),
+            Message::Reject(block) => self.rejected(at, block, shared, cx),
+            Message::AllowedFast(piece) => {
+                if link.fast && link.allowed_us.len() < ALLOWED_MAX && !link.allowed_us.contains(&piece) {
+                    link.allowed_us.push(piece);
+                    self.ask(at, shared, cx);
+                }
+            }
+            Message::Piece(block) => self.piece(at, block, shared, cx),
+            // A second handshake, or what belongs to trackers and sites.
+            Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) => self.drop_link(at, shared, cx),
+        }
+    }
+
+    fn bitfield(&mut self, at: u32, is_first: bool, bytes: &Arc<[u8]>, shared: &mut Shared, cx: Hands) {
+        if self.content().is_none() {
+            return;
+        }
+        match Bitfield::from_wire(bytes, self.piece_count()) {
+            Some(have) if is_first => self.told_all(at, have, shared, cx),
+            // Too late, too short, too long, or with pieces that there are not.
+            _ => self.drop_link(at, shared, cx),
+        }
+    }
+
+    /// A peer has said all that it has.
+    fn told_all(&mut self, at: u32, have: Bitfield, shared: &mut Shared, cx: Hands) {
+        let Some(link) = self.links.get_mut(at) else { return };
+        if let What::Known(content) = &mut self.what {
+            link.is_whole = have.is_complete();
+            match link.is_whole {
+                true => content.availability.seed_joined(),
+                false => content.availability.joined(&have),
+            }
+            link.have = have;
+        }
+        self.look_for_interest(at, shared, cx);
+        self.part_with_seed(at, shared, cx);
+    }
+
+    /// A peer has one more piece.
+    fn told_one(&mut self, at: u32, piece: u32, shared: &mut Shared, cx: Hands) {
+        let What::Known(content) = &mut self.what else { return };
+        if piece >= content.info().piece_count() {
+            return self.drop_link(at, shared, cx);
+        }
+        let Some(link) = self.links.get_mut(at) else { return };
+        if !link.have.insert(piece) {
+            return;
+        }
+        content.availability.gained(piece);
+        let (is_new, completes) = (!content.have.has(piece), link.have.is_complete());
+        self.passed_on(at, piece, shared, cx);
+        if is_new {
+            self.become_interested(at, shared, cx);
+        }
+        if completes {
+            self.part_with_seed(at, shared, cx);
+        }
+    }
+
+    /// Says whether we want something of a peer, if that has changed.
+    pub(super) fn look_for_interest(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
+        let What::Known(content) = &self.what else { return };
+        let Some(link) = self.links.get_mut(at) else { return };
+        if !content.have.is_complete() && link.have.has_more_than(&content.have) {
+            return self.become_interested(at, shared, cx);
+        }
+        if std::mem::take(&mut link.interests_us) {
+            self.say(at, Message::NotInterested, cx);
+        }
+    }
+
+    fn become_interested(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
+        let Some(link) = self.links.get_mut(at) else { return };
+        if !std::mem::replace(&mut link.interests_us, true) {
+            self.say(at, Message::Interested, cx);
+        }
+        // Served already, or with something that may be had while choked.
+        self.ask(at, shared, cx);
+    }
+
+    /// Two that have all have nothing to say to each other.
+    pub(super) fn part_with_seed(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
+        let is_seed = |link: &Link| link.have.pieces() > 0 && link.have.is_complete();
+        if self.is_seed() && self.links.get(at).is_some_and(is_seed) {
+            self.hang_up(at, shared, cx);
+        }
+    }
+
+    fn choked(&mut self, at: u32) {
+        let Some(link) = self.links.get_mut(at) else { return };
+        link.chokes_us = true;
+        // With the fast extension each request is still answered, one way or the other.
+        if !link.fast {
+            self.give_up_requests(at);
+        }
+    }
+
+    fn interested(&mut self, at: u32, is_interested: bool, shared: &mut Shared, cx: Hands) {
+        let Some(link) = self.links.get_mut(at) else { return };
+        if std::mem::replace(&mut link.is_interested, is_interested) != is_interested && is_interested {
+            self.fill_places(at, shared, cx);
+        }
+    }
+
+    /// Tells all who might want it, or have thought us poorer, of a piece that is there now.
+    pub(super) fn tell_of(&mut self, piece: u32, shared: &mut Shared, cx: Hands) {
+        let all = self.links.all();
+        for at in all {
+            let Some(link) = self.links.get(at) else { continue };
+            let has_it = link.have.has(piece);
+            if !has_it {
+                self.say(at, Message::Have(piece), cx);
+            } else if has_it && self.links.get(at).is_some_and(|link| link.interests_us) {
+                self.look_for_interest(at, shared, cx);
+            }
+        }
+    }
+}
