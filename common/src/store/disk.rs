@@ -347,7 +347,7 @@ fn open_part(part: &Path) -> io::Result<Option<File>> {
 }
 
 /// Renames without replacing: `AlreadyExists` if there is something.
-fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
         // Some file systems cannot; a second link refuses in the same way and is as atomic.
