@@ -29,7 +29,7 @@ mod target;
 
 pub use queue::QueuePlace;
 pub use range::{ByteRange, ContentRange};
-pub use target::{Target, percent_decode, percent_encode};
+pub use target::{Target, percent_decode, percent_decode_bytes, percent_encode, percent_encode_bytes};
 
 /// The most bytes a head may have. Servers of the time took 8 to 16 KiB.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;

@@ -29,11 +29,16 @@ impl<'a> Target<'a> {
 
 /// Appends `text`, with every byte that a URI reserves or forbids as `%XX`.
 pub fn percent_encode(text: &str, into: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            into.push(byte as char);
+    percent_encode_bytes(text.as_bytes(), into);
+}
+
+/// The same for bytes that are no text.
+pub fn percent_encode_bytes(bytes: &[u8], into: &mut String) {
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            into.push(char::from(*byte));
         } else {
-            push_escape(byte, into);
+            push_escape(*byte, into);
         }
     }
 }
@@ -61,8 +66,16 @@ fn push_escape(byte: u8, into: &mut String) {
 
 /// Undoes [`percent_encode`]. What is not a valid escape stays as it is; what is not UTF-8 becomes U+FFFD.
 pub fn percent_decode(text: &str) -> Cow<'_, str> {
+    match percent_decode_bytes(text) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+/// Undoes [`percent_encode_bytes`]. What is not a valid escape stays as it is.
+pub fn percent_decode_bytes(text: &str) -> Cow<'_, [u8]> {
     if !text.contains('%') {
-        return Cow::Borrowed(text);
+        return Cow::Borrowed(text.as_bytes());
     }
     let bytes = text.as_bytes();
     let hex = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
@@ -80,5 +93,5 @@ pub fn percent_decode(text: &str) -> Cow<'_, str> {
             }
         }
     }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+    Cow::Owned(out)
 }
