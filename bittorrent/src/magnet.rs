@@ -73,8 +73,9 @@ impl FromStr for Magnet {
                     }
                 }
                 "x.pe" if peers.len() < PEERS_MAX => {
-                    peers.extend(percent_decode(value).parse::<SocketAddrV4>())
+                    peers.extend(percent_decode(value).parse::<SocketAddrV4>());
                 }
+
                 _ => {}
             }
         }
