@@ -77,7 +77,8 @@ pub struct Block {
 /// An HTTP answer with its body, which here is always short: bencoded, a `.torrent`, or a page.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// Status and lines; `Content-Length` is the codec's business.
+    /// Status and lines. `Content-Length` is the codec's business, but in an answer to `HEAD`, which gives the length of what it does not
+    /// send.
     pub head: http::Response,
     /// At most [`ANSWER_BYTES_MAX`].
     pub body: Bytes,

@@ -43,7 +43,7 @@ pub enum Ask {
         connection: u64,
         /// Which question.
         transaction: u32,
-        /// What it tells. The short form is all there is, and there is no room for a tracker's id.
+        /// What it tells. The short form is all there is, there is no room for a tracker's id, and who has no key says 0.
         announce: Box<Announce>,
     },
     /// How many there are.
