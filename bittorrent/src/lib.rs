@@ -27,4 +27,5 @@ pub mod peer;
 pub mod picker;
 pub mod site;
 pub mod tracker;
+mod web;
 pub mod wire;

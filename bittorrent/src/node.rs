@@ -1,20 +1,21 @@
-//! What a driver runs: a peer, a tracker or a site behind one type.
-
-use std::sync::Arc;
+//! What a driver runs: a peer, a tracker or a web site behind one type.
 
 use common::peer::{ConnId, Cx, Event};
 
 use crate::config::Config;
 use crate::peer::{Peer, TorrentNo};
-use crate::tracker::{Tracker, TrackerKnobs};
+use crate::site::{Site, SiteConfig, SiteTimer};
+use crate::tracker::{Tracker, TrackerConfig, TrackerTimer};
 use crate::wire::Message;
 
 /// A node in one of its roles.
 pub enum Node {
     /// Leecher, seed, or both.
     Peer(Box<Peer>),
-    /// Whoever tells peers of each other.
+    /// Knows who is in which swarm.
     Tracker(Box<Tracker>),
+    /// Lists torrents, and serves them.
+    Site(Box<Site>),
 }
 
 /// What the timers of all roles mean.
@@ -30,8 +31,10 @@ pub enum Timer {
     Upload,
     /// The limit on what is asked for allows more.
     Download,
-    /// The tracker sees who is gone.
-    Sweep,
+    /// The tracker's.
+    Tracker(TrackerTimer),
+    /// The site's.
+    Site(SiteTimer),
 }
 
 impl Node {
@@ -41,8 +44,13 @@ impl Node {
     }
 
     /// A tracker.
-    pub fn tracker(knobs: Arc<TrackerKnobs>) -> Node {
-        Node::Tracker(Box::new(Tracker::new(knobs)))
+    pub fn tracker(config: TrackerConfig) -> Node {
+        Node::Tracker(Box::new(Tracker::new(config)))
+    }
+
+    /// A web site.
+    pub fn site(config: SiteConfig) -> Node {
+        Node::Site(Box::new(Site::new(config)))
     }
 }
 
@@ -54,6 +62,7 @@ impl common::peer::Peer for Node {
         match self {
             Node::Peer(peer) => peer.handle(event, cx),
             Node::Tracker(tracker) => tracker.handle(event, cx),
+            Node::Site(site) => site.handle(event, cx),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::overlay::{Contestant, Entry};
 
+mod bittorrent;
 mod gnutella;
 mod kazaa;
 mod mirror;
@@ -16,5 +17,6 @@ pub fn overlays() -> &'static [&'static dyn Contestant] {
         &Entry::<napster::Napster>::NEW,
         &Entry::<gnutella::Gnutella>::NEW,
         &Entry::<kazaa::Kazaa>::NEW,
+        &Entry::<bittorrent::BitTorrent>::NEW,
     ]
 }

@@ -141,7 +141,7 @@ pub fn plan(info: &Info) -> VolumePlan {
 
 /// What a torrent's content is called in commands.
 pub fn file_info(info: &Info) -> FileInfo {
-    FileInfo { name: info.name.clone(), size: info.length, ..FileInfo::default() }
+    FileInfo { name: info.title().into(), size: info.length, ..FileInfo::default() }
 }
 
 /// The torrent as something to be fetched.

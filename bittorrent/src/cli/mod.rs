@@ -16,6 +16,8 @@ mod size;
 mod tracker;
 mod verify;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use clap::{Parser, Subcommand};
 
 /// A first session, in the order in which a user types it.
@@ -62,4 +64,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Seed(args) => seed::run(args).await,
         Command::Get(args) => get::run(args).await,
     }
+}
+
+/// The wall clock, seconds of the Unix epoch.
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

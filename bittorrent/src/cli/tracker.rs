@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bittorrent::node::Node;
-use bittorrent::tracker::TrackerKnobs;
+use bittorrent::tracker::{TrackerConfig, TrackerKnobs};
 use common::cli::{resolve, serve, start};
 use common::tcp::SharedStore;
 use common::user::Note;
 
-use super::size;
+use super::{now_s, size};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -32,7 +32,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if args.interval < Duration::from_secs(1) {
         bail!("an interval of less than a second would have peers do nothing but report");
     }
-    let knobs = TrackerKnobs { interval: args.interval, logs: args.log.is_some(), ..TrackerKnobs::default() };
+    let knobs = TrackerKnobs { interval: args.interval, log: args.log.is_some(), ..TrackerKnobs::default() };
     let log = match &args.log {
         Some(path) => Some(open_log(path)?),
         None => None,
@@ -50,7 +50,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     });
     let listen = resolve(&args.listen)?;
-    let handle = start(Node::tracker(Arc::new(knobs)), listen, false, SharedStore::default(), sink).await?;
+    let config = TrackerConfig { started_s: now_s(), knobs: Arc::new(knobs), ..TrackerConfig::default() };
+    let handle = start(Node::tracker(config), listen, false, SharedStore::default(), sink).await?;
     println!("torrents are reported to at http://{}/announce", handle.address());
     serve(handle, "the tracker").await
 }

@@ -14,6 +14,7 @@ mod parse;
 mod paths;
 mod write;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -86,6 +87,15 @@ pub struct FileEntry {
 }
 
 impl Info {
+    /// What the content is called where it is listed and looked for: its name, and if it is a folder of one file also the path of
+    /// that.
+    pub fn title(&self) -> Cow<'_, str> {
+        match &*self.files {
+            [single] if !single.path.is_empty() => format!("{}/{}", self.name, single.path.join("/")).into(),
+            _ => Cow::Borrowed(&self.name),
+        }
+    }
+
     /// How many pieces there are.
     pub fn piece_count(&self) -> u32 {
         self.pieces.len() as u32

@@ -42,7 +42,7 @@ impl Call {
 }
 
 /// Host, with its port if it has one, and the rest of an `http` URL; `None` of any other.
-pub(super) fn split_url(url: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_url(url: &str) -> Option<(&str, &str)> {
     let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).map(|_| &url[7..])?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
@@ -50,7 +50,7 @@ pub(super) fn split_url(url: &str) -> Option<(&str, &str)> {
 }
 
 /// Where a host is: by its number, or as the table has it.
-pub(super) fn locate(host: &str, hosts: &BTreeMap<Box<str>, SocketAddrV4>) -> Option<SocketAddrV4> {
+pub(crate) fn locate(host: &str, hosts: &BTreeMap<Box<str>, SocketAddrV4>) -> Option<SocketAddrV4> {
     let by_number = host.parse().ok();
     let without_port = || host.parse::<Ipv4Addr>().ok().map(|ip| SocketAddrV4::new(ip, HTTP_PORT));
     by_number.or_else(without_port).or_else(|| hosts.get(host).copied())

@@ -13,7 +13,7 @@ const EXCHANGE_ID: u8 = 2;
 /// Peers told of in one message, and as many that have gone (BEP 11).
 const TOLD_MAX: usize = 50;
 /// Who we are, in words.
-pub(super) const CLIENT: &str = concat!("p2p testbed ", env!("CARGO_PKG_VERSION"));
+pub(crate) const CLIENT: &str = concat!("p2p testbed ", env!("CARGO_PKG_VERSION"));
 
 /// What we tell a peer of ourselves.
 pub(super) fn our_handshake(torrent: &Torrent, at: u32, shared: &Shared, cx: Hands) -> Vec<u8> {

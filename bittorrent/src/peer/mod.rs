@@ -48,6 +48,8 @@ use crate::metainfo::Metainfo;
 use crate::node::{Node, Timer};
 use crate::wire::{Answer, Handshake, InfoHash, Message, PeerId, Setup};
 use call::{Call, Purpose};
+pub(crate) use call::{locate, split_url};
+pub(crate) use extended::CLIENT;
 pub use fast::allowed_fast_set;
 use link::Met;
 use throttle::Throttle;
@@ -250,17 +252,20 @@ impl Peer {
     /// The torrent of that name and size, if it is known.
     fn known(&self, name: &str, size: u64) -> Option<Arc<Metainfo>> {
         let all = self.me.torrents.iter().chain(&self.library);
-        all.into_iter().find(|meta| meta.info.length == size && *meta.info.name == *name).cloned()
+        all.into_iter().find(|meta| meta.info.length == size && meta.info.title() == name).cloned()
     }
 
     fn fetch(&mut self, fetch: Fetch, cx: Hands) {
         let Fetch { fetch: id, candidates, into, have } = fetch;
-        let known = candidates.iter().find_map(|hit| self.known(&hit.info.name, hit.info.size));
-        if let Some(meta) = known {
-            return self.add(meta, into, &have, Some(id), cx);
-        }
+        // Who has found it on a site gets the torrent there; a torrent that was there before is named without one.
         let on_site = candidates.iter().find_map(|hit| Some((hit.holder.address?, hit.holder.index)));
-        let Some((site, index)) = on_site else { return cx.note(Note::Failed(id, Failure::NoHolder)) };
+        let Some((site, index)) = on_site else {
+            let known = candidates.iter().find_map(|hit| self.known(&hit.info.name, hit.info.size));
+            return match known {
+                Some(meta) => self.add(meta, into, &have, Some(id), cx),
+                None => cx.note(Note::Failed(id, Failure::NoHolder)),
+            };
+        };
         self.awaited.insert(id, Awaited { into, have });
         let target = crate::site::torrent_target(index);
         self.shared.call(Call::new(&site.to_string(), &target, Purpose::Torrent(id)), site, cx);
@@ -503,8 +508,8 @@ impl Peer {
                 shared.download.is_awaited = false;
                 self.torrents.values_mut().for_each(|torrent| torrent.ask_all(shared, cx));
             }
-            // A tracker's.
-            Timer::Sweep => {}
+            // Of other roles.
+            Timer::Tracker(_) | Timer::Site(_) => {}
         }
     }
 }

@@ -113,7 +113,7 @@ impl Peer {
 
     fn tell_of_torrent(&mut self, search: SearchId, meta: Arc<Metainfo>, cx: Hands) {
         cx.note(Note::Keep(BASE64_STANDARD.encode(meta.to_bytes()).into()));
-        let info = FileInfo { name: meta.info.name.clone(), size: meta.info.length, ..FileInfo::default() };
+        let info = FileInfo { name: meta.info.title().into(), size: meta.info.length, ..FileInfo::default() };
         self.library.push(meta);
         cx.note(Note::Found(search, Arc::new(Hit { info, ..Hit::default() })));
         cx.note(Note::SearchEnded(search, SearchEnd::Complete));

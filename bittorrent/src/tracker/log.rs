@@ -1,123 +1,148 @@
-//! The tracker log: every report of every client, one line each, as the study of the RedHat 9 torrent had it (Izal et al. 2004).
+//! The tracker log: each report of each client is a line.
 //!
 //! ```text
-//! 12.250000 started de3edc1dfa1958affac1dbdc8f34d4d6dac43f00 2d3450303130302d… 10.0.0.7:6881 0 0 1048576
+//! 1048982400.250 started de3edc1dfa1958affac1dbdc8f34d4d6dac43f00 -TB0001-abcdefghijkl 10.0.0.5:6881 0 0 1855094951
 //! ```
 //!
-//! Seconds since the tracker started; what has happened (`started`, `completed`, `stopped`, `-` if only time has passed); the torrent;
-//! the peer's id in hexadecimal; where it listens; bytes it has sent and got since it started; bytes it lacks.
+//! Eight fields with one blank between each two:
+//!
+//! | field | what |
+//! |---|---|
+//! | 1 | seconds of the Unix epoch (of the run, in a simulation), with three decimals |
+//! | 2 | `started`, `completed`, `stopped`, or `update` for a report without an event |
+//! | 3 | the info hash, 40 hexadecimal digits |
+//! | 4 | the peer id: printable ASCII as it is, but `%`, the blank and all other bytes as `%xx` |
+//! | 5 | where the peer listens |
+//! | 6, 7, 8 | bytes uploaded and downloaded since `started`, and bytes left, as the peer says |
+//!
+//! It is what Izal et al. had of the RedHat 9 torrent, five months of it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddrV4;
 use std::str::FromStr;
 
-use common::peer::Time;
-
 use crate::wire::{AnnounceEvent, InfoHash, PeerId};
 
-/// One report.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// The longest line that is read: more than any has that is written.
+pub const LINE_BYTES_MAX: usize = 256;
+
+/// A line of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
-    /// When it came, to the microsecond in the log.
-    pub at: Time,
-    /// What has happened.
+    /// When, milliseconds of the Unix epoch, or of the run.
+    pub time_ms: u64,
+    /// What for.
     pub event: AnnounceEvent,
-    /// The torrent.
+    /// Of which swarm.
     pub info_hash: InfoHash,
-    /// Who reports.
+    /// By whom.
     pub peer_id: PeerId,
-    /// Where he listens.
+    /// Who listens there.
     pub address: SocketAddrV4,
-    /// Bytes he has sent.
+    /// Bytes sent to other peers since `started`.
     pub uploaded: u64,
-    /// Bytes he has got.
+    /// Bytes received from other peers since `started`.
     pub downloaded: u64,
-    /// Bytes he lacks.
+    /// Bytes still to come; zero is a seed.
     pub left: u64,
 }
 
-/// A line that is no report.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not a line of a tracker log")]
-pub struct NotAReport;
-
-/// How the log has an event without a name.
-const NOTHING: &str = "-";
+const EVENTS: [(AnnounceEvent, &str); 4] = [
+    (AnnounceEvent::None, "update"),
+    (AnnounceEvent::Started, "started"),
+    (AnnounceEvent::Completed, "completed"),
+    (AnnounceEvent::Stopped, "stopped"),
+];
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.at.0 / 1_000;
-        let event = self.event.name().unwrap_or(NOTHING);
-        write!(f, "{}.{:06} {event} {} ", micros / 1_000_000, micros % 1_000_000, self.info_hash)?;
-        self.peer_id.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        let event = EVENTS.iter().find(|(event, _)| *event == self.event).map_or("update", |(_, name)| name);
+        let (seconds, milliseconds) = (self.time_ms / 1_000, self.time_ms % 1_000);
+        write!(f, "{seconds}.{milliseconds:03} {event} ")?;
+        for byte in self.info_hash.0 {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_char(' ')?;
+        for byte in self.peer_id.0 {
+            match byte {
+                b'%' => f.write_str("%25")?,
+                byte if byte.is_ascii_graphic() => f.write_char(char::from(byte))?,
+                byte => write!(f, "%{byte:02x}")?,
+            }
+        }
         write!(f, " {} {} {} {}", self.address, self.uploaded, self.downloaded, self.left)
     }
 }
 
-impl FromStr for Report {
-    type Err = NotAReport;
+/// A line that is none of the log's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no line of a tracker log: its {0}")]
+pub struct ReportError(&'static str);
 
-    fn from_str(line: &str) -> Result<Self, NotAReport> {
-        let mut words = line.split_ascii_whitespace();
-        let mut next = || words.next().ok_or(NotAReport);
-        let (seconds, micros) = next()?.split_once('.').ok_or(NotAReport)?;
-        let seconds: u64 = seconds.parse().map_err(|_| NotAReport)?;
-        let micros: u64 = micros.parse().ok().filter(|_| micros.len() == 6).ok_or(NotAReport)?;
-        let at = seconds.checked_mul(1_000_000).and_then(|s| s.checked_add(micros)?.checked_mul(1_000));
-        let event = match next()? {
-            NOTHING => AnnounceEvent::None,
-            word => {
-                let event = AnnounceEvent::of_name(word.as_bytes());
-                Some(event).filter(|event| event.name() == Some(word)).ok_or(NotAReport)?
-            }
-        };
-        let info_hash = next()?.parse().map_err(|_| NotAReport)?;
-        // An id is written as a hash is.
-        let InfoHash(peer_id) = next()?.parse().map_err(|_| NotAReport)?;
-        let address = next()?.parse().map_err(|_| NotAReport)?;
-        let mut number = || next()?.parse().map_err(|_| NotAReport);
-        Ok(Report {
-            at: Time(at.ok_or(NotAReport)?),
-            event,
-            info_hash,
-            peer_id: PeerId(peer_id),
-            address,
-            uploaded: number()?,
-            downloaded: number()?,
-            left: number()?,
-        })
+impl FromStr for Report {
+    type Err = ReportError;
+
+    fn from_str(line: &str) -> Result<Self, ReportError> {
+        if line.len() > LINE_BYTES_MAX {
+            return Err(ReportError("length"));
+        }
+        let mut fields = line.split(' ');
+        let mut next = |what| fields.next().ok_or(ReportError(what));
+        let time_ms = time(next("time")?).ok_or(ReportError("time"))?;
+        let event = next("event")?;
+        let event = EVENTS.iter().find(|(_, name)| *name == event).ok_or(ReportError("event"))?.0;
+        let info_hash = InfoHash(hash(next("info hash")?).ok_or(ReportError("info hash"))?);
+        let peer_id = PeerId(peer_id(next("peer id")?).ok_or(ReportError("peer id"))?);
+        let address = next("address")?.parse().map_err(|_| ReportError("address"))?;
+        let uploaded = decimal(next("bytes uploaded")?).ok_or(ReportError("bytes uploaded"))?;
+        let downloaded = decimal(next("bytes downloaded")?).ok_or(ReportError("bytes downloaded"))?;
+        let left = decimal(next("bytes left")?).ok_or(ReportError("bytes left"))?;
+        if fields.next().is_some() {
+            return Err(ReportError("end"));
+        }
+        Ok(Report { time_ms, event, info_hash, peer_id, address, uploaded, downloaded, left })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+/// Digits only: what is written, and nothing else.
+fn decimal(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
 
-    proptest! {
-        #[test]
-        fn a_report_is_read_as_it_was_written(
-            at in 0..u64::MAX / 2_000, event in 0..4usize, hash: [u8; 20], id: [u8; 20], ip: [u8; 4], port: u16,
-            numbers: [u64; 3],
-        ) {
-            let event = ["", "started", "completed", "stopped"][event];
-            let [uploaded, downloaded, left] = numbers;
-            let report = Report {
-                at: Time(at * 1_000),
-                event: AnnounceEvent::of_name(event.as_bytes()),
-                info_hash: InfoHash(hash),
-                peer_id: PeerId(id),
-                address: SocketAddrV4::new(ip.into(), port),
-                uploaded,
-                downloaded,
-                left,
-            };
-            prop_assert_eq!(report.to_string().parse(), Ok(report));
-        }
-
-        #[test]
-        fn no_line_breaks_the_reader(line in "[ 0-9a-f.:a-z-]{0,200}") {
-            let _ = line.parse::<Report>();
-        }
+fn time(text: &str) -> Option<u64> {
+    let (seconds, milliseconds) = text.split_once('.')?;
+    if milliseconds.len() != 3 {
+        return None;
     }
+    decimal(seconds)?.checked_mul(1_000)?.checked_add(decimal(milliseconds)?)
+}
+
+fn hash(text: &str) -> Option<[u8; 20]> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 40 {
+        return None;
+    }
+    let mut hash = [0; 20];
+    for (byte, digits) in hash.iter_mut().zip(bytes.chunks_exact(2)) {
+        *byte = hex(digits[0], digits[1])?;
+    }
+    Some(hash)
+}
+
+fn peer_id(text: &str) -> Option<[u8; 20]> {
+    let mut rest = text.as_bytes();
+    let mut id = [0; 20];
+    for byte in &mut id {
+        (*byte, rest) = match rest {
+            [b'%', high, low, rest @ ..] => (hex(*high, *low)?, rest),
+            [plain, rest @ ..] if plain.is_ascii_graphic() && *plain != b'%' => (*plain, rest),
+            _ => return None,
+        };
+    }
+    rest.is_empty().then_some(id)
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }

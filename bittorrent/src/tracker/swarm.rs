@@ -1,111 +1,100 @@
-//! Who is in one torrent's swarm, as the tracker knows it.
+//! Who is in one swarm, in an order from which some can be drawn at random.
 
-use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
+use rand::{Rng, RngExt as _};
 
-use common::peer::Time;
-use rand::seq::index;
-use rand_pcg::Pcg32;
+use super::peers::Peers;
+use crate::wire::{InfoHash, PeerId, ScrapeEntry};
 
-use crate::wire::{Announce, AnnounceEvent, PeerId, ScrapeEntry};
-
-/// Somebody in the swarm.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
-    pub(super) address: SocketAddrV4,
-    pub(super) id: PeerId,
-    pub(super) is_seed: bool,
-    seen: Time,
-}
-
-/// One torrent's swarm. Everything but [`Swarm::expire`] is O(1), and O(handout) where others are handed out.
-#[derive(Debug, Default)]
+/// A swarm. Leechers and seeds are apart, so that a seed can be told of leechers alone at no more cost.
+#[derive(Debug)]
 pub(super) struct Swarm {
-    members: Vec<Member>,
-    places: HashMap<SocketAddrV4, usize>,
-    /// How many of each host there are.
-    hosts: HashMap<Ipv4Addr, u32>,
-    seeds: u32,
-    completed: u32,
+    pub(super) info_hash: InfoHash,
+    leechers: Vec<u32>,
+    seeds: Vec<u32>,
+    /// Reports that a download is complete.
+    pub(super) downloaded: u64,
+    /// Bytes that its peers say they have sent to each other.
+    pub(super) uploaded: u64,
+    /// Its number among the swarms without peers, if it is one.
+    pub(super) empty_since: Option<u64>,
 }
 
 impl Swarm {
-    /// Takes in what somebody reports; false if he is new and there are too many of his host already.
-    pub(super) fn report(
-        &mut self,
-        address: SocketAddrV4,
-        announce: &Announce,
-        per_host_max: u32,
-        now: Time,
-    ) -> bool {
-        if announce.event == AnnounceEvent::Stopped {
-            self.remove(address);
-            return true;
-        }
-        let member = Member { address, id: announce.peer_id, is_seed: announce.left == 0, seen: now };
-        let was_seed = match self.places.get(&address) {
-            Some(&place) => std::mem::replace(&mut self.members[place], member).is_seed,
-            None => {
-                let count = self.hosts.entry(*address.ip()).or_default();
-                // On this machine, or behind one translator of addresses, everybody may be.
-                if *count >= per_host_max && !address.ip().is_loopback() {
-                    return false;
-                }
-                *count += 1;
-                self.places.insert(address, self.members.len());
-                self.members.push(member);
-                false
-            }
-        };
-        self.seeds = self.seeds - u32::from(was_seed) + u32::from(member.is_seed);
-        self.completed += u32::from(announce.event == AnnounceEvent::Completed && !was_seed);
-        true
-    }
-
-    fn remove(&mut self, address: SocketAddrV4) {
-        let Some(place) = self.places.remove(&address) else { return };
-        let gone = self.members.swap_remove(place);
-        if let Some(moved) = self.members.get(place) {
-            self.places.insert(moved.address, place);
-        }
-        self.seeds -= u32::from(gone.is_seed);
-        if let Some(count) = self.hosts.get_mut(address.ip()) {
-            *count -= 1;
-            if *count == 0 {
-                self.hosts.remove(address.ip());
-            }
-        }
-    }
-
-    /// So many others, or fewer if there are not as many, each as likely as any other. A seed is told of no seeds.
-    pub(super) fn handout(
-        &self,
-        asker: SocketAddrV4,
-        is_seed: bool,
-        want: usize,
-        rng: &mut Pcg32,
-    ) -> Vec<Member> {
-        let most = want.saturating_add(1).min(self.members.len());
-        let drawn = index::sample(rng, self.members.len(), most);
-        let others = drawn.into_iter().map(|place| self.members[place]);
-        others.filter(|other| other.address != asker && !(is_seed && other.is_seed)).take(want).collect()
-    }
-
-    /// Forgets those who have been silent for so long.
-    pub(super) fn expire(&mut self, now: Time, silence: Duration) {
-        let silent = |member: &&Member| now.since(member.seen) > silence;
-        let gone: Vec<SocketAddrV4> =
-            self.members.iter().filter(silent).map(|member| member.address).collect();
-        gone.into_iter().for_each(|address| self.remove(address));
+    pub(super) fn new(info_hash: InfoHash) -> Self {
+        let (leechers, seeds) = (Vec::new(), Vec::new());
+        Swarm { info_hash, leechers, seeds, downloaded: 0, uploaded: 0, empty_since: None }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.members.len()
+        self.leechers.len() + self.seeds.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The figures that are told.
     pub(super) fn figures(&self) -> ScrapeEntry {
-        let incomplete = self.members.len() as u32 - self.seeds;
-        ScrapeEntry { complete: self.seeds, downloaded: self.completed, incomplete }
+        let told = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        ScrapeEntry {
+            complete: told(self.seeds.len()),
+            downloaded: u32::try_from(self.downloaded).unwrap_or(u32::MAX),
+            incomplete: told(self.leechers.len()),
+        }
+    }
+
+    /// A peer comes, among the leechers or the seeds as it says of itself.
+    pub(super) fn enter(&mut self, number: u32, peers: &mut Peers) {
+        let side = self.side(peers.get(number).is_seed());
+        peers.get_mut(number).place = side.len() as u32;
+        side.push(number);
+    }
+
+    /// A peer that says so of itself goes.
+    pub(super) fn leave(&mut self, number: u32, peers: &mut Peers) {
+        let (place, is_seed) = (peers.get(number).place, peers.get(number).is_seed());
+        let side = self.side(is_seed);
+        side.swap_remove(place as usize);
+        if let Some(moved) = side.get(place as usize) {
+            peers.get_mut(*moved).place = place;
+        }
+    }
+
+    /// Some others than the asker, drawn so that all have the same chance, and none twice: the first steps of Fisher and Yates' shuffle,
+    /// on the two sides as if they were one.
+    pub(super) fn draw(
+        &mut self,
+        count: usize,
+        asker: (u32, PeerId),
+        with_seeds: bool,
+        peers: &mut Peers,
+        rng: &mut impl Rng,
+    ) -> Vec<u32> {
+        let in_all = self.leechers.len() + if with_seeds { self.seeds.len() } else { 0 };
+        let mut drawn = Vec::with_capacity(count.min(in_all));
+        let (mut leechers, mut seeds) = (0, 0);
+        while drawn.len() < count && leechers + seeds < in_all {
+            let nth = rng.random_range(0..in_all - leechers - seeds);
+            let leechers_left = self.leechers.len() - leechers;
+            let (side, at, nth) = if nth < leechers_left {
+                (&mut self.leechers, &mut leechers, nth)
+            } else {
+                (&mut self.seeds, &mut seeds, nth - leechers_left)
+            };
+            side.swap(*at, *at + nth);
+            peers.get_mut(side[*at + nth]).place = (*at + nth) as u32;
+            peers.get_mut(side[*at]).place = *at as u32;
+            let number = side[*at];
+            *at += 1;
+            // A peer that has moved may be in the swarm twice, until its old address expires.
+            if number != asker.0 && peers.get(number).id != asker.1 {
+                drawn.push(number);
+            }
+        }
+        drawn
+    }
+
+    fn side(&mut self, is_seed: bool) -> &mut Vec<u32> {
+        if is_seed { &mut self.seeds } else { &mut self.leechers }
     }
 }

@@ -19,6 +19,11 @@ use super::ask::{self, AnswerReader};
 use super::frame::{self, FrameReader};
 use super::{Handshake, Message, Setup, handshake};
 
+/// What a site says that its lines for programs are.
+pub const LISTING_TYPE: &str = "text/tab-separated-values; charset=utf-8";
+/// What it says that a `.torrent` is.
+pub const TORRENT_TYPE: &str = "application/x-bittorrent";
+
 /// The codec of one direction of a connection.
 #[derive(Debug)]
 pub struct Codec {
@@ -127,7 +132,7 @@ impl Wire for Message {
     const KINDS: &'static [&'static str] = &[
         "handshake", "keep-alive", "choke", "unchoke", "interested", "not interested", "have", "bitfield",
         "request", "piece", "cancel", "port", "suggest", "have all", "have none", "reject", "allowed fast",
-        "extended", "unknown", "ask", "answer",
+        "extended", "unknown", "ask", "search", "torrent request", "answer", "listing", "torrent",
     ];
 
     fn codec(setup: Setup) -> Codec {
@@ -164,8 +169,16 @@ impl Wire for Message {
             Message::AllowedFast(_) => 16,
             Message::Extended { .. } => 17,
             Message::Unknown(_) => 18,
-            Message::Ask(_) => 19,
-            Message::Answer(_) => 20,
+            Message::Ask(request) => match &*request.target {
+                search if search.starts_with("/search") => 20,
+                torrent if torrent.starts_with("/torrent/") => 21,
+                _ => 19,
+            },
+            Message::Answer(answer) => match answer.head.headers.get("Content-Type") {
+                Some(LISTING_TYPE) => 23,
+                Some(TORRENT_TYPE) => 24,
+                _ => 22,
+            },
         }
     }
 

@@ -34,13 +34,13 @@ use common::http;
 
 pub use announce::{Announce, AnnounceError, AnnounceEvent, AnnounceReply};
 pub use ask::ask;
-pub use codec::Codec;
+pub use codec::{Codec, LISTING_TYPE, TORRENT_TYPE};
 pub use exchange::{Exchange, PeerFlags};
 pub use extended::{EXTENDED_HANDSHAKE, ExtendedHandshake};
 pub use handshake::{Handshake, Reserved};
 pub use metadata::{METADATA_PIECE_BYTES, MetadataMessage};
 pub use names::NameError;
-pub use scrape::{Scrape, ScrapeEntry, ScrapeReply};
+pub use scrape::{SCRAPE_MAX, Scrape, ScrapeEntry, ScrapeReply};
 
 /// Bytes of a block: what is asked for at a time, but for a torrent's last one. 16 KiB everywhere; mainline 4 closes at more.
 pub const BLOCK_BYTES: u32 = 16 * 1024;

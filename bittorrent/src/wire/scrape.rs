@@ -7,7 +7,7 @@ use super::query::{self, Pairs};
 use crate::bencode::{Dict, Value, dict};
 
 /// The most torrents of one question.
-const HASHES_MAX: usize = 64;
+pub const SCRAPE_MAX: usize = 64;
 /// The most torrents that are taken of an answer, which may be about all that the tracker has.
 const ENTRIES_MAX: usize = 1_000;
 
@@ -58,8 +58,8 @@ impl Scrape {
     pub fn from_query(query: &str) -> Result<Scrape, AnnounceError> {
         let mut info_hashes = Vec::new();
         for hash in Pairs::of(query).all("info_hash") {
-            if info_hashes.len() == HASHES_MAX {
-                return Err(AnnounceError::TooMany(HASHES_MAX));
+            if info_hashes.len() == SCRAPE_MAX {
+                return Err(AnnounceError::TooMany(SCRAPE_MAX));
             }
             let hash = (&*hash).try_into().map_err(|_| AnnounceError::Invalid("info_hash"))?;
             info_hashes.push(InfoHash(hash));

@@ -42,7 +42,7 @@ pub fn torrent(length: u64, piece_length: u32, trackers: &[&str]) -> Arc<Metainf
 
 /// What the torrent's content is called in commands.
 pub fn info(torrent: &Metainfo) -> FileInfo {
-    FileInfo { name: torrent.info.name.clone(), size: torrent.info.length, ..FileInfo::default() }
+    FileInfo { name: torrent.info.title().into(), size: torrent.info.length, ..FileInfo::default() }
 }
 
 /// A peer that knows the torrent, and these others.
