@@ -5,6 +5,7 @@
 //! | [`Memory`] | bytes in memory, up to a maximum |
 //! | [`Shared`] | one of the many files of a shared folder |
 //! | [`Disk`] | a file of the file system: open for reading, or downloaded with resume |
+//! | [`Volume`] | many files of the file system as one stream: a torrent's content |
 //! | [`Synthetic`] | content that is a function of (content number, offset); takes no room |
 //! | [`Checking`] | a sink that keeps nothing and refuses whatever is not its original |
 //! | [`Faulty`] | any of these with faults on schedule |
@@ -22,6 +23,7 @@ mod ranges;
 mod scan;
 mod shared;
 mod synthetic;
+mod volume;
 
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ pub use ranges::{RANGES_MAX, Ranges};
 pub use scan::{Scan, ScanError, ScanLimits, Scanned, SkipReason, Skipped, scan};
 pub use shared::Shared;
 pub use synthetic::Synthetic;
+pub use volume::{PlannedFile, Volume, VolumeError, VolumePlan};
 
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::peer::FileId;
