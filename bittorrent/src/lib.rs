@@ -26,4 +26,5 @@ pub mod node;
 pub mod peer;
 pub mod picker;
 pub mod site;
+pub mod tracker;
 pub mod wire;

@@ -1,15 +1,20 @@
 //! What a driver runs: a peer, a tracker or a site behind one type.
 
+use std::sync::Arc;
+
 use common::peer::{ConnId, Cx, Event};
 
 use crate::config::Config;
 use crate::peer::{Peer, TorrentNo};
+use crate::tracker::{Tracker, TrackerKnobs};
 use crate::wire::Message;
 
 /// A node in one of its roles.
 pub enum Node {
     /// Leecher, seed, or both.
     Peer(Box<Peer>),
+    /// Whoever tells peers of each other.
+    Tracker(Box<Tracker>),
 }
 
 /// What the timers of all roles mean.
@@ -25,12 +30,19 @@ pub enum Timer {
     Upload,
     /// The limit on what is asked for allows more.
     Download,
+    /// The tracker sees who is gone.
+    Sweep,
 }
 
 impl Node {
     /// A peer.
     pub fn peer(config: Config) -> Node {
         Node::Peer(Box::new(Peer::new(config)))
+    }
+
+    /// A tracker.
+    pub fn tracker(knobs: Arc<TrackerKnobs>) -> Node {
+        Node::Tracker(Box::new(Tracker::new(knobs)))
     }
 }
 
@@ -41,6 +53,7 @@ impl common::peer::Peer for Node {
     fn handle(&mut self, event: Event<Message, Timer>, cx: &mut Cx<'_, Self>) {
         match self {
             Node::Peer(peer) => peer.handle(event, cx),
+            Node::Tracker(tracker) => tracker.handle(event, cx),
         }
     }
 }

@@ -12,9 +12,9 @@ use proptest::test_runner::RngSeed;
 const PIECE: u32 = 16 * 1024;
 
 fn plan(name: &str, files: &[(&str, u64)]) -> VolumePlan {
-    let files = files.iter().map(|(path, length)| PlannedFile {
+    let files = files.iter().map(|(path, len)| PlannedFile {
         path: path.split('/').filter(|part| !part.is_empty()).map(Into::into).collect(),
-        length: *length,
+        len: *len,
     });
     VolumePlan { name: name.into(), mark: 0xbeef, files: files.collect() }
 }
@@ -39,7 +39,7 @@ fn content(length: u64) -> Vec<u8> {
 }
 
 fn length(plan: &VolumePlan) -> u64 {
-    plan.files.iter().map(|file| file.length).sum()
+    plan.files.iter().map(|file| file.len).sum()
 }
 
 fn hashes(bytes: &[u8]) -> Vec<[u8; 20]> {
@@ -254,7 +254,7 @@ fn a_source_is_there_as_planned_or_says_in_one_line_what_is_not() {
     assert_eq!((source.write_at(0, b"x"), source.finish()), (Err(StoreFault::Io), Ok(())));
     let line = |plan: &VolumePlan| Volume::open(&path, plan).unwrap_err().to_string();
     let mut longer = album();
-    longer.files[2].length += 1;
+    longer.files[2].len += 1;
     assert_eq!(line(&longer), format!("{}/cd1/a.ogg: has 100000 bytes instead of 100001", path.display()));
     assert!(line(&plan("x", &[("cd1/none", 1)])).contains("cd1/none: No such file"));
     assert!(line(&plan("x", &[("cd1", 1)])).contains("cd1: not a regular file"));
@@ -263,6 +263,13 @@ fn a_source_is_there_as_planned_or_says_in_one_line_what_is_not() {
     assert!(line(&plan("x", &[("link", 20_000)])).contains("link: is a symbolic link"));
     assert!(line(&plan("..", &[("", 1)])).contains("cannot be used"));
     assert!(line(&plan("x", &[("a", u64::MAX), ("b", 1)])).contains("too large"));
+    // All that is wrong, for whoever wants to know more than the first of it.
+    fs::remove_file(path.join("cd2/x/c.ogg")).unwrap();
+    let (surveyed, faults) = Volume::survey(&path, &longer).unwrap();
+    let lines: Vec<(usize, String)> = faults.iter().map(|(at, fault)| (*at, fault.to_string())).collect();
+    assert!(matches!(&lines[..], [(2, a), (4, c)] if a.contains("instead") && c.contains("c.ogg: No such")));
+    assert_eq!(surveyed.check(PIECE, &hashes(&bytes), |_, _| {})[..6], [true; 6]);
+    assert!(Volume::survey(&path.join("none"), &longer).is_err());
     // Names that a download could not have, as their owner has them.
     fs::write(path.join("what?"), b"abc").unwrap();
     let original = Volume::open(&path, &plan("x", &[("what?", 3)])).unwrap();

@@ -504,6 +504,8 @@ impl Peer {
                 shared.download.is_awaited = false;
                 self.torrents.iter_mut().flatten().for_each(|torrent| torrent.ask_all(shared, cx));
             }
+            // A tracker's.
+            Timer::Sweep => {}
         }
     }
 }

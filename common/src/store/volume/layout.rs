@@ -49,8 +49,8 @@ impl Layout {
             if parts.is_empty() && !is_single {
                 return Err(VolumeError::Nameless);
             }
-            entries.push(Entry { path: parts.join("/").into(), start: length, length: file.length });
-            length = length.checked_add(file.length).ok_or(VolumeError::TooLarge)?;
+            entries.push(Entry { path: parts.join("/").into(), start: length, length: file.len });
+            length = length.checked_add(file.len).ok_or(VolumeError::TooLarge)?;
         }
         Ok(Layout { name: safe(&plan.name)?, is_single, entries, length })
     }
@@ -90,10 +90,9 @@ mod tests {
     use super::*;
 
     fn layout(files: &[(&str, u64)]) -> Layout {
-        let files = files.iter().map(|(path, length)| PlannedFile {
-            path: path.split('/').map(Into::into).collect(),
-            length: *length,
-        });
+        let files = files
+            .iter()
+            .map(|(path, len)| PlannedFile { path: path.split('/').map(Into::into).collect(), len: *len });
         let plan = VolumePlan { name: "v".into(), mark: 0, files: files.collect() };
         Layout::of(&plan).unwrap()
     }

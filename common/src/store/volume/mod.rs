@@ -41,7 +41,7 @@ pub struct PlannedFile {
     /// Below the folder, component by component.
     pub path: Box<[Box<str>]>,
     /// Bytes.
-    pub length: u64,
+    pub len: u64,
 }
 
 /// Why a volume cannot be had.
@@ -181,17 +181,41 @@ impl Volume {
     /// # Errors
     /// The first file that is not as it must be.
     pub fn open(path: &Path, plan: &VolumePlan) -> Result<Volume, VolumeError> {
+        Volume::look(path, plan, |_, fault| Err(fault))
+    }
+
+    /// The same, whatever state the files are in; also what is not as it must be, by the files' numbers.
+    ///
+    /// # Errors
+    /// If the file, or the folder, cannot be read at all.
+    pub fn survey(
+        path: &Path,
+        plan: &VolumePlan,
+    ) -> Result<(Volume, Vec<(usize, VolumeError)>), VolumeError> {
+        let mut faults = Vec::new();
+        let volume = Volume::look(path, plan, |at, fault| {
+            faults.push((at, fault));
+            Ok(())
+        })?;
+        Ok((volume, faults))
+    }
+
+    fn look(
+        path: &Path,
+        plan: &VolumePlan,
+        mut fault: impl FnMut(usize, VolumeError) -> Result<(), VolumeError>,
+    ) -> Result<Volume, VolumeError> {
         let mut layout = Layout::of(plan)?;
         let io = |path: &Path, source| VolumeError::io(path.to_owned(), source);
         let root = if layout.is_single {
             let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
             let file = opened.and_then(regular).map_err(|error| io(path, error))?;
-            expect_length(&file, layout.length, path)?;
+            expect_length(&file, layout.length, path).or_else(|error| fault(0, error))?;
             Root::File(Arc::new(file))
         } else {
             let folder = Folder::open(path).map_err(|error| io(path, error))?;
-            for (entry, planned) in layout.entries.iter_mut().zip(&plan.files) {
+            for (at, (entry, planned)) in layout.entries.iter_mut().zip(&plan.files).enumerate() {
                 let mut opened = folder.file(&entry.path, Access::Read);
                 if let Some(as_planned) = plain(&planned.path).filter(|plain| **plain != *entry.path)
                     && let Ok(file) = folder.file(&as_planned, Access::Read)
@@ -200,8 +224,10 @@ impl Volume {
                     entry.path = as_planned.into();
                 }
                 let file_path = path.join(&*entry.path);
-                let file = opened.map_err(|error| io(&file_path, error))?;
-                expect_length(&file, entry.length, &file_path)?;
+                let opened = opened.map_err(|error| io(&file_path, error));
+                opened
+                    .and_then(|file| expect_length(&file, entry.length, &file_path))
+                    .or_else(|error| fault(at, error))?;
             }
             Root::Folder(folder)
         };
@@ -226,6 +252,11 @@ impl Volume {
         self.state.read().unwrap_or_else(PoisonError::into_inner).path.clone()
     }
 
+    /// True unless it is a download that has not got its final name yet.
+    pub fn is_finished(&self) -> bool {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).writing_in.is_none()
+    }
+
     /// Where each file stands now, and its bytes.
     pub fn files(&self) -> impl Iterator<Item = (PathBuf, u64)> {
         let path = self.path();
@@ -238,8 +269,7 @@ impl Volume {
 
     /// A file that is there.
     fn file(&self, at: usize) -> Result<Arc<File>, VolumeError> {
-        let is_written = self.state.read().unwrap_or_else(PoisonError::into_inner).writing_in.is_some();
-        self.opened(at, if is_written { Access::Modify } else { Access::Read })
+        self.opened(at, if self.is_finished() { Access::Read } else { Access::Modify })
     }
 
     fn opened(&self, at: usize, access: Access) -> Result<Arc<File>, VolumeError> {
@@ -336,7 +366,7 @@ impl Storage for Volume {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StoreFault> {
         range_within(offset, bytes.len() as u64, self.layout.length)?;
-        if self.state.read().unwrap_or_else(PoisonError::into_inner).writing_in.is_none() {
+        if self.is_finished() {
             return Err(StoreFault::Io);
         }
         self.write(offset, bytes).map_err(|error| error.fault())
@@ -415,7 +445,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_from_a_broken_one() {
         let dir = tempfile::tempdir().unwrap();
-        let file = |path: &str| PlannedFile { path: [path.into()].into(), length: 50 };
+        let file = |path: &str| PlannedFile { path: [path.into()].into(), len: 50 };
         let plan = VolumePlan { name: "v".into(), mark: 0, files: vec![file("a"), file("b")] };
         let volume = Volume::create(dir.path(), &plan).unwrap();
         volume.write_at(0, &[1; 50]).unwrap();

@@ -1,0 +1,225 @@
+//! `bittorrent create`.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use bittorrent::magnet::Magnet;
+use bittorrent::metainfo::{Draft, FILES_MAX, FileEntry, Metainfo, PATH_DEPTH_MAX};
+use bittorrent::wire::{BLOCK_BYTES, PIECES_MAX};
+use common::cli::{counted, printable};
+use common::store::{ScanLimits, Scanned, Volume, scan};
+
+use super::{content, size};
+
+/// The most pieces that the default piece length makes, as long as pieces of 16 MiB are enough: a .torrent of 40 kB.
+const PIECES_AIM: u64 = 2_048;
+const PIECE_LENGTH_MIN: u64 = BLOCK_BYTES as u64;
+const PIECE_LENGTH_MAX: u64 = 16 << 20;
+/// The smallest piece that is made without being asked for: the lecture's 256 kB are the middle of what is usual.
+const PIECE_LENGTH_DEFAULT_MIN: u64 = 32 << 10;
+/// Names of left-out files that are told; a folder may have thousands.
+const SKIPPED_TOLD_MAX: usize = 10;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The file or the folder; hidden files, links and unfinished downloads in it are left out.
+    path: PathBuf,
+    /// A tracker's URL; several are tried one after the other.
+    #[arg(long, value_name = "URL", value_parser = tracker)]
+    tracker: Vec<String>,
+    /// Bytes of each piece, a power of two [default: by the size of the content].
+    #[arg(long, value_name = "SIZE", value_parser = size::bytes)]
+    piece_length: Option<u64>,
+    /// Where the .torrent goes [default: the content's name and .torrent].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Words for who reads the .torrent.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Peers are to come from the trackers only.
+    #[arg(long)]
+    private: bool,
+    /// Replace a .torrent that is there.
+    #[arg(long)]
+    force: bool,
+}
+
+/// What looks like a tracker's URL. Which kinds of them a client can use is its own business.
+fn tracker(text: &str) -> Result<String, String> {
+    let rest = ["http://", "https://", "udp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let is_host = |rest: &str| !rest.starts_with(['/', ':', '?']) && !rest.is_empty();
+    match rest.filter(|rest| is_host(rest) && !rest.contains(|c: char| c.is_whitespace() || c.is_control())) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("a tracker is a URL like http://127.0.0.1:6969/announce".to_owned()),
+    }
+}
+
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let path = args.path.canonicalize().with_context(|| format!("cannot read {}", args.path.display()))?;
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        bail!("{} has no name that a torrent could have", path.display());
+    };
+    let output = args.output.unwrap_or_else(|| PathBuf::from(format!("{name}.torrent")));
+    may_be_written(&output, &path, args.force)?;
+    let files = files(&path)?;
+    let length: u64 = files.iter().map(|file| file.length).sum();
+    if length == 0 {
+        bail!("there is nothing in {}: a torrent needs at least one byte", args.path.display());
+    }
+    let piece_length = piece_length(args.piece_length, length)?;
+    let draft = Draft {
+        name: name.into(),
+        piece_length,
+        files,
+        trackers: args.tracker.iter().map(|url| vec![url.as_str().into()]).collect(),
+        comment: args.comment.map(Into::into),
+        created_by: Some(concat!("p2p testbed ", env!("CARGO_PKG_VERSION")).into()),
+        creation_date_s: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
+        is_private: args.private,
+        pieces: Vec::new(),
+    };
+    let torrent = hashed(&path, draft, length)?;
+    write(&output, &torrent.to_bytes(), args.force)?;
+    println!(
+        "{}: {}, {}",
+        output.display(),
+        size::shown(length),
+        counted(torrent.info.pieces.len(), "piece")
+    );
+    println!("info hash {}", torrent.info_hash);
+    println!("{}", magnet(&torrent));
+    Ok(())
+}
+
+/// A link to a torrent.
+pub fn magnet(torrent: &Metainfo) -> Magnet {
+    Magnet {
+        info_hash: torrent.info_hash,
+        name: Some(torrent.info.name.clone()),
+        trackers: torrent.trackers.iter().flatten().cloned().collect(),
+        peers: Vec::new(),
+    }
+}
+
+/// Refuses what would be known to fail only after all was hashed.
+fn may_be_written(output: &Path, path: &Path, replace: bool) -> anyhow::Result<()> {
+    let shown = output.display();
+    if output.is_dir() {
+        bail!("{shown} is a folder; name a file with -o");
+    }
+    if output.exists() && !replace {
+        bail!("{shown} is there already; name another with -o, or replace it with --force");
+    }
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent.canonicalize().with_context(|| format!("cannot write {shown}"))?;
+    if parent.starts_with(path) || output.canonicalize().is_ok_and(|output| output == path) {
+        bail!("{shown} would be a part of its own content; name another place with -o");
+    }
+    Ok(())
+}
+
+/// The files of the content, in an order that follows from their names.
+fn files(path: &Path) -> anyhow::Result<Vec<FileEntry>> {
+    let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if metadata.is_file() {
+        return Ok(vec![FileEntry { path: Box::default(), length: metadata.len() }]);
+    }
+    if !metadata.is_dir() {
+        bail!("{} is neither a file nor a folder", path.display());
+    }
+    let limits = ScanLimits { depth_max: PATH_DEPTH_MAX, files_max: FILES_MAX };
+    let scan = scan(path, limits).context("cannot read the folder")?;
+    for skipped in scan.skipped.iter().take(SKIPPED_TOLD_MAX) {
+        eprintln!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);
+    }
+    if let Some(more) = scan.skipped.len().checked_sub(SKIPPED_TOLD_MAX).filter(|more| *more > 0) {
+        eprintln!("left out: {more} more");
+    }
+    let entry =
+        |file: Scanned| FileEntry { path: file.name.split('/').map(Into::into).collect(), length: file.size };
+    Ok(scan.files.into_iter().map(entry).collect())
+}
+
+fn piece_length(asked: Option<u64>, length: u64) -> anyhow::Result<u32> {
+    let by_size = || {
+        let wanted = length.div_ceil(PIECES_AIM).next_power_of_two();
+        wanted.clamp(PIECE_LENGTH_DEFAULT_MIN, PIECE_LENGTH_MAX)
+    };
+    let chosen = asked.unwrap_or_else(by_size);
+    if !chosen.is_power_of_two() || !(PIECE_LENGTH_MIN..=PIECE_LENGTH_MAX).contains(&chosen) {
+        bail!("a piece length is a power of two from 16KiB to 16MiB, and {chosen} is not");
+    }
+    let count = length.div_ceil(chosen);
+    if count > u64::from(PIECES_MAX) {
+        bail!(
+            "that would be {count} pieces of {}, and a torrent has at most {PIECES_MAX}",
+            size::shown(chosen)
+        );
+    }
+    Ok(chosen as u32)
+}
+
+fn hashed(path: &Path, mut draft: Draft, length: u64) -> anyhow::Result<Metainfo> {
+    let volume = Volume::open(path, &content::plan_of(&draft.name, &draft.files))?;
+    let bar = content::bar(length, "hashing");
+    let pieces = volume.hash(draft.piece_length, |done, _| bar.set_position(done));
+    bar.finish_and_clear();
+    draft.pieces = pieces?;
+    Metainfo::new(draft).context("no torrent can be made of it")
+}
+
+/// Writes a whole file or none: one that is to be replaced stays until the new one is complete.
+fn write(output: &Path, bytes: &[u8], replace: bool) -> anyhow::Result<()> {
+    let written = if replace {
+        let mut new = output.as_os_str().to_owned();
+        new.push(".new");
+        let new = Path::new(&new);
+        File::create(new).and_then(|file| fill(file, new, bytes)).and_then(|()| fs::rename(new, output))
+    } else {
+        File::create_new(output).and_then(|file| fill(file, output, bytes))
+    };
+    written.with_context(|| format!("cannot write {}", output.display()))
+}
+
+fn fill(mut file: File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a torrent is of no use to anybody.
+        fs::remove_file(path)?;
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_piece_length_follows_from_the_size_unless_it_is_asked_for() {
+        let chosen = |asked, length| piece_length(asked, length).unwrap();
+        assert_eq!(chosen(None, 1), 32 << 10);
+        assert_eq!(chosen(None, 700 << 20), 512 << 10);
+        assert_eq!(chosen(None, 1 << 40), 16 << 20);
+        assert_eq!(chosen(Some(16_384), 700 << 20), 16_384);
+        for wrong in [0, 8_192, 100_000, 32 << 20, u64::MAX] {
+            assert!(piece_length(Some(wrong), 1).is_err(), "{wrong}");
+        }
+        assert!(piece_length(Some(16_384), 1 << 40).unwrap_err().to_string().contains("67108864 pieces"));
+        assert!(piece_length(None, u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_trackers_url_is_one() {
+        for url in ["http://a/announce", "https://a.example:1/x?y", "udp://127.0.0.1:6969", "http://[::1]:1/"]
+        {
+            assert!(tracker(url).is_ok(), "{url}");
+        }
+        for wrong in ["", "a.example", "http://", "http:///announce", "ftp://a/", "http://a b/", "http://:1/"]
+        {
+            assert!(tracker(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A torrent as its user names it, and a peer started for it.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use bittorrent::config::{Config, Knobs};
+use bittorrent::magnet::Magnet;
+use bittorrent::metainfo::{Info, Metainfo};
+use bittorrent::node::Node;
+use bittorrent::wire::ANSWER_BYTES_MAX;
+use common::cli::{Client, resolve};
+use common::user::{FileInfo, Hit};
+
+use super::size;
+
+/// What is offered first as a port to listen on, as mainline's does.
+const LISTEN: &str = "0.0.0.0:6881";
+
+#[derive(clap::Args)]
+pub struct JoinArgs {
+    /// Where to listen, port 0 for any free one [default: 0.0.0.0:6881, or any free port if that is taken].
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<String>,
+    /// A peer to connect with, beside those that trackers name; may be given several times.
+    #[arg(long, value_name = "HOST:PORT")]
+    peer: Vec<String>,
+    /// Bytes per second to send at most, for example 500kB/s.
+    #[arg(long, value_name = "RATE", value_parser = size::rate)]
+    max_upload: Option<u64>,
+}
+
+/// What a user has named.
+pub enum Named {
+    /// A torrent, read.
+    Torrent(Arc<Metainfo>),
+    /// A link that peers or a site have to be asked for.
+    Link(Link),
+}
+
+/// A link to a torrent.
+pub struct Link {
+    /// As the user has written it.
+    pub text: String,
+    /// The hosts that are to be asked, as they stand there.
+    pub hosts: Vec<Box<str>>,
+    /// Peers that it names.
+    pub peers: Vec<SocketAddrV4>,
+}
+
+impl JoinArgs {
+    /// Starts a peer that knows this torrent, these hosts beside those of its trackers, and these peers beside those that the
+    /// user has named.
+    pub async fn start(
+        &self,
+        torrent: Option<&Arc<Metainfo>>,
+        hosts: &[Box<str>],
+        peers: &[SocketAddrV4],
+        download_max: Option<u64>,
+    ) -> anyhow::Result<Client> {
+        let named = self.peer.iter().map(|peer| resolve(peer)).collect::<anyhow::Result<Vec<_>>>()?;
+        let trackers = torrent.iter().flat_map(|torrent| &torrent.trackers).flatten();
+        let of_trackers = trackers.filter_map(|url| host_of(url));
+        let hosts = look_up(of_trackers.chain(hosts.iter().map(|host| &**host)));
+        let knobs = Knobs { upload_max: self.max_upload, download_max, ..Knobs::default() };
+        let config = Config {
+            torrents: torrent.cloned().into_iter().collect(),
+            hosts: Arc::new(hosts),
+            peers: [&named, peers].concat(),
+            site: None,
+            knobs: Arc::new(knobs),
+        };
+        if let Some(listen) = &self.listen {
+            return Client::start(Node::peer(config), resolve(listen)?, false).await;
+        }
+        let usual = resolve(LISTEN)?;
+        match Client::start(Node::peer(config.clone()), usual, false).await {
+            Ok(client) => Ok(client),
+            Err(_) => Client::start(Node::peer(config), SocketAddrV4::new(*usual.ip(), 0), false).await,
+        }
+    }
+}
+
+/// Reads a `.torrent`.
+pub fn read_torrent(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
+    let shown = path.display();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {shown}"))?;
+    let mut bytes = Vec::new();
+    file.take(ANSWER_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {shown}"))?;
+    if bytes.len() > ANSWER_BYTES_MAX {
+        bail!(
+            "{shown} is no torrent that can be used: it is larger than {}",
+            size::shown(ANSWER_BYTES_MAX as u64)
+        );
+    }
+    let torrent = Metainfo::parse(&bytes);
+    Ok(Arc::new(torrent.with_context(|| format!("{shown} is no torrent that can be used"))?))
+}
+
+/// What a user has named: a file, a magnet link, or a URL.
+pub fn named(text: &str) -> anyhow::Result<Named> {
+    if text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
+        let magnet: Magnet = text.parse().context("this is no magnet link that can be used")?;
+        let hosts = magnet.trackers.iter().filter_map(|url| host_of(url)).map(Into::into).collect();
+        return Ok(Named::Link(Link { text: text.to_owned(), hosts, peers: magnet.peers }));
+    }
+    if text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+        bail!("https is not spoken here; fetch the .torrent with a browser and name the file");
+    }
+    match host_of(text) {
+        Some(host) => {
+            Ok(Named::Link(Link { text: text.to_owned(), hosts: vec![host.into()], peers: Vec::new() }))
+        }
+        None => read_torrent(&PathBuf::from(text)).map(Named::Torrent),
+    }
+}
+
+/// Host and port of an `http` URL, as they stand there.
+fn host_of(url: &str) -> Option<&str> {
+    let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).map(|_| &url[7..])?;
+    let host = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    (!host.is_empty()).then_some(host)
+}
+
+/// Where hosts are; those that cannot be found are told and left out.
+fn look_up<'a>(hosts: impl Iterator<Item = &'a str>) -> BTreeMap<Box<str>, SocketAddrV4> {
+    let mut found = BTreeMap::new();
+    for host in hosts {
+        let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+        if found.contains_key(host) || with_port.parse::<SocketAddrV4>().is_ok() {
+            continue;
+        }
+        match resolve(&with_port) {
+            Ok(address) => drop(found.insert(host.into(), address)),
+            Err(error) => eprintln!("bittorrent: {error}"),
+        }
+    }
+    found
+}
+
+/// What a torrent's content is called in commands.
+pub fn file_info(info: &Info) -> FileInfo {
+    FileInfo { name: info.name.clone(), size: info.length, ..FileInfo::default() }
+}
+
+/// The torrent as something to be fetched.
+pub fn hit(info: &Info) -> Arc<Hit> {
+    Arc::new(Hit { info: file_info(info), ..Hit::default() })
+}

@@ -1,0 +1,61 @@
+//! `bittorrent tracker`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bittorrent::node::Node;
+use bittorrent::tracker::TrackerKnobs;
+use common::cli::{resolve, serve, start};
+use common::tcp::SharedStore;
+use common::user::Note;
+
+use super::size;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where to listen, port 0 for any free one; 0.0.0.0 is all addresses of this machine.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6969")]
+    listen: String,
+    /// How often peers are to report, for example 30m.
+    #[arg(long, value_name = "TIME", value_parser = size::time, default_value = "30m")]
+    interval: Duration,
+    /// A file to which each report of each peer is added as a line.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    if args.interval < Duration::from_secs(1) {
+        bail!("an interval of less than a second would have peers do nothing but report");
+    }
+    let knobs = TrackerKnobs { interval: args.interval, logs: args.log.is_some(), ..TrackerKnobs::default() };
+    let log = match &args.log {
+        Some(path) => Some(open_log(path)?),
+        None => None,
+    };
+    let log = Mutex::new(log);
+    let sink = Arc::new(move |_, _, note: Note| {
+        let Note::Keep(line) = note else { return };
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut *log
+            && let Err(error) = file.write_all(format!("{line}\n").as_bytes())
+        {
+            // The tracker goes on: peers need it more than the log.
+            eprintln!("bittorrent: the log cannot be written any more: {error}");
+            *log = None;
+        }
+    });
+    let listen = resolve(&args.listen)?;
+    let handle = start(Node::tracker(Arc::new(knobs)), listen, false, SharedStore::default(), sink).await?;
+    println!("torrents are reported to at http://{}/announce", handle.address());
+    serve(handle, "the tracker").await
+}
+
+fn open_log(path: &std::path::Path) -> anyhow::Result<File> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.with_context(|| format!("cannot write {}", path.display()))
+}

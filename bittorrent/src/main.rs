@@ -1,0 +1,8 @@
+//! The command line of BitTorrent: torrents made and checked, the tracker, the site, and a peer's seed and leecher.
+
+mod cli;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    common::cli::main(cli::run).await
+}
