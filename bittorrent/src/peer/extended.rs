@@ -47,7 +47,7 @@ impl Torrent {
     fn extended_handshake(&mut self, at: u32, payload: &[u8], shared: &mut Shared, cx: Hands) {
         let Some(link) = self.links.get_mut(at) else { return };
         let Ok(handshake) = ExtendedHandshake::parse(payload) else {
-            return self.drop_link(at, shared, cx);
+            return self.drop_link(at, "an extended handshake that is none", shared, cx);
         };
         // It may come again, and says then only what has changed.
         if let Some(id) = handshake.metadata_id {
@@ -118,7 +118,9 @@ impl Torrent {
             What::Sought(_) => false,
         };
         let Some(link) = self.links.get_mut(at) else { return };
-        let Ok(exchange) = Exchange::parse(payload) else { return self.drop_link(at, shared, cx) };
+        let Ok(exchange) = Exchange::parse(payload) else {
+            return self.drop_link(at, "a peer exchange that is none", shared, cx);
+        };
         // Twice as often as allowed is too often to be listened to.
         let is_too_soon =
             link.told_us.is_some_and(|before| cx.now().since(before) < shared.knobs.exchange_every / 2);

@@ -125,9 +125,9 @@ impl Torrent {
     }
 
     /// Closes the connection of somebody who has broken the protocol.
-    pub(super) fn drop_link(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
+    pub(super) fn drop_link(&mut self, at: u32, why: &'static str, shared: &mut Shared, cx: Hands) {
         if let Some(link) = self.links.get(at) {
-            tracing::debug!(remote = %link.remote, "broke the protocol");
+            tracing::debug!(remote = %link.remote, why, "broke the protocol");
         }
         self.hang_up(at, shared, cx);
     }

@@ -102,7 +102,7 @@ impl Torrent {
             Ok(MetadataMessage::Data { piece, data, .. }) => self.metadata_came(at, piece, data, shared, cx),
             Ok(MetadataMessage::Reject { .. }) => self.metadata_refused(at, cx),
             Ok(MetadataMessage::Unknown) => {}
-            Err(_) => self.drop_link(at, shared, cx),
+            Err(_) => self.drop_link(at, "a metadata message that is none", shared, cx),
         }
     }
 
@@ -140,7 +140,7 @@ impl Torrent {
             || data.len() as u32 != expected
             || piece >= hunt.asked
         {
-            return self.drop_link(at, shared, cx);
+            return self.drop_link(at, "metadata out of order, or of another length", shared, cx);
         }
         hunt.got.extend_from_slice(data);
         hunt.since = cx.now();
@@ -157,7 +157,7 @@ impl Torrent {
                 if let What::Sought(hunt) = &mut self.what {
                     hunt.gone(conn);
                 }
-                self.drop_link(at, shared, cx);
+                self.drop_link(at, "metadata that is not what its hash says", shared, cx);
                 self.ask_for_metadata(cx);
             }
         }

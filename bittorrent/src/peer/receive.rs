@@ -19,10 +19,10 @@ impl Torrent {
         let Some(link) = self.links.get_mut(at) else { return };
         let What::Known(content) = &mut self.what else {
             // Nobody can have asked.
-            return self.drop_link(at, shared, cx);
+            return self.drop_link(at, "a block before the metadata", shared, cx);
         };
         if block.len > REQUEST_BYTES_MAX {
-            return self.drop_link(at, shared, cx);
+            return self.drop_link(at, "a block that is too long", shared, cx);
         }
         // Mostly they come as they were asked for.
         let place = link.asked.iter().position(|asked| asked.block == block);
@@ -39,7 +39,7 @@ impl Torrent {
         let is_flood = link.unwanted > UNWANTED_BYTES_MAX;
         cx.receive(link.conn, u64::from(block.len), into);
         if is_flood {
-            self.drop_link(at, shared, cx);
+            self.drop_link(at, "blocks that nobody has asked for", shared, cx);
         }
     }
 

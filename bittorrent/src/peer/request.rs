@@ -73,7 +73,7 @@ impl Torrent {
         match place.and_then(|place| link.asked.remove(place)) {
             // To refuse what nobody asked for is against BEP 6; but our cancel may have crossed the answer.
             None if link.fast => {}
-            None => return self.drop_link(at, shared, cx),
+            None => return self.drop_link(at, "a refusal of what nobody has asked for", shared, cx),
             Some(asked) => {
                 if !asked.has_lapsed {
                     content.assembly.unask(block);
@@ -82,7 +82,7 @@ impl Torrent {
                 link.allowed_us.retain(|piece| *piece != block.piece);
                 link.refusals += u32::from(!link.chokes_us && !asked.has_lapsed);
                 if link.refusals > REFUSALS_MAX {
-                    return self.drop_link(at, shared, cx);
+                    return self.drop_link(at, "too many refusals", shared, cx);
                 }
             }
         }

@@ -22,7 +22,7 @@ impl Torrent {
         let What::Known(content) = &self.what else { return };
         let Some(link) = self.links.get_mut(at) else { return };
         if !is_possible(content, block) {
-            return self.drop_link(at, shared, cx);
+            return self.drop_link(at, "a request for what there is not", shared, cx);
         }
         let may_ask = !link.is_choked || link.allowed_it.contains(&block.piece);
         // A piece that was not shown yet, or lies in one that failed meanwhile.

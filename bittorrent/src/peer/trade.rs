@@ -36,7 +36,9 @@ impl Torrent {
                 self.extended(at, id, &payload, shared, cx);
             }
             Message::Bitfield(bytes) => self.bitfield(at, is_first, &bytes, shared, cx),
-            Message::HaveAll | Message::HaveNone if !link.fast || !is_first => self.drop_link(at, shared, cx),
+            Message::HaveAll | Message::HaveNone if !link.fast || !is_first => {
+                self.drop_link(at, "all or none, out of turn", shared, cx);
+            }
             Message::HaveAll => self.told_all(at, Bitfield::all(self.piece_count()), shared, cx),
             Message::HaveNone => {}
             Message::Have(piece) => self.told_one(at, piece, shared, cx),
@@ -59,7 +61,9 @@ impl Torrent {
             }
             Message::Piece(block) => self.piece(at, block, shared, cx),
             // A second handshake, or what belongs to trackers and sites.
-            Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) => self.drop_link(at, shared, cx),
+            Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) => {
+                self.drop_link(at, "a message that cannot be here", shared, cx);
+            }
         }
     }
 
@@ -69,8 +73,14 @@ impl Torrent {
         }
         match Bitfield::from_wire(bytes, self.piece_count()) {
             Some(have) if is_first => self.told_all(at, have, shared, cx),
-            // Too late, too short, too long, or with pieces that there are not.
-            _ => self.drop_link(at, shared, cx),
+            // It may only come first; but aria2 sends one in place of many haves.
+            Some(have) => self.told_more(at, &have, shared, cx),
+            None => self.drop_link(
+                at,
+                "a bitfield of another length, or with pieces that there are not",
+                shared,
+                cx,
+            ),
         }
     }
 
@@ -89,11 +99,18 @@ impl Torrent {
         self.part_with_seed(at, shared, cx);
     }
 
+    /// A peer says once more what it has.
+    fn told_more(&mut self, at: u32, have: &Bitfield, shared: &mut Shared, cx: Hands) {
+        for piece in have.iter() {
+            self.told_one(at, piece, shared, cx);
+        }
+    }
+
     /// A peer has one more piece.
     fn told_one(&mut self, at: u32, piece: u32, shared: &mut Shared, cx: Hands) {
         let What::Known(content) = &mut self.what else { return };
         if piece >= content.info().piece_count() {
-            return self.drop_link(at, shared, cx);
+            return self.drop_link(at, "a piece that there is not", shared, cx);
         }
         let Some(link) = self.links.get_mut(at) else { return };
         if !link.have.insert(piece) {

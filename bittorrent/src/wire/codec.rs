@@ -7,7 +7,6 @@ use common::http::{HeadScan, Request, Response};
 use common::wire::{Wire, WireError};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::handshake::PROTOCOL;
 use super::{
     ANSWER_BYTES_MAX, Answer, Block, EXTENDED_BYTES_MAX, Handshake, Message, PIECES_MAX, REQUEST_BYTES_MAX,
     Setup,
@@ -214,8 +213,16 @@ impl Decoder for Codec {
             Mode::Port => match src.first() {
                 None => Ok(None),
                 Some(first) => {
-                    let is_peer = first == &PROTOCOL[0];
-                    self.mode = if is_peer { Mode::Handshake } else { Mode::Requests };
+                    self.mode = match first {
+                        19 => Mode::Handshake,
+                        b'A'..=b'Z' => Mode::Requests,
+                        // Most likely somebody who would rather speak obfuscated: told at once, he tries again in the clear.
+                        _ => {
+                            return Err(WireError::Malformed(
+                                "first byte: of no protocol that is spoken here",
+                            ));
+                        }
+                    };
                     self.decode(src)
                 }
             },
