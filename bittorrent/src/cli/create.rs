@@ -1,7 +1,7 @@
 //! `bittorrent create`.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "URL", value_parser = tracker)]
     tracker: Vec<String>,
     /// Bytes of each piece, a power of two [default: by the size of the content].
-    #[arg(long, value_name = "SIZE", value_parser = size::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = asked_piece_length)]
     piece_length: Option<u64>,
     /// Where the .torrent goes [default: the content's name and .torrent].
     #[arg(short, long, value_name = "FILE")]
@@ -65,7 +65,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let output = args.output.unwrap_or_else(|| PathBuf::from(format!("{name}.torrent")));
     may_be_written(&output, &path, args.force)?;
     let files = files(&path)?;
-    let length: u64 = files.iter().map(|file| file.length).sum();
+    let length = files.iter().try_fold(0u64, |sum, file| sum.checked_add(file.length));
+    let length = length.with_context(|| format!("the files in {} are too large", args.path.display()))?;
     if length == 0 {
         bail!("there is nothing in {}: a torrent needs at least one byte", args.path.display());
     }
@@ -82,7 +83,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         pieces: Vec::new(),
     };
     let torrent = hashed(&path, draft, length)?;
-    write(&output, &torrent.to_bytes(), args.force)?;
+    write(&beside(&output), &torrent.to_bytes())?;
+    fs::rename(beside(&output), &output).with_context(|| format!("cannot write {}", output.display()))?;
     println!(
         "{}: {}, {}",
         output.display(),
@@ -118,7 +120,15 @@ fn may_be_written(output: &Path, path: &Path, replace: bool) -> anyhow::Result<(
     if parent.starts_with(path) || output.canonicalize().is_ok_and(|output| output == path) {
         bail!("{shown} would be a part of its own content; name another place with -o");
     }
-    Ok(())
+    write(&beside(output), b"")
+        .and_then(|()| fs::remove_file(beside(output)).context("cannot remove it again"))
+}
+
+/// Where a torrent is written before it gets its name.
+fn beside(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 /// The files of the content, in an order that follows from their names.
@@ -143,15 +153,21 @@ fn files(path: &Path) -> anyhow::Result<Vec<FileEntry>> {
     Ok(scan.files.into_iter().map(entry).collect())
 }
 
+fn asked_piece_length(text: &str) -> Result<u64, String> {
+    let asked = size::bytes(text)?;
+    match asked.is_power_of_two() && (PIECE_LENGTH_MIN..=PIECE_LENGTH_MAX).contains(&asked) {
+        true => Ok(asked),
+        false => Err(format!("a piece length is a power of two from 16KiB to 16MiB, and {asked} is not")),
+    }
+}
+
+/// What was asked for, or what follows from the size.
 fn piece_length(asked: Option<u64>, length: u64) -> anyhow::Result<u32> {
     let by_size = || {
-        let wanted = length.div_ceil(PIECES_AIM).next_power_of_two();
+        let wanted = length.div_ceil(PIECES_AIM).checked_next_power_of_two().unwrap_or(u64::MAX);
         wanted.clamp(PIECE_LENGTH_DEFAULT_MIN, PIECE_LENGTH_MAX)
     };
     let chosen = asked.unwrap_or_else(by_size);
-    if !chosen.is_power_of_two() || !(PIECE_LENGTH_MIN..=PIECE_LENGTH_MAX).contains(&chosen) {
-        bail!("a piece length is a power of two from 16KiB to 16MiB, and {chosen} is not");
-    }
     let count = length.div_ceil(chosen);
     if count > u64::from(PIECES_MAX) {
         bail!(
@@ -171,26 +187,14 @@ fn hashed(path: &Path, mut draft: Draft, length: u64) -> anyhow::Result<Metainfo
     Metainfo::new(draft).context("no torrent can be made of it")
 }
 
-/// Writes a whole file or none: one that is to be replaced stays until the new one is complete.
-fn write(output: &Path, bytes: &[u8], replace: bool) -> anyhow::Result<()> {
-    let written = if replace {
-        let mut new = output.as_os_str().to_owned();
-        new.push(".new");
-        let new = Path::new(&new);
-        File::create(new).and_then(|file| fill(file, new, bytes)).and_then(|()| fs::rename(new, output))
-    } else {
-        File::create_new(output).and_then(|file| fill(file, output, bytes))
-    };
-    written.with_context(|| format!("cannot write {}", output.display()))
-}
-
-fn fill(mut file: File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a whole file or none: half a torrent is of no use to anybody.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = File::create_new(path).with_context(|| format!("cannot write {}", path.display()))?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if written.is_err() {
-        // Half a torrent is of no use to anybody.
-        fs::remove_file(path)?;
+        fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
-    written
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -204,8 +208,9 @@ mod tests {
         assert_eq!(chosen(None, 700 << 20), 512 << 10);
         assert_eq!(chosen(None, 1 << 40), 16 << 20);
         assert_eq!(chosen(Some(16_384), 700 << 20), 16_384);
-        for wrong in [0, 8_192, 100_000, 32 << 20, u64::MAX] {
-            assert!(piece_length(Some(wrong), 1).is_err(), "{wrong}");
+        assert_eq!(asked_piece_length("256KiB"), Ok(262_144));
+        for wrong in ["0", "8192", "100kB", "32MiB", "16383", "much"] {
+            assert!(asked_piece_length(wrong).is_err(), "{wrong}");
         }
         assert!(piece_length(Some(16_384), 1 << 40).unwrap_err().to_string().contains("67108864 pieces"));
         assert!(piece_length(None, u64::MAX).is_err());

@@ -63,9 +63,8 @@ fn date_of(epoch_s: u64) -> String {
         return format!("second {epoch_s}");
     }
     let (mut days, second) = (epoch_s / 86_400, epoch_s % 86_400);
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
