@@ -17,7 +17,7 @@ use rand::seq::SliceRandom as _;
 
 use super::book::Told;
 use super::call::{Call, Purpose};
-use super::torrent::{Torrent, TorrentNo, until};
+use super::torrent::{Torrent, until};
 use super::{Hands, Shared};
 use crate::node::Timer;
 use crate::wire::{Announce, AnnounceEvent, AnnounceReply, Answer};
@@ -262,9 +262,4 @@ impl Torrent {
     pub(super) fn is_asking_tracker(&self) -> bool {
         self.announcer.is_asking
     }
-}
-
-/// For whom a timer or an answer is.
-pub(super) fn of(torrents: &mut [Option<Box<Torrent>>], no: TorrentNo) -> Option<&mut Torrent> {
-    torrents.get_mut(no.0 as usize)?.as_deref_mut()
 }

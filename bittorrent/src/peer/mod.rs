@@ -70,7 +70,8 @@ pub struct Peer {
     me: Config,
     /// Torrents that are known beside those of `me`.
     library: Vec<Arc<Metainfo>>,
-    torrents: Vec<Option<Box<Torrent>>>,
+    torrents: BTreeMap<TorrentNo, Box<Torrent>>,
+    torrents_entered: u32,
     by_hash: HashMap<InfoHash, TorrentNo>,
     /// Downloads whose `.torrent` is on its way.
     awaited: BTreeMap<FetchId, Awaited>,
@@ -151,7 +152,8 @@ impl Peer {
         let knobs = Arc::clone(&config.knobs);
         Peer {
             library: Vec::new(),
-            torrents: Vec::new(),
+            torrents: BTreeMap::new(),
+            torrents_entered: 0,
             by_hash: HashMap::new(),
             awaited: BTreeMap::new(),
             shared: Shared {
@@ -174,8 +176,8 @@ impl Peer {
 
     /// How many others a torrent is connected with: for tests and measurements.
     pub fn links(&self, info_hash: InfoHash) -> usize {
-        let no = self.by_hash.get(&info_hash).and_then(|no| self.torrents.get(no.0 as usize));
-        no.and_then(Option::as_ref).map_or(0, |torrent| torrent.links.len())
+        let torrent = self.by_hash.get(&info_hash).and_then(|no| self.torrents.get(no));
+        torrent.map_or(0, |torrent| torrent.links.len())
     }
 
     /// The peer's only entry.
@@ -191,7 +193,7 @@ impl Peer {
             }),
             Event::Verified { check, ok } => {
                 if let Some((no, piece)) = self.shared.checks.remove(&check)
-                    && let Some(torrent) = announce::of(&mut self.torrents, no)
+                    && let Some(torrent) = self.torrents.get_mut(&no)
                 {
                     torrent.verified(piece, ok, &mut self.shared, cx);
                 }
@@ -200,7 +202,7 @@ impl Peer {
                 let is_its = |torrent: &&mut Box<Torrent>| {
                     torrent.content().is_some_and(|content| content.file == file)
                 };
-                if let Some(torrent) = self.torrents.iter_mut().flatten().find(is_its) {
+                if let Some(torrent) = self.torrents.values_mut().find(is_its) {
                     torrent.finished(fault, &mut self.shared, cx);
                 }
             }
@@ -280,32 +282,30 @@ impl Peer {
 
     /// Makes a place for a torrent, unless there are too many or it has one.
     fn enter(&mut self, info_hash: InfoHash, what: What, fetch: Option<FetchId>) -> Option<TorrentNo> {
-        let existing = self.by_hash.get(&info_hash).and_then(|no| announce::of(&mut self.torrents, *no));
+        let existing = self.by_hash.get(&info_hash).and_then(|no| self.torrents.get_mut(no));
         let is_there = existing.is_some_and(|torrent| !torrent.is_over);
         if is_there || self.by_hash.len() >= TORRENTS_MAX || self.is_leaving {
             return None;
         }
-        let free = self.torrents.iter().position(Option::is_none).unwrap_or(self.torrents.len());
-        let no = TorrentNo(free as u32);
+        // Never used twice: what is still on its way for one that is gone must not reach another.
+        self.torrents_entered += 1;
+        let no = TorrentNo(self.torrents_entered);
         let mut torrent = Box::new(Torrent::new(no, info_hash, what, &self.shared));
         torrent.fetch = fetch;
-        match self.torrents.get_mut(free) {
-            Some(place) => *place = Some(torrent),
-            None => self.torrents.push(Some(torrent)),
-        }
+        self.torrents.insert(no, torrent);
         self.by_hash.insert(info_hash, no);
         Some(no)
     }
 
     fn begin(&mut self, no: TorrentNo, trackers: &[Vec<Box<str>>], peers: &[SocketAddrV4], cx: Hands) {
-        let Some(torrent) = announce::of(&mut self.torrents, no) else { return };
+        let Some(torrent) = self.torrents.get_mut(&no) else { return };
         torrent.announcer.set(trackers, &self.me.hosts, cx);
         let peers = [peers, &self.me.peers].concat();
         torrent.start(&peers, &mut self.shared, cx);
     }
 
     fn stop_file(&mut self, file: FileId, cx: Hands) {
-        for torrent in self.torrents.iter_mut().flatten() {
+        for torrent in self.torrents.values_mut() {
             if torrent.content().is_some_and(|content| content.file == file) && !torrent.is_over {
                 torrent.stop(&mut self.shared, cx);
             }
@@ -317,8 +317,7 @@ impl Peer {
         if self.awaited.remove(&fetch).is_some() {
             return cx.note(Note::Failed(fetch, Failure::Cancelled));
         }
-        if let Some(torrent) = self.torrents.iter_mut().flatten().find(|torrent| torrent.fetch == Some(fetch))
-        {
+        if let Some(torrent) = self.torrents.values_mut().find(|torrent| torrent.fetch == Some(fetch)) {
             torrent.fail(Failure::Cancelled, &mut self.shared, cx);
         }
         self.forget_ended();
@@ -326,7 +325,7 @@ impl Peer {
 
     fn leave(&mut self, cx: Hands) {
         self.is_leaving = true;
-        for torrent in self.torrents.iter_mut().flatten().filter(|torrent| !torrent.is_over) {
+        for torrent in self.torrents.values_mut().filter(|torrent| !torrent.is_over) {
             torrent.stop(&mut self.shared, cx);
         }
         self.forget_ended();
@@ -344,14 +343,14 @@ impl Peer {
 
     /// Forgets torrents that are over, and whose trackers know it.
     fn forget_ended(&mut self) {
-        for place in &mut self.torrents {
-            let is_ended = |torrent: &Torrent| torrent.is_over && !torrent.is_asking_tracker();
-            if let Some(torrent) = place.take_if(|torrent| is_ended(torrent))
-                && self.by_hash.get(&torrent.info_hash) == Some(&torrent.no)
-            {
-                self.by_hash.remove(&torrent.info_hash);
+        let by_hash = &mut self.by_hash;
+        self.torrents.retain(|no, torrent| {
+            let is_ended = torrent.is_over && !torrent.is_asking_tracker();
+            if is_ended && by_hash.get(&torrent.info_hash) == Some(no) {
+                by_hash.remove(&torrent.info_hash);
             }
-        }
+            !is_ended
+        });
     }
 
     fn opened(&mut self, conn: ConnId, remote: SocketAddrV4, dialled: bool, cx: Hands) {
@@ -362,7 +361,7 @@ impl Peer {
         }
         match self.shared.conns.get(conn) {
             Some(Conn::Dialled { torrent, .. }) => {
-                let torrent = announce::of(&mut self.torrents, *torrent);
+                let torrent = self.torrents.get_mut(torrent);
                 let Some(torrent) = torrent else { return self.end(conn, cx) };
                 cx.send(conn, self.shared.handshake(torrent.info_hash));
                 cx.wake(due, Timer::ConnDue(conn));
@@ -376,13 +375,13 @@ impl Peer {
         match (self.shared.conns.get(conn), message) {
             (Some(Conn::Link { torrent, at }), message) => {
                 let at = *at;
-                if let Some(torrent) = announce::of(&mut self.torrents, *torrent) {
+                if let Some(torrent) = self.torrents.get_mut(torrent) {
                     torrent.message(at, message, &mut self.shared, cx);
                 }
             }
             (Some(Conn::Dialled { torrent, to }), Message::Handshake(handshake)) => {
                 let (torrent, to) = (*torrent, *to);
-                let expected = announce::of(&mut self.torrents, torrent).map(|torrent| torrent.info_hash);
+                let expected = self.torrents.get_mut(&torrent).map(|torrent| torrent.info_hash);
                 match expected == Some(handshake.info_hash) {
                     true => self.meet(torrent, greet::met(conn, handshake.peer_id, to, true), &handshake, cx),
                     false => self.end(conn, cx),
@@ -411,7 +410,7 @@ impl Peer {
 
     fn meet(&mut self, no: TorrentNo, met: Met, handshake: &Handshake, cx: Hands) {
         let conn = met.conn;
-        let Some(torrent) = announce::of(&mut self.torrents, no) else { return self.end(conn, cx) };
+        let Some(torrent) = self.torrents.get_mut(&no) else { return self.end(conn, cx) };
         match torrent.meet(met, handshake, &mut self.shared, cx) {
             Some(at) => self.shared.conns.insert(conn, Conn::Link { torrent: no, at }),
             None => {
@@ -425,7 +424,7 @@ impl Peer {
     fn on_link(&mut self, conn: ConnId, act: impl FnOnce(&mut Torrent, u32, &mut Shared)) {
         if let Some(Conn::Link { torrent, at }) = self.shared.conns.get(conn) {
             let at = *at;
-            if let Some(torrent) = announce::of(&mut self.torrents, *torrent) {
+            if let Some(torrent) = self.torrents.get_mut(torrent) {
                 act(torrent, at, &mut self.shared);
             }
         }
@@ -445,12 +444,12 @@ impl Peer {
     fn closed(&mut self, conn: ConnId, cx: Hands) {
         match self.shared.conns.remove(conn) {
             Some(Conn::Dialled { torrent, to }) => {
-                if let Some(torrent) = announce::of(&mut self.torrents, torrent) {
+                if let Some(torrent) = self.torrents.get_mut(&torrent) {
                     torrent.dial_failed(to, &mut self.shared, cx);
                 }
             }
             Some(Conn::Link { torrent, at }) => {
-                if let Some(torrent) = announce::of(&mut self.torrents, torrent) {
+                if let Some(torrent) = self.torrents.get_mut(&torrent) {
                     torrent.parted(at, &mut self.shared, cx);
                 }
             }
@@ -463,7 +462,7 @@ impl Peer {
     fn answered(&mut self, purpose: Purpose, answer: Option<&Answer>, cx: Hands) {
         match purpose {
             Purpose::Announce(no) => {
-                if let Some(torrent) = announce::of(&mut self.torrents, no) {
+                if let Some(torrent) = self.torrents.get_mut(&no) {
                     torrent.tracker_answered(answer, &mut self.shared, cx);
                     self.forget_ended();
                 }
@@ -478,12 +477,12 @@ impl Peer {
         let shared = &mut self.shared;
         match timer {
             Timer::Round(no) => {
-                if let Some(torrent) = announce::of(&mut self.torrents, no) {
+                if let Some(torrent) = self.torrents.get_mut(&no) {
                     torrent.round(shared, cx);
                 }
             }
             Timer::Announce(no) => {
-                if let Some(torrent) = announce::of(&mut self.torrents, no) {
+                if let Some(torrent) = self.torrents.get_mut(&no) {
                     torrent.announce_due(shared, cx);
                 }
             }
@@ -494,7 +493,7 @@ impl Peer {
             },
             Timer::Upload => {
                 shared.upload.is_awaited = false;
-                for torrent in self.torrents.iter_mut().flatten() {
+                for torrent in self.torrents.values_mut() {
                     for at in torrent.links.all() {
                         torrent.serve(at, shared, cx);
                     }
@@ -502,7 +501,7 @@ impl Peer {
             }
             Timer::Download => {
                 shared.download.is_awaited = false;
-                self.torrents.iter_mut().flatten().for_each(|torrent| torrent.ask_all(shared, cx));
+                self.torrents.values_mut().for_each(|torrent| torrent.ask_all(shared, cx));
             }
             // A tracker's.
             Timer::Sweep => {}

@@ -13,7 +13,7 @@ use common::user::{Failure, FetchId, FileInfo, Hit, Holder, Note, Query, SearchE
 use super::call::{Call, Purpose, locate, split_url};
 use super::metadata::Hunt;
 use super::torrent::{TorrentNo, What};
-use super::{Awaited, Hands, Peer, announce};
+use super::{Awaited, Hands, Peer};
 use crate::magnet::Magnet;
 use crate::metainfo::Metainfo;
 use crate::site::{Listing, search_target};
@@ -101,7 +101,7 @@ impl Peer {
     }
 
     fn end_hunt(&mut self, no: TorrentNo, cx: Hands) -> Option<SearchId> {
-        let torrent = announce::of(&mut self.torrents, no)?;
+        let torrent = self.torrents.get_mut(&no)?;
         let search = match &torrent.what {
             What::Sought(hunt) => hunt.search,
             What::Known(_) => return None,

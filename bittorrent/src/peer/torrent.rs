@@ -218,7 +218,7 @@ impl Torrent {
         self.rechoke(shared, cx);
         self.exchange_peers(shared, cx);
         self.dial_others(shared, cx);
-        if !self.links.is_empty() || self.dialling > 0 || self.wants_more() && self.book.len() > 0 {
+        if !self.links.is_empty() || self.dialling > 0 || self.book.len() > 0 {
             self.keep_rounds(shared, cx);
         }
     }
@@ -241,9 +241,9 @@ impl Torrent {
         !self.is_over && !self.is_seed()
     }
 
-    /// Dials some of those known, while there are too few. A seed waits to be dialled.
+    /// Dials some of those known, while there are too few. A seed does too: those who lack something may not be able to dial it.
     pub(super) fn dial_others(&mut self, shared: &mut Shared, cx: Hands) {
-        if !self.wants_more() {
+        if self.is_over {
             return;
         }
         let most = shared.knobs.initiate_max.min(shared.knobs.peers_max);

@@ -151,7 +151,11 @@ impl Torrent {
     /// Two that have all have nothing to say to each other.
     pub(super) fn part_with_seed(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
         let is_seed = |link: &Link| link.have.pieces() > 0 && link.have.is_complete();
-        if self.is_seed() && self.links.get(at).is_some_and(is_seed) {
+        let Some(link) = self.links.get(at).filter(|link| is_seed(link)) else { return };
+        if self.is_seed() {
+            if let Some(address) = link.listens {
+                self.book.forget(address);
+            }
             self.hang_up(at, shared, cx);
         }
     }
