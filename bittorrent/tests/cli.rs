@@ -1,10 +1,11 @@
 //! The program as users run it: torrents made, looked at, checked, served and fetched; and their mistakes.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use bittorrent::metainfo::Metainfo;
 use common::testing::process::{Program, Running};
@@ -191,7 +192,16 @@ fn a_content_is_fetched_by_its_torrent_and_by_links() {
     get(&link, &out("three"));
     assert!(serving.join().unwrap().starts_with("GET /some/album.torrent HTTP/1.0\r\n"));
     assert_same(Path::new(&path), &dir.path().join("three/album"));
-    assert!(seed.interrupt() && tracker.interrupt(), "they leave in good order");
+
+    // Whoever has it goes on for others, with no seed left.
+    assert!(seed.interrupt(), "it leaves in good order");
+    let args = ["get", &torrent, "--out", &out("one"), "--seed-for", "1h"];
+    let mut kept = BITTORRENT.start(&[&args[..], &ANY_PORT[..]].concat());
+    let lines = [kept.line(), kept.line(), kept.line()];
+    assert!(lines[2].starts_with("serving others for 3600 s"), "{lines:?}");
+    get(&torrent, &out("four"));
+    assert_same(Path::new(&path), &dir.path().join("four/album"));
+    assert!(kept.interrupt() && tracker.interrupt(), "they leave in good order");
 }
 
 #[test]
@@ -203,17 +213,14 @@ fn a_download_that_was_ended_goes_on_where_it_was() {
     let out = dir.path().join("out");
     let out_arg = out.to_str().unwrap();
     let get = [&["get", &torrent, "--out", out_arg, "--peer", &at], &ANY_PORT[..]].concat();
-    let log = dir.path().join("log");
-    let slowly = ["--max-download", "400kB/s", "--log", log.to_str().unwrap()];
-
-    let mut first = BITTORRENT.start(&[&get[..], &slowly].concat());
-    first.line();
-    let have =
-        |lines: &str| lines.lines().last().and_then(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
-    let has_some = || fs::read_to_string(&log).is_ok_and(|lines| have(&lines).is_some_and(|have| have > 0));
-    while !has_some() {
-        std::thread::yield_now();
-    }
+    // Its log goes through a pipe, so that the test hears of each line as it comes.
+    let log = dir.path().join("log").to_str().unwrap().to_owned();
+    assert!(Command::new("mkfifo").arg(&log).status().unwrap().success());
+    let slowly = ["--max-download", "400kB/s", "--log", &log];
+    let first = BITTORRENT.start(&[&get[..], &slowly].concat());
+    let lines = BufReader::new(fs::File::open(&log).unwrap()).lines();
+    let have = |line: &str| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap();
+    assert!(lines.map_while(Result::ok).any(|line| have(&line) > 0), "it ended before it had anything");
     let busy = BITTORRENT.mistake(&get);
     assert!(busy.contains("is being downloaded by another process"), "{busy}");
     // Without any chance to do anything more.

@@ -213,7 +213,7 @@ async fn download(
             note = client.note() => note?,
             _ = ticks.tick() => {
                 let counted = client.handle.snapshot();
-                bar.set_message(format!("{} connected", counted.connections));
+                bar.set_message(format!("connections: {}", counted.connections));
                 diary.write(*have, &counted);
                 continue;
             }
