@@ -1,4 +1,4 @@
-//! Magnet links: a torrent by its name alone (BEP 9).
+//! Links that name a torrent by its info hash (BEP 9).
 
 use std::fmt;
 use std::net::SocketAddrV4;
@@ -6,73 +6,127 @@ use std::str::FromStr;
 
 use common::http::{percent_decode, percent_encode};
 
+use crate::metainfo::{TRACKER_BYTES_MAX, TRACKERS_MAX};
 use crate::wire::InfoHash;
 
-/// The most trackers and peers of a link that are kept.
-const LISTED_MAX: usize = 100;
+/// The longest link that is read.
+const LINK_BYTES_MAX: usize = 64 * 1024;
+/// The most peers that are taken of a link.
+const PEERS_MAX: usize = 100;
+const SCHEME: &str = "magnet:?";
 const TOPIC: &str = "urn:btih:";
 
-/// A link to a torrent.
+/// `magnet:?xt=urn:btih:…&dn=…&tr=…&x.pe=…`: what is needed to ask peers for a torrent's metainfo.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Magnet {
-    /// What its swarm is called.
+    /// What the torrent is called on the wire.
     pub info_hash: InfoHash,
-    /// What it may be called for users.
+    /// What people call it.
     pub name: Option<Box<str>>,
-    /// Trackers, whoever made the link thought best first.
+    /// Trackers, at most [`TRACKERS_MAX`].
     pub trackers: Vec<Box<str>>,
-    /// Peers; those that are named by words are left out.
+    /// Peers to begin with. Names of hosts and IPv6 are left out.
     pub peers: Vec<SocketAddrV4>,
 }
 
-/// Why a text is no link to a torrent.
+/// Why text is no link to a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MagnetError {
     /// Another kind of link.
-    #[error("it does not begin with `magnet:?`")]
+    #[error("not a magnet link: it does not begin with `{SCHEME}`")]
     Scheme,
-    /// No topic of BitTorrent's.
-    #[error("it names no torrent: `xt=urn:btih:` with 40 hexadecimal or 32 base-32 digits is missing")]
-    Topic,
+    /// Beyond all reason.
+    #[error("a magnet link of more than {LINK_BYTES_MAX} bytes")]
+    TooLong,
+    /// It names no torrent, or one of version 2 alone.
+    #[error("the magnet link has no `xt={TOPIC}`, which would name a torrent")]
+    NoTopic,
+    /// The name of the torrent is malformed.
+    #[error("the magnet link's info hash is neither 40 hexadecimal digits nor 32 of base32")]
+    InfoHash,
 }
 
 impl FromStr for Magnet {
     type Err = MagnetError;
 
     fn from_str(link: &str) -> Result<Self, MagnetError> {
-        let scheme = link.get(..8).filter(|scheme| scheme.eq_ignore_ascii_case("magnet:?"));
-        let query = scheme.map(|_| &link[8..]).ok_or(MagnetError::Scheme)?;
-        let (mut info_hash, mut name) = (None, None);
-        let (mut trackers, mut peers) = (Vec::new(), Vec::new());
-        for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let value = percent_decode(&value.replace('+', " ")).into_owned();
+        if link.len() > LINK_BYTES_MAX {
+            return Err(MagnetError::TooLong);
+        }
+        let (scheme, query) = link.split_at_checked(SCHEME.len()).ok_or(MagnetError::Scheme)?;
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return Err(MagnetError::Scheme);
+        }
+        let mut info_hash = None;
+        let (mut name, mut trackers, mut peers) = (None, Vec::new(), Vec::new());
+        for pair in query.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // Several of a kind may be numbered: `tr.1`.
+            let key = key.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('.');
             match key {
-                // Several topics are numbered: `xt.1`.
-                "xt" | "xt.1" if info_hash.is_none() => {
-                    let digits = value.get(..TOPIC.len()).filter(|topic| topic.eq_ignore_ascii_case(TOPIC));
-                    info_hash = digits.and_then(|_| value[TOPIC.len()..].parse().ok());
+                "xt" if info_hash.is_none() => info_hash = topic(&percent_decode(value)).transpose()?,
+                "dn" if name.is_none() => name = Some(percent_decode(&value.replace('+', " ")).into()),
+                "tr" if trackers.len() < TRACKERS_MAX => {
+                    let url = percent_decode(value);
+                    if (1..=TRACKER_BYTES_MAX).contains(&url.len()) {
+                        trackers.push(url.into());
+                    }
                 }
-                "dn" => name = Some(value.into()),
-                "tr" if trackers.len() < LISTED_MAX => trackers.push(value.into()),
-                "x.pe" if peers.len() < LISTED_MAX => peers.extend(value.parse::<SocketAddrV4>()),
-                _ if key.starts_with("tr.") && trackers.len() < LISTED_MAX => trackers.push(value.into()),
+                "x.pe" if peers.len() < PEERS_MAX => {
+                    peers.extend(percent_decode(value).parse::<SocketAddrV4>());
+                }
+
                 _ => {}
             }
         }
-        let info_hash = info_hash.ok_or(MagnetError::Topic)?;
-        Ok(Magnet { info_hash, name, trackers, peers })
+        Ok(Magnet { info_hash: info_hash.ok_or(MagnetError::NoTopic)?, name, trackers, peers })
     }
 }
 
 impl fmt::Display for Magnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "magnet:?xt={TOPIC}{}", self.info_hash)?;
-        let named = self.name.iter().map(|name| ("dn", name));
-        for (key, value) in named.chain(self.trackers.iter().map(|tracker| ("tr", tracker))) {
-            let mut encoded = String::new();
-            percent_encode(value, &mut encoded);
-            write!(f, "&{key}={encoded}")?;
+        let mut link = format!("{SCHEME}xt={TOPIC}{}", self.info_hash);
+        let mut put = |key: &str, value: &str| {
+            link.push_str(key);
+            percent_encode(value, &mut link);
+        };
+        if let Some(name) = &self.name {
+            put("&dn=", name);
         }
-        self.peers.iter().try_for_each(|peer| write!(f, "&x.pe={peer}"))
+        self.trackers.iter().for_each(|url| put("&tr=", url));
+        for peer in &self.peers {
+            link.push_str(&format!("&x.pe={peer}"));
+        }
+        f.write_str(&link)
     }
+}
+
+/// The info hash of a topic; `None` if it is one of something else.
+fn topic(text: &str) -> Option<Result<InfoHash, MagnetError>> {
+    let (kind, name) = text.split_at_checked(TOPIC.len())?;
+    kind.eq_ignore_ascii_case(TOPIC).then(|| {
+        let hash = name.parse().ok().or_else(|| from_base32(name).map(InfoHash));
+        hash.ok_or(MagnetError::InfoHash)
+    })
+}
+
+/// Five bits a letter: `a` to `z`, then `2` to `7` (RFC 4648).
+fn from_base32(text: &str) -> Option<[u8; 20]> {
+    if text.len() != 32 {
+        return None;
+    }
+    let mut bytes = [0; 20];
+    for (five, eight) in bytes.chunks_exact_mut(5).zip(text.as_bytes().chunks_exact(8)) {
+        let mut bits = 0u64;
+        for letter in eight {
+            let digit = match letter.to_ascii_lowercase() {
+                letter @ b'a'..=b'z' => letter - b'a',
+                letter @ b'2'..=b'7' => letter - b'2' + 26,
+                _ => return None,
+            };
+            bits = bits << 5 | u64::from(digit);
+        }
+        five.copy_from_slice(&bits.to_be_bytes()[3..]);
+    }
+    Some(bytes)
 }

@@ -194,9 +194,8 @@ impl Torrent {
         }
         announcer.is_known = announcer.telling != Some(AnnounceEvent::Stopped);
         (announcer.telling, announcer.failures, announcer.answered) = (None, 0, Some(cx.now()));
-        let seconds = |s: u32| Duration::from_secs(s.into()).clamp(INTERVAL_MIN, INTERVAL_MAX);
-        announcer.interval = seconds(reply.interval_s);
-        announcer.interval_min = reply.min_interval_s.map_or(INTERVAL_MIN, seconds).min(announcer.interval);
+        announcer.interval = bounded(reply.interval_s);
+        announcer.interval_min = reply.min_interval_s.map_or(INTERVAL_MIN, bounded).min(announcer.interval);
         if let Some(warning) = reply.warning {
             cx.note(Note::Text(format!("the tracker warns: {warning}").into()));
         }
@@ -262,4 +261,9 @@ impl Torrent {
     pub(super) fn is_asking_tracker(&self) -> bool {
         self.announcer.is_asking
     }
+}
+
+/// An interval as it is kept, whatever a tracker says.
+fn bounded(interval_s: u32) -> Duration {
+    Duration::from_secs(interval_s.into()).clamp(INTERVAL_MIN, INTERVAL_MAX)
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use common::http::{Request, Version};
+use common::http::Request;
 use common::user::{FetchId, SearchId};
 
 use super::extended::CLIENT;
 use super::torrent::TorrentNo;
+use crate::wire;
 
 /// What HTTP listens on if a URL does not say.
 const HTTP_PORT: u16 = 80;
@@ -36,10 +37,7 @@ pub(super) struct Call {
 impl Call {
     /// A request of something at a host.
     pub(super) fn new(host: &str, target: &str, purpose: Purpose) -> Self {
-        // 1.0, so that nobody answers in chunks.
-        let request = Request { version: Version::Http10, ..Request::get(target) };
-        let request = request.with("Host", host).with("User-Agent", CLIENT).with("Connection", "close");
-        Call { request: Arc::new(request), purpose }
+        Call { request: Arc::new(wire::ask(host, target, CLIENT)), purpose }
     }
 }
 

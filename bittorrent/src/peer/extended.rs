@@ -80,7 +80,8 @@ impl Torrent {
         let mut now: Vec<(SocketAddrV4, PeerFlags)> = Vec::with_capacity(self.links.len());
         for (_, link) in self.links.iter() {
             if let Some(address) = link.listens {
-                let flags = PeerFlags { is_seed: link.have.is_complete(), is_reachable: link.dialled };
+                let seed = if link.have.is_complete() { PeerFlags::SEED } else { PeerFlags::default() };
+                let flags = if link.dialled { seed.and(PeerFlags::REACHABLE) } else { seed };
                 now.push((address, flags));
             }
         }

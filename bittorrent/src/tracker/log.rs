@@ -47,7 +47,7 @@ const NOTHING: &str = "-";
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.at.0 / 1_000;
-        let event = if self.event == AnnounceEvent::None { NOTHING } else { self.event.word() };
+        let event = self.event.name().unwrap_or(NOTHING);
         write!(f, "{}.{:06} {event} {} ", micros / 1_000_000, micros % 1_000_000, self.info_hash)?;
         self.peer_id.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         write!(f, " {} {} {} {}", self.address, self.uploaded, self.downloaded, self.left)
@@ -67,7 +67,8 @@ impl FromStr for Report {
         let event = match next()? {
             NOTHING => AnnounceEvent::None,
             word => {
-                Some(AnnounceEvent::of_word(word)).filter(|event| event.word() == word).ok_or(NotAReport)?
+                let event = AnnounceEvent::of_name(word.as_bytes());
+                Some(event).filter(|event| event.name() == Some(word)).ok_or(NotAReport)?
             }
         };
         let info_hash = next()?.parse().map_err(|_| NotAReport)?;
@@ -103,7 +104,7 @@ mod tests {
             let [uploaded, downloaded, left] = numbers;
             let report = Report {
                 at: Time(at * 1_000),
-                event: AnnounceEvent::of_word(event),
+                event: AnnounceEvent::of_name(event.as_bytes()),
                 info_hash: InfoHash(hash),
                 peer_id: PeerId(id),
                 address: SocketAddrV4::new(ip.into(), port),

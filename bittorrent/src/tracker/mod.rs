@@ -18,7 +18,7 @@ use common::peer::{ConnId, Cx, Event, Slots, Time};
 use common::user::{Command, Note};
 
 use crate::node::{Node, Timer};
-use crate::wire::{Announce, AnnounceEvent, AnnounceReply, Answer, InfoHash, Message, ScrapeReply};
+use crate::wire::{Announce, AnnounceEvent, AnnounceReply, Answer, InfoHash, Message, Scrape, ScrapeReply};
 pub use log::{NotAReport, Report};
 use swarm::Swarm;
 
@@ -141,9 +141,9 @@ impl Tracker {
         let target = Target::parse(&request.target);
         let last = target.path.rsplit('/').next().unwrap_or_default();
         if last.starts_with("announce") {
-            let body = match Announce::of_target(&target) {
+            let body = match Announce::from_query(target.query) {
                 Ok(announce) => self.announced(&announce, remote, cx),
-                Err(why) => AnnounceReply::encode_failure(why),
+                Err(why) => AnnounceReply::encode_failure(&why.to_string()),
             };
             return text(http::OK, body);
         }
@@ -215,7 +215,8 @@ impl Tracker {
 
     fn scraped(&self, target: &Target<'_>) -> ScrapeReply {
         let entry = |hash: InfoHash| Some((hash, self.swarms.get(&hash)?.figures()));
-        ScrapeReply { files: ScrapeReply::asked(target).into_iter().filter_map(entry).collect() }
+        let asked = Scrape::from_query(target.query).map(|scrape| scrape.info_hashes).unwrap_or_default();
+        ScrapeReply { entries: asked.into_iter().filter_map(entry).collect() }
     }
 
     fn overview(&self) -> String {
@@ -248,7 +249,10 @@ fn report(announce: &Announce, address: SocketAddrV4, at: Time) -> Report {
 }
 
 fn text(status: u16, body: impl Into<bytes::Bytes>) -> Answer {
-    Answer::new(Response::new(status).with("Content-Type", "text/plain; charset=utf-8"), body)
+    Answer {
+        head: Response::new(status).with("Content-Type", "text/plain; charset=utf-8"),
+        body: body.into(),
+    }
 }
 
 fn page(status: u16, words: &str) -> Answer {

@@ -1,269 +1,267 @@
-//! What a peer tells a tracker over HTTP, and what that answers (BEP 3, 7, 23).
+//! Announces: what a peer tells its tracker, and whom the tracker names (BEP 3, 23).
+//!
+//! The question is the query string of a `GET`, the answer is bencoded.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use common::http::{Target, percent_decode, percent_decode_bytes, percent_encode, percent_encode_bytes};
-
+use super::extended::number;
+use super::query::{self, Pairs};
 use super::{InfoHash, PeerId, compact};
-use crate::bencode::{BencodeError, Dict, Value, Writer, encode_list};
+use crate::bencode::{self, Dict, Value, dict};
 
-/// The most peers that are taken of one answer.
+/// The most peers that are taken of an answer. Trackers hand out 50, some 200.
 const PEERS_MAX: usize = 1_000;
-/// The longest tracker id that is kept and sent back.
-const TRACKER_ID_BYTES_MAX: usize = 256;
+/// When to come again if the tracker does not say: what most say.
+const INTERVAL_S: u32 = 1_800;
 
-/// A peer's report to a tracker.
+/// What a peer tells its tracker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Announce {
-    /// The torrent.
+    /// Of which torrent.
     pub info_hash: InfoHash,
-    /// The peer.
+    /// Who tells it.
     pub peer_id: PeerId,
     /// Where it listens.
     pub port: u16,
-    /// Bytes it has sent since it started.
+    /// Bytes sent since `started`.
     pub uploaded: u64,
-    /// Bytes it has got since it started.
+    /// Bytes received since `started`.
     pub downloaded: u64,
-    /// Bytes it lacks.
+    /// Bytes still missing; 0 makes a seed.
     pub left: u64,
-    /// What has happened.
+    /// Why now.
     pub event: AnnounceEvent,
-    /// How many others it wants to know of; `None` leaves it to the tracker.
+    /// How many peers it asks for; the tracker's choice if it does not say, or says a negative number.
     pub numwant: Option<u32>,
-    /// A number by which the tracker knows it even from another address.
+    /// A secret that shows a tracker that it is the same peer under another address. Text that is no hexadecimal number is
+    /// left out.
     pub key: Option<u32>,
-    /// It reads addresses of six bytes (BEP 23).
+    /// It wants the answer in its short form.
     pub compact: bool,
-    /// It needs no ids of peers.
+    /// It can do without the names of peers in the long form.
     pub no_peer_id: bool,
-    /// Its address, if the tracker cannot see it.
+    /// Its address, where the tracker may see another one.
     pub ip: Option<Ipv4Addr>,
-    /// What the tracker has called itself in an answer.
+    /// What the tracker has called itself.
     pub tracker_id: Option<Box<str>>,
 }
 
-/// Why a peer reports.
+/// Why a peer speaks to its tracker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum AnnounceEvent {
-    /// Because time has passed.
+    /// Its time has come.
     #[default]
     None,
-    /// It has come.
+    /// It has begun.
     Started,
-    /// It has got all that it lacked.
+    /// It has just got all; never said by who had all from the start.
     Completed,
-    /// It goes.
+    /// It leaves.
     Stopped,
 }
 
+/// Whom a tracker names, and when it wants to hear again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AnnounceReply {
+    /// Seconds until the next announce.
+    pub interval_s: u32,
+    /// Seconds before which none may come.
+    pub min_interval_s: Option<u32>,
+    /// Seeds there are.
+    pub complete: Option<u32>,
+    /// Others there are.
+    pub incomplete: Option<u32>,
+    /// To be shown at the next announce.
+    pub tracker_id: Option<Box<str>>,
+    /// To be shown to the user.
+    pub warning: Option<Box<str>>,
+    /// Peers; their names in the long form only. Those of IPv6, and names of hosts, are left out.
+    pub peers: Vec<(SocketAddrV4, Option<PeerId>)>,
+}
+
+/// Why an announce or a scrape, or what was answered, is none.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AnnounceError {
+    /// The tracker refuses, in its own words (at most 512 bytes).
+    #[error("the tracker refuses: {0}")]
+    Failure(Box<str>),
+    /// The answer is not in the notation, or not a dictionary.
+    #[error("the tracker's answer is malformed")]
+    Malformed,
+    /// A parameter that must be there.
+    #[error("missing {0}")]
+    Missing(&'static str),
+    /// A parameter that cannot be.
+    #[error("invalid {0}")]
+    Invalid(&'static str),
+    /// More info hashes than are answered at a time.
+    #[error("more than {0} info hashes at a time")]
+    TooMany(usize),
+}
+
 impl AnnounceEvent {
-    /// The word for it; empty if only time has passed.
-    pub fn word(self) -> &'static str {
+    /// Its word; none if only its time has come.
+    pub fn name(self) -> Option<&'static str> {
         match self {
-            AnnounceEvent::None => "",
-            AnnounceEvent::Started => "started",
-            AnnounceEvent::Completed => "completed",
-            AnnounceEvent::Stopped => "stopped",
+            AnnounceEvent::None => None,
+            AnnounceEvent::Started => Some("started"),
+            AnnounceEvent::Completed => Some("completed"),
+            AnnounceEvent::Stopped => Some("stopped"),
         }
     }
 
-    /// What a word means; words that are not known mean nothing.
-    pub fn of_word(word: &str) -> Self {
-        [AnnounceEvent::Started, AnnounceEvent::Completed, AnnounceEvent::Stopped]
-            .into_iter()
-            .find(|event| event.word() == word)
-            .unwrap_or_default()
+    /// What a word means. Some say `empty` or nothing at all, and words that nobody knows mean no more.
+    pub fn of_name(name: &[u8]) -> AnnounceEvent {
+        match name {
+            b"started" => AnnounceEvent::Started,
+            b"completed" => AnnounceEvent::Completed,
+            b"stopped" => AnnounceEvent::Stopped,
+            _ => AnnounceEvent::None,
+        }
     }
 }
 
 impl Announce {
-    /// What is asked of the tracker: its path, which may have a query of its own, and ours behind it.
-    pub fn to_target(&self, path: &str) -> String {
-        let mut target = format!("{path}{}info_hash=", if path.contains('?') { '&' } else { '?' });
-        percent_encode_bytes(&self.info_hash.0, &mut target);
-        target.push_str("&peer_id=");
-        percent_encode_bytes(&self.peer_id.0, &mut target);
-        let Announce { port, uploaded, downloaded, left, .. } = self;
-        target += &format!("&port={port}&uploaded={uploaded}&downloaded={downloaded}&left={left}");
-        target += &format!("&compact={}", u8::from(self.compact));
+    /// What stands behind the host in the request, given what stands there in the tracker's address: a query of its own is kept.
+    pub fn to_target(&self, path_and_query: &str) -> String {
+        let mut target = query::Writer::new(path_and_query);
+        target.put("info_hash", &self.info_hash.0).put("peer_id", &self.peer_id.0);
+        target.show("port", self.port).show("uploaded", self.uploaded);
+        target.show("downloaded", self.downloaded).show("left", self.left);
+        target.show("compact", u8::from(self.compact));
         if self.no_peer_id {
-            target += "&no_peer_id=1";
+            target.show("no_peer_id", 1);
         }
-        if self.event != AnnounceEvent::None {
-            target += &format!("&event={}", self.event.word());
+        if let Some(event) = self.event.name() {
+            target.show("event", event);
         }
         if let Some(numwant) = self.numwant {
-            target += &format!("&numwant={numwant}");
+            target.show("numwant", numwant);
         }
         if let Some(key) = self.key {
-            target += &format!("&key={key:08x}");
+            target.show("key", format_args!("{key:08x}"));
         }
         if let Some(ip) = self.ip {
-            target += &format!("&ip={ip}");
+            target.show("ip", ip);
         }
         if let Some(id) = &self.tracker_id {
-            target.push_str("&trackerid=");
-            percent_encode(id, &mut target);
+            target.put("trackerid", id.as_bytes());
         }
-        target
+        target.finish()
     }
 
-    /// Reads what a tracker was asked.
+    /// Reads a query, as it stands behind the question mark. The first of two parameters of the same name counts.
     ///
     /// # Errors
-    /// What is missing or makes no sense, as the tracker tells the peer.
-    pub fn of_target(target: &Target<'_>) -> Result<Self, &'static str> {
-        let raw = |name: &str| {
-            let pairs = target.query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
+    /// What the answer is to say: a parameter that is missing, or cannot be.
+    pub fn from_query(query: &str) -> Result<Announce, AnnounceError> {
+        let pairs = Pairs::of(query);
+        let name = |key| match pairs.first(key) {
+            None => Err(AnnounceError::Missing(key)),
+            Some(bytes) => <[u8; 20]>::try_from(&*bytes).map_err(|_| AnnounceError::Invalid(key)),
         };
-        let bytes = |name: &str| raw(name).map(percent_decode_bytes);
-        let info_hash = bytes("info_hash").ok_or("missing info_hash")?;
-        let info_hash = InfoHash(info_hash.try_into().map_err(|_| "info_hash is not of 20 bytes")?);
-        let peer_id = bytes("peer_id").ok_or("missing peer_id")?;
-        let peer_id = PeerId(peer_id.try_into().map_err(|_| "peer_id is not of 20 bytes")?);
-        let port = raw("port").ok_or("missing port")?.parse().map_err(|_| "invalid port")?;
-        let number = |name: &str, why| match raw(name) {
-            Some(value) => value.parse().map_err(|_| why),
-            None => Ok(0),
-        };
+        let bytes =
+            |key| pairs.decimal(key).ok_or(AnnounceError::Missing(key))?.ok_or(AnnounceError::Invalid(key));
+        let text = |key| pairs.first(key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let is_set = |key| pairs.first(key).is_some_and(|value| &*value == b"1");
         Ok(Announce {
-            info_hash,
-            peer_id,
-            port,
-            uploaded: number("uploaded", "invalid uploaded")?,
-            downloaded: number("downloaded", "invalid downloaded")?,
-            // Without it, somebody who lacks something: a seed would be handed nobody.
-            left: match raw("left") {
-                Some(left) => left.parse().map_err(|_| "invalid left")?,
-                None => 1,
-            },
-            event: raw("event").map_or(AnnounceEvent::None, AnnounceEvent::of_word),
-            // Some send -1 for "as you like".
-            numwant: raw("numwant").and_then(|numwant| numwant.parse().ok()),
-            key: raw("key").and_then(|key| u32::from_str_radix(key, 16).ok()),
-            compact: raw("compact") == Some("1"),
-            no_peer_id: raw("no_peer_id") == Some("1"),
-            ip: raw("ip").and_then(|ip| ip.parse().ok()),
-            tracker_id: raw("trackerid").map(|id| percent_decode(id).into()),
+            info_hash: InfoHash(name("info_hash")?),
+            peer_id: PeerId(name("peer_id")?),
+            port: u16::try_from(bytes("port")?).map_err(|_| AnnounceError::Invalid("port"))?,
+            uploaded: bytes("uploaded")?,
+            downloaded: bytes("downloaded")?,
+            left: bytes("left")?,
+            event: AnnounceEvent::of_name(&pairs.first("event").unwrap_or_default()),
+            numwant: pairs.decimal("numwant").flatten().map(|want| u32::try_from(want).unwrap_or(u32::MAX)),
+            key: text("key").and_then(|key| u32::from_str_radix(&key, 16).ok()),
+            compact: is_set("compact"),
+            no_peer_id: is_set("no_peer_id"),
+            ip: text("ip").and_then(|ip| ip.parse().ok()),
+            tracker_id: pairs.first("trackerid").map(|id| compact::text(&id)),
         })
     }
-}
-
-/// A tracker's answer.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct AnnounceReply {
-    /// Seconds until the next report is wanted.
-    pub interval_s: u32,
-    /// Seconds before which none is.
-    pub min_interval_s: Option<u32>,
-    /// How many seeds there are.
-    pub complete: Option<u32>,
-    /// How many others.
-    pub incomplete: Option<u32>,
-    /// What the tracker wants to be called in further reports.
-    pub tracker_id: Option<Box<str>>,
-    /// Something for the user to read.
-    pub warning: Option<Box<str>>,
-    /// Others of the swarm; those of IPv6, and those that are named by words, are left out.
-    pub peers: Vec<(SocketAddrV4, Option<PeerId>)>,
-}
-
-/// Why there is no answer in an answer.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum AnnounceError {
-    /// The tracker refuses, and says why.
-    #[error("it refuses: {0}")]
-    Refused(Box<str>),
-    /// It is not bencoded.
-    #[error("its answer is not bencoded: {0}")]
-    Bencode(#[from] BencodeError),
-    /// It lacks what it must have.
-    #[error("its answer has no `{0}`")]
-    Missing(&'static str),
 }
 
 impl AnnounceReply {
-    /// Reads an answer, whichever of the two forms its peers have.
+    /// Reads an answer, in its short or its long form; at most 1,000 peers are taken.
     ///
     /// # Errors
-    /// What it says instead, or what it is not.
-    pub fn parse(body: &[u8]) -> Result<Self, AnnounceError> {
-        let value = Value::parse(body)?;
-        let dict = value.as_dict().ok_or(AnnounceError::Missing("interval"))?;
-        if let Some(why) = dict.get(b"failure reason").and_then(Value::as_text) {
-            return Err(AnnounceError::Refused(why));
-        }
-        let number = |key: &[u8]| dict.get(key).and_then(Value::as_unsigned);
-        let text = |key: &[u8]| dict.get(key).and_then(Value::as_text);
-        let peers = match dict.get(b"peers") {
-            Some(Value::Bytes(bytes)) => {
-                compact::peers(bytes).map(|peer| (peer, None)).take(PEERS_MAX).collect()
-            }
-            Some(Value::List(list)) => {
-                list.iter().filter_map(Value::as_dict).filter_map(listed).take(PEERS_MAX).collect()
-            }
-            _ => Vec::new(),
-        };
+    /// The tracker's refusal, or an answer that is none.
+    pub fn parse(body: &[u8]) -> Result<AnnounceReply, AnnounceError> {
+        let value = Value::parse(body).map_err(|_| AnnounceError::Malformed)?;
+        let reply = answer(&value)?;
+        let text = |key: &[u8]| reply.get(key).and_then(Value::as_bytes).map(compact::text);
         Ok(AnnounceReply {
-            interval_s: number(b"interval").ok_or(AnnounceError::Missing("interval"))?,
-            min_interval_s: number(b"min interval"),
-            complete: number(b"complete"),
-            incomplete: number(b"incomplete"),
-            tracker_id: text(b"tracker id").filter(|id| id.len() <= TRACKER_ID_BYTES_MAX),
+            interval_s: number(reply, b"interval").unwrap_or(INTERVAL_S),
+            min_interval_s: number(reply, b"min interval"),
+            complete: number(reply, b"complete"),
+            incomplete: number(reply, b"incomplete"),
+            tracker_id: text(b"tracker id"),
             warning: text(b"warning message"),
-            peers,
+            peers: match reply.get(b"peers") {
+                Some(Value::Bytes(bytes)) => {
+                    compact::addresses(bytes).map(|address| (address, None)).take(PEERS_MAX).collect()
+                }
+                Some(Value::List(peers)) => peers.iter().filter_map(peer).take(PEERS_MAX).collect(),
+                _ => Vec::new(),
+            },
         })
     }
 
-    /// The answer, with peers of six bytes each or as dictionaries, in which they have their ids if these are known.
-    pub fn encode(&self, is_compact: bool) -> Vec<u8> {
-        let mut dict = Writer::default();
-        dict.integer(b"interval", self.interval_s.into());
+    /// The answer in its short form, or in the long one with the names that are known.
+    pub fn encode(&self, compact: bool) -> Vec<u8> {
+        let mut reply = dict();
+        reply.put_integer(b"interval", i64::from(self.interval_s));
         let numbers: [(&[u8], Option<u32>); 3] = [
             (b"min interval", self.min_interval_s),
             (b"complete", self.complete),
             (b"incomplete", self.incomplete),
         ];
-        for (key, number) in numbers {
-            if let Some(number) = number {
-                dict.integer(key, number.into());
+        for (key, number) in numbers.into_iter().filter_map(|(key, number)| Some((key, number?))) {
+            reply.put_integer(key, i64::from(number));
+        }
+        let texts: [(&[u8], _); 2] = [(b"tracker id", &self.tracker_id), (b"warning message", &self.warning)];
+        for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))) {
+            reply.put_bytes(key, text.as_bytes());
+        }
+        match compact {
+            true => {
+                let peers = self.peers.iter().map(|(address, _)| *address);
+                reply.put_bytes(b"peers", compact::put_addresses(peers))
             }
-        }
-        let texts: [(&[u8], &Option<Box<str>>); 2] =
-            [(b"tracker id", &self.tracker_id), (b"warning message", &self.warning)];
-        for (key, text) in texts {
-            if let Some(text) = text {
-                dict.bytes(key, text.as_bytes());
-            }
-        }
-        if is_compact {
-            dict.bytes(b"peers", &compact::encode(self.peers.iter().map(|(peer, _)| *peer)));
-        } else {
-            dict.raw(b"peers", encode_list(self.peers.iter().map(|(peer, id)| as_dict(*peer, *id))));
-        }
-        dict.finish()
+            false => reply.put_raw(b"peers", &bencode::list(self.peers.iter().map(encode_peer))),
+        };
+        reply.finish()
     }
 
-    /// The answer to a report that is refused.
-    pub fn encode_failure(why: &str) -> Vec<u8> {
-        Writer::default().bytes(b"failure reason", why.as_bytes()).finish()
+    /// A refusal.
+    pub fn encode_failure(reason: &str) -> Vec<u8> {
+        dict().put_bytes(b"failure reason", reason).finish()
     }
 }
 
-fn listed(peer: &Dict<'_>) -> Option<(SocketAddrV4, Option<PeerId>)> {
-    let ip: Ipv4Addr = peer.get(b"ip")?.as_str()?.parse().ok()?;
-    let port = peer.get(b"port")?.as_unsigned()?;
+/// The dictionary of an answer that is no refusal.
+pub(super) fn answer<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Dict<'a>, AnnounceError> {
+    let reply = value.as_dict().ok_or(AnnounceError::Malformed)?;
+    match reply.get(b"failure reason").and_then(Value::as_bytes) {
+        Some(reason) => Err(AnnounceError::Failure(compact::text(reason))),
+        None => Ok(reply),
+    }
+}
+
+/// A peer of the long form.
+fn peer(value: &Value<'_>) -> Option<(SocketAddrV4, Option<PeerId>)> {
+    let peer = value.as_dict()?;
+    let port = number(peer, b"port").filter(|port| *port != 0)?;
     let id = peer.get(b"peer id").and_then(Value::as_bytes).and_then(|id| id.try_into().ok());
-    Some((SocketAddrV4::new(ip, port), id.map(PeerId)))
+    Some((SocketAddrV4::new(peer.get(b"ip")?.as_str()?.parse().ok()?, port), id.map(PeerId)))
 }
 
-fn as_dict(peer: SocketAddrV4, id: Option<PeerId>) -> Vec<u8> {
-    let mut dict = Writer::default();
-    dict.bytes(b"ip", peer.ip().to_string().as_bytes()).integer(b"port", peer.port().into());
-    if let Some(id) = id {
-        dict.bytes(b"peer id", &id.0);
+fn encode_peer((address, id): &(SocketAddrV4, Option<PeerId>)) -> Vec<u8> {
+    let mut peer = dict();
+    peer.put_bytes(b"ip", address.ip().to_string()).put_integer(b"port", i64::from(address.port()));
+    if let Some(PeerId(id)) = id {
+        peer.put_bytes(b"peer id", id);
     }
-    dict.finish()
+    peer.finish()
 }

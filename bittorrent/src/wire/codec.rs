@@ -1,88 +1,38 @@
-//! Bytes to messages and back. One codec for peers and for HTTP; see [`Setup`].
+//! Bytes to messages and back. One codec with a mode for every kind of conversation; see [`Setup`].
+//!
+//! | mode | reads | then |
+//! |---|---|---|
+//! | `Port` | one byte: is it a peer's, or the first of HTTP? | `Handshake`, `Requests` |
+//! | `Handshake` | a peer's handshake | `Frames` |
+//! | `Frames` | messages between peers | |
+//! | `Requests` | requests to a tracker or a site | |
+//! | `Answers` | their answers, with the bodies | |
 
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use common::http::{HeadScan, Request, Response};
+use bytes::{Buf, BytesMut};
+use common::http::HeadScan;
 use common::wire::{Wire, WireError};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::{
-    ANSWER_BYTES_MAX, Answer, Block, EXTENDED_BYTES_MAX, Handshake, Message, PIECES_MAX, REQUEST_BYTES_MAX,
-    Setup,
-};
-
-/// Bytes of a length.
-const PREFIX: usize = 4;
-/// The longest message of a number that is not known; it is passed over.
-const UNKNOWN_BYTES_MAX: usize = 1 << 20;
-
-/// The numbers of messages on the peer wire.
-mod id {
-    pub const CHOKE: u8 = 0;
-    pub const UNCHOKE: u8 = 1;
-    pub const INTERESTED: u8 = 2;
-    pub const NOT_INTERESTED: u8 = 3;
-    pub const HAVE: u8 = 4;
-    pub const BITFIELD: u8 = 5;
-    pub const REQUEST: u8 = 6;
-    pub const PIECE: u8 = 7;
-    pub const CANCEL: u8 = 8;
-    pub const PORT: u8 = 9;
-    pub const SUGGEST: u8 = 13;
-    pub const HAVE_ALL: u8 = 14;
-    pub const HAVE_NONE: u8 = 15;
-    pub const REJECT: u8 = 16;
-    pub const ALLOWED_FAST: u8 = 17;
-    pub const EXTENDED: u8 = 20;
-}
+use super::ask::{self, AnswerReader};
+use super::frame::{self, FrameReader};
+use super::{Handshake, Message, Setup, handshake};
 
 /// The codec of one direction of a connection.
 #[derive(Debug)]
 pub struct Codec {
+    setup: Setup,
     mode: Mode,
-    scan: HeadScan,
 }
 
 #[derive(Debug)]
 enum Mode {
-    /// Nothing has come yet.
     Port,
     Handshake,
-    Peer,
-    /// Within a message that may be longer than what a driver holds: it is gathered here.
-    Gather(Gather),
-    /// Within a message that is passed over: so much is still to come.
-    Skip {
-        id: u8,
-        left: usize,
-    },
-    Requests,
-    Answers,
-    /// Within the body of an answer.
-    Body(Box<Body>),
-}
-
-#[derive(Debug)]
-struct Gather {
-    /// 0 for a bitfield's, else the extended message's number.
-    kind: Gathered,
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Gathered {
-    Bitfield,
-    Extended,
-}
-
-#[derive(Debug)]
-struct Body {
-    head: Response,
-    bytes: BytesMut,
-    /// Its length; `None` if it ends with the connection.
-    len: Option<usize>,
+    Frames(FrameReader),
+    Requests(HeadScan),
+    Answers(Box<AnswerReader>),
 }
 
 impl Codec {
@@ -90,117 +40,21 @@ impl Codec {
         let mode = match setup {
             Setup::Accepted => Mode::Port,
             Setup::Peer => Mode::Handshake,
-            Setup::Http => Mode::Answers,
+            Setup::Http => Mode::Answers(Box::default()),
         };
-        Codec { mode, scan: HeadScan::default() }
+        Codec { setup, mode }
     }
 
-    fn peer(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
-        let Some(len) = src.first_chunk().map(|prefix| u32::from_be_bytes(*prefix) as usize) else {
-            return Ok(None);
-        };
-        if len == 0 {
-            src.advance(PREFIX);
-            return Ok(Some(Message::KeepAlive));
+    fn handshake(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
+        // The first byte may be all that a stranger's program ever says: that it is the wrong one can be told at once.
+        if src.first().is_some_and(|first| *first != handshake::FIRST_BYTE) {
+            return Err(WireError::Malformed("handshake"));
         }
-        let Some(&id) = src.get(PREFIX) else { return Ok(None) };
-        limit(id, len)?;
-        match id {
-            id::BITFIELD | id::EXTENDED => {
-                src.advance(PREFIX + 1);
-                let kind = if id == id::BITFIELD { Gathered::Bitfield } else { Gathered::Extended };
-                self.mode = Mode::Gather(Gather { kind, bytes: Vec::new(), len: len - 1 });
-                self.gather(src)
-            }
-            id::PIECE => Ok(take_piece(src, len)),
-            known if fixed(known).is_some() => match src.len() < PREFIX + len {
-                true => Ok(None),
-                false => {
-                    src.advance(PREFIX + 1);
-                    Ok(Some(take_fixed(known, src)))
-                }
-            },
-            unknown => {
-                src.advance(PREFIX + 1);
-                self.mode = Mode::Skip { id: unknown, left: len - 1 };
-                Ok(self.skip(src))
-            }
-        }
-    }
-
-    fn gather(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
-        let Mode::Gather(Gather { kind, bytes, len }) = &mut self.mode else { return Ok(None) };
-        let take = src.len().min(*len - bytes.len());
-        bytes.extend_from_slice(&src[..take]);
-        src.advance(take);
-        if bytes.len() < *len {
-            return Ok(None);
-        }
-        let message = match (*kind, &bytes[..]) {
-            (Gathered::Bitfield, bytes) => Message::Bitfield(bytes.into()),
-            (Gathered::Extended, [id, payload @ ..]) => {
-                Message::Extended { id: *id, payload: payload.into() }
-            }
-            (Gathered::Extended, []) => {
-                return Err(WireError::Malformed("extended message without a number"));
-            }
-        };
-        self.mode = Mode::Peer;
-        Ok(Some(message))
-    }
-
-    fn skip(&mut self, src: &mut BytesMut) -> Option<Message> {
-        let Mode::Skip { id, left } = &mut self.mode else { return None };
-        let take = src.len().min(*left);
-        src.advance(take);
-        *left -= take;
-        if *left > 0 {
-            return None;
-        }
-        let id = *id;
-        self.mode = Mode::Peer;
-        Some(Message::Unknown(id))
-    }
-
-    fn request(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
-        let head = self.scan.find(src)?.map(|len| src.split_to(len));
-        let request = head.map(|head| Request::parse_lenient(&head)).transpose()?;
-        Ok(request.map(|request| Message::Ask(Arc::new(request))))
-    }
-
-    fn answer(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
-        let Some(len) = self.scan.find(src)? else { return Ok(None) };
-        let head = Response::parse_lenient(&src.split_to(len))?;
-        let len = match head.headers.get("Content-Length") {
-            Some(_) => Some(body_len(head.headers.content_length()?)?),
-            None => {
-                // Refuses a coding that nobody has asked for.
-                head.headers.content_length()?;
-                None
-            }
-        };
-        self.mode = Mode::Body(Box::new(Body { head, bytes: BytesMut::new(), len }));
-        self.body(src, false)
-    }
-
-    fn body(&mut self, src: &mut BytesMut, is_end: bool) -> Result<Option<Message>, WireError> {
-        let Mode::Body(body) = &mut self.mode else { return Ok(None) };
-        let room = body.len.unwrap_or(ANSWER_BYTES_MAX) - body.bytes.len();
-        let take = src.len().min(room);
-        body.bytes.extend_from_slice(&src[..take]);
-        src.advance(take);
-        let is_whole = match body.len {
-            Some(len) => body.bytes.len() == len,
-            None if !src.is_empty() => {
-                return Err(too_long("HTTP body", ANSWER_BYTES_MAX + 1, ANSWER_BYTES_MAX));
-            }
-            None => is_end,
-        };
-        if !is_whole {
-            return Ok(None);
-        }
-        let Mode::Body(body) = std::mem::replace(&mut self.mode, Mode::Answers) else { return Ok(None) };
-        Ok(Some(Message::Answer(Arc::new(Answer { head: body.head, body: body.bytes.freeze() }))))
+        let Some(bytes) = src.first_chunk() else { return Ok(None) };
+        let handshake = Handshake::decode(bytes).ok_or(WireError::Malformed("handshake"))?;
+        src.advance(Handshake::BYTES);
+        self.mode = Mode::Frames(FrameReader::default());
+        Ok(Some(Message::Handshake(Box::new(handshake))))
     }
 }
 
@@ -209,36 +63,22 @@ impl Decoder for Codec {
     type Error = WireError;
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Message>, WireError> {
-        match self.mode {
-            Mode::Port => match src.first() {
-                None => Ok(None),
-                Some(first) => {
-                    self.mode = match first {
-                        19 => Mode::Handshake,
-                        b'A'..=b'Z' => Mode::Requests,
-                        // Most likely somebody who would rather speak obfuscated: told at once, he tries again in the clear.
-                        _ => {
-                            return Err(WireError::Malformed(
-                                "first byte: of no protocol that is spoken here",
-                            ));
-                        }
-                    };
-                    self.decode(src)
-                }
-            },
-            Mode::Handshake => {
-                let handshake = Handshake::take(src)?;
-                if handshake.is_some() {
-                    self.mode = Mode::Peer;
-                }
-                Ok(handshake.map(|handshake| Message::Handshake(Box::new(handshake))))
+        if let (Mode::Port, Some(first)) = (&self.mode, src.first()) {
+            self.mode = match *first {
+                handshake::FIRST_BYTE => Mode::Handshake,
+                b'A'..=b'Z' => Mode::Requests(HeadScan::default()),
+                // Most likely somebody who would rather speak obfuscated: told at once, he tries again in the clear.
+                _ => return Err(WireError::Malformed("first byte: of no protocol that is spoken here")),
+            };
+        }
+        match &mut self.mode {
+            Mode::Port => Ok(None),
+            Mode::Handshake => self.handshake(src),
+            Mode::Frames(frames) => frames.take(src),
+            Mode::Requests(scan) => {
+                Ok(ask::take_request(scan, src)?.map(|request| Message::Ask(Arc::new(request))))
             }
-            Mode::Peer => self.peer(src),
-            Mode::Gather(_) => self.gather(src),
-            Mode::Skip { .. } => Ok(self.skip(src)),
-            Mode::Requests => self.request(src),
-            Mode::Answers => self.answer(src),
-            Mode::Body(_) => self.body(src, false),
+            Mode::Answers(answers) => Ok(answers.take(src)?.map(|answer| Message::Answer(Arc::new(answer)))),
         }
     }
 
@@ -246,153 +86,36 @@ impl Decoder for Codec {
         if let Some(message) = self.decode(src)? {
             return Ok(Some(message));
         }
-        match self.mode {
-            Mode::Body(_) => match self.body(src, true)? {
-                Some(message) => Ok(Some(message)),
-                None => Err(WireError::Truncated),
-            },
-            Mode::Gather(_) | Mode::Skip { .. } => Err(WireError::Truncated),
-            _ if !src.is_empty() => Err(WireError::Truncated),
-            _ => Ok(None),
+        if !src.is_empty() {
+            return Err(WireError::Truncated);
         }
-    }
-}
-
-/// Bytes that follow the number of a message that always has as many.
-fn fixed(id: u8) -> Option<usize> {
-    match id {
-        id::CHOKE | id::UNCHOKE | id::INTERESTED | id::NOT_INTERESTED | id::HAVE_ALL | id::HAVE_NONE => {
-            Some(0)
+        match &mut self.mode {
+            Mode::Frames(frames) if frames.is_inside() => Err(WireError::Truncated),
+            Mode::Answers(answers) => Ok(answers.end()?.map(|answer| Message::Answer(Arc::new(answer)))),
+            Mode::Port | Mode::Handshake | Mode::Frames(_) | Mode::Requests(_) => Ok(None),
         }
-        id::HAVE | id::SUGGEST | id::ALLOWED_FAST => Some(4),
-        id::REQUEST | id::CANCEL | id::REJECT => Some(12),
-        id::PORT => Some(2),
-        _ => None,
-    }
-}
-
-/// Refuses lengths that a message of this number cannot have, before anything is kept for it.
-fn limit(id: u8, len: usize) -> Result<(), WireError> {
-    let (what, least, most) = match id {
-        id::BITFIELD => ("bitfield", 1, 1 + PIECES_MAX.div_ceil(8) as usize),
-        id::PIECE => ("piece", 10, 9 + REQUEST_BYTES_MAX as usize),
-        id::EXTENDED => ("extended message", 2, EXTENDED_BYTES_MAX),
-        known => match fixed(known) {
-            Some(payload) => ("message of fixed length", 1 + payload, 1 + payload),
-            None => ("unknown message", 1, UNKNOWN_BYTES_MAX),
-        },
-    };
-    if len > most {
-        return Err(too_long(what, len, most));
-    }
-    if len < least {
-        return Err(WireError::Malformed("message that is too short"));
-    }
-    Ok(())
-}
-
-fn too_long(what: &'static str, len: usize, max: usize) -> WireError {
-    WireError::TooLong { what, len: len as u64, max: max as u64 }
-}
-
-fn body_len(len: u64) -> Result<usize, WireError> {
-    let fits = usize::try_from(len).ok().filter(|len| *len <= ANSWER_BYTES_MAX);
-    fits.ok_or(WireError::TooLong { what: "HTTP body", len, max: ANSWER_BYTES_MAX as u64 })
-}
-
-/// The head of a piece message of `len` bytes; the block follows as a body.
-fn take_piece(src: &mut BytesMut, len: usize) -> Option<Message> {
-    const HEAD: usize = 9;
-    if src.len() < PREFIX + HEAD {
-        return None;
-    }
-    src.advance(PREFIX + 1);
-    let (piece, begin) = (src.get_u32(), src.get_u32());
-    Some(Message::Piece(Block { piece, begin, len: (len - HEAD) as u32 }))
-}
-
-fn take_fixed(id: u8, src: &mut BytesMut) -> Message {
-    let block = |src: &mut BytesMut| Block { piece: src.get_u32(), begin: src.get_u32(), len: src.get_u32() };
-    match id {
-        id::CHOKE => Message::Choke,
-        id::UNCHOKE => Message::Unchoke,
-        id::INTERESTED => Message::Interested,
-        id::NOT_INTERESTED => Message::NotInterested,
-        id::HAVE => Message::Have(src.get_u32()),
-        id::REQUEST => Message::Request(block(src)),
-        id::CANCEL => Message::Cancel(block(src)),
-        id::PORT => Message::Port(src.get_u16()),
-        id::SUGGEST => Message::Suggest(src.get_u32()),
-        id::HAVE_ALL => Message::HaveAll,
-        id::HAVE_NONE => Message::HaveNone,
-        id::REJECT => Message::Reject(block(src)),
-        id::ALLOWED_FAST => Message::AllowedFast(src.get_u32()),
-        other => Message::Unknown(other),
     }
 }
 
 impl Encoder<Message> for Codec {
     type Error = WireError;
 
+    /// Refuses what the other side could not take where the conversation is: to say it would be a bug of ours.
     fn encode(&mut self, message: Message, dst: &mut BytesMut) -> Result<(), WireError> {
         dst.reserve(message.wire_len() as usize);
-        match &message {
-            Message::Handshake(handshake) => handshake.put(dst),
-            Message::KeepAlive => dst.put_u32(0),
-            Message::Choke => put(id::CHOKE, &[], dst),
-            Message::Unchoke => put(id::UNCHOKE, &[], dst),
-            Message::Interested => put(id::INTERESTED, &[], dst),
-            Message::NotInterested => put(id::NOT_INTERESTED, &[], dst),
-            Message::Have(piece) => put(id::HAVE, &[*piece], dst),
-            Message::Bitfield(bytes) => put_bytes(id::BITFIELD, &[], bytes, dst),
-            Message::Request(block) => put_block(id::REQUEST, *block, dst),
-            Message::Piece(Block { piece, begin, len }) => {
-                dst.put_u32(9 + len);
-                dst.put_u8(id::PIECE);
-                dst.put_u32(*piece);
-                dst.put_u32(*begin);
+        match (self.setup, &message) {
+            (Setup::Accepted | Setup::Peer, Message::Handshake(handshake)) => {
+                dst.extend_from_slice(&handshake.encode());
+                Ok(())
             }
-            Message::Cancel(block) => put_block(id::CANCEL, *block, dst),
-            Message::Port(port) => put_bytes(id::PORT, &[], &port.to_be_bytes(), dst),
-            Message::Suggest(piece) => put(id::SUGGEST, &[*piece], dst),
-            Message::HaveAll => put(id::HAVE_ALL, &[], dst),
-            Message::HaveNone => put(id::HAVE_NONE, &[], dst),
-            Message::Reject(block) => put_block(id::REJECT, *block, dst),
-            Message::AllowedFast(piece) => put(id::ALLOWED_FAST, &[*piece], dst),
-            Message::Extended { id, payload } => put_bytes(id::EXTENDED, &[*id], payload, dst),
-            Message::Unknown(id) => put(*id, &[], dst),
-            Message::Ask(request) => request.encode(dst),
-            Message::Answer(answer) => {
-                answer.head.encode(dst);
-                dst.put_slice(&answer.body);
+            (Setup::Accepted, Message::Answer(answer)) => answer.encode(dst),
+            (Setup::Accepted | Setup::Peer, message) => frame::put(message, dst),
+            (Setup::Http, Message::Ask(request)) => {
+                request.encode(dst);
+                Ok(())
             }
+            (Setup::Http, _) => Err(WireError::Malformed("HTTP: a message between peers")),
         }
-        Ok(())
-    }
-}
-
-fn put(id: u8, numbers: &[u32], dst: &mut BytesMut) {
-    dst.put_u32(1 + 4 * numbers.len() as u32);
-    dst.put_u8(id);
-    numbers.iter().for_each(|number| dst.put_u32(*number));
-}
-
-fn put_block(id: u8, Block { piece, begin, len }: Block, dst: &mut BytesMut) {
-    put(id, &[piece, begin, len], dst);
-}
-
-fn put_bytes(id: u8, more: &[u8], bytes: &[u8], dst: &mut BytesMut) {
-    dst.put_u32((1 + more.len() + bytes.len()) as u32);
-    dst.put_u8(id);
-    dst.put_slice(more);
-    dst.put_slice(bytes);
-}
-
-impl Answer {
-    /// An answer; its head gets the line that says how long the body is.
-    pub fn new(head: Response, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        Answer { head: head.with("Content-Length", body.len()), body }
     }
 }
 
@@ -402,9 +125,9 @@ impl Wire for Message {
 
     #[rustfmt::skip]
     const KINDS: &'static [&'static str] = &[
-        "handshake", "keep-alive", "choke", "unchoke", "interested", "not interested", "have", "bitfield", "request",
-        "piece", "cancel", "port", "suggest", "have all", "have none", "reject", "allowed fast", "extended", "unknown",
-        "ask", "answer",
+        "handshake", "keep-alive", "choke", "unchoke", "interested", "not interested", "have", "bitfield",
+        "request", "piece", "cancel", "port", "suggest", "have all", "have none", "reject", "allowed fast",
+        "extended", "unknown", "ask", "answer",
     ];
 
     fn codec(setup: Setup) -> Codec {
@@ -414,22 +137,9 @@ impl Wire for Message {
     fn wire_len(&self) -> u32 {
         match self {
             Message::Handshake(_) => Handshake::BYTES as u32,
-            Message::KeepAlive => 4,
-            Message::Choke
-            | Message::Unchoke
-            | Message::Interested
-            | Message::NotInterested
-            | Message::HaveAll
-            | Message::HaveNone
-            | Message::Unknown(_) => 5,
-            Message::Have(_) | Message::Suggest(_) | Message::AllowedFast(_) => 9,
-            Message::Bitfield(bytes) => 5 + bytes.len() as u32,
-            Message::Request(_) | Message::Cancel(_) | Message::Reject(_) => 17,
-            Message::Piece(_) => 13,
-            Message::Port(_) => 7,
-            Message::Extended { payload, .. } => 6 + payload.len() as u32,
             Message::Ask(request) => request.encoded_len(),
-            Message::Answer(answer) => answer.head.encoded_len() + answer.body.len() as u32,
+            Message::Answer(answer) => answer.encoded_len(),
+            framed => frame::wire_len(framed),
         }
     }
 
@@ -459,7 +169,10 @@ impl Wire for Message {
         }
     }
 
+    /// A block follows; where it goes, if anywhere, only the peer knows.
     fn pauses(&self) -> bool {
         matches!(self, Message::Piece(_))
     }
 }
+
+const _: () = assert!(size_of::<Message>() <= common::peer::MESSAGE_BYTES_MAX);

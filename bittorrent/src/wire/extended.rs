@@ -1,86 +1,107 @@
-//! The handshake of the extension protocol (BEP 10).
+//! The extension protocol's own handshake (BEP 10).
 
 use std::net::Ipv4Addr;
 
-use crate::bencode::{BencodeError, Value, Writer};
+use common::wire::WireError;
 
-/// The number of the handshake among extended messages.
+use super::compact;
+use crate::bencode::{Dict, Value, dict};
+
+/// The id of the extension protocol's handshake. Others are what each side has numbered.
 pub const EXTENDED_HANDSHAKE: u8 = 0;
+/// The most values in a message of the extension protocol. A peer's handshake has a few dozen.
+const VALUES_MAX: usize = 4_096;
+
 const METADATA: &[u8] = b"ut_metadata";
 const EXCHANGE: &[u8] = b"ut_pex";
 
-/// What somebody says of his extensions. It may come again, and says then only what has changed.
+/// What a client says of its extensions. It may be said again, and then only of what has changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ExtendedHandshake {
-    /// By which number he wants to get metadata messages (BEP 9); 0 switches them off.
+    /// The id under which it takes messages of metadata (BEP 9). 0 switches them off; `None` says nothing, and what was said
+    /// before holds.
     pub metadata_id: Option<u8>,
-    /// By which number he wants peer exchange (BEP 11); 0 switches it off.
+    /// The same for peer exchange (BEP 11).
     pub exchange_id: Option<u8>,
-    /// Where he listens.
+    /// Where it listens; of use to whom it has dialled.
     pub port: Option<u16>,
-    /// His program.
+    /// Its name and version, at most 512 bytes.
     pub client: Option<Box<str>>,
-    /// How he sees our address.
+    /// The address of whoever hears this, as it is seen by whoever says it.
     pub yourip: Option<Ipv4Addr>,
-    /// How many requests he takes without dropping any.
+    /// Requests that it keeps waiting at most.
     pub reqq: Option<u32>,
-    /// Bytes of the metadata that he has (BEP 9).
+    /// Bytes of the torrent's `info`, if it has that. Not yet bounded: whoever asks for it knows what to do with how much.
     pub metadata_size: Option<u32>,
-    /// He wants nothing (BEP 21).
+    /// It wants nothing (BEP 21).
     pub upload_only: bool,
 }
 
 impl ExtendedHandshake {
-    /// Reads what follows the number.
+    /// What goes on the wire behind the id.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut names = dict();
+        let ids = [(METADATA, self.metadata_id), (EXCHANGE, self.exchange_id)];
+        for (name, id) in ids.into_iter().filter_map(|(name, id)| Some((name, id?))) {
+            names.put_integer(name, i64::from(id));
+        }
+        let mut message = dict();
+        message.put_raw(b"m", &names.finish());
+        let numbers: [(&[u8], Option<u32>); 4] = [
+            (b"p", self.port.map(u32::from)),
+            (b"reqq", self.reqq),
+            (b"metadata_size", self.metadata_size),
+            (b"upload_only", self.upload_only.then_some(1)),
+        ];
+        for (key, number) in numbers.into_iter().filter_map(|(key, number)| Some((key, number?))) {
+            message.put_integer(key, i64::from(number));
+        }
+        if let Some(client) = &self.client {
+            message.put_bytes(b"v", client.as_bytes());
+        }
+        if let Some(ip) = self.yourip {
+            message.put_bytes(b"yourip", ip.octets());
+        }
+        message.finish()
+    }
+
+    /// Reads it. Entries of the wrong kind or out of their range say nothing.
     ///
     /// # Errors
-    /// If it is not bencoded. Values of a wrong kind are as good as none.
-    pub fn parse(payload: &[u8]) -> Result<Self, BencodeError> {
-        let value = Value::parse(payload)?;
-        let Some(dict) = value.as_dict() else { return Ok(Self::default()) };
-        let ids = dict.get(b"m").and_then(Value::as_dict);
-        let id = |name: &[u8]| ids.and_then(|ids| ids.get(name)).and_then(Value::as_unsigned);
-        let ip = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
+    /// What is no dictionary.
+    pub fn parse(payload: &[u8]) -> Result<ExtendedHandshake, WireError> {
+        let (message, _) = parse_dict(payload, "extension handshake")?;
+        let names = message.get(b"m").and_then(Value::as_dict);
+        let id = |name: &[u8]| names.and_then(|names| number(names, name));
         Ok(ExtendedHandshake {
             metadata_id: id(METADATA),
             exchange_id: id(EXCHANGE),
-            port: dict.get(b"p").and_then(Value::as_unsigned).filter(|port| *port != 0),
-            client: dict.get(b"v").and_then(Value::as_text),
-            yourip: dict.get(b"yourip").and_then(Value::as_bytes).and_then(ip),
-            reqq: dict.get(b"reqq").and_then(Value::as_unsigned),
-            metadata_size: dict.get(b"metadata_size").and_then(Value::as_unsigned),
-            upload_only: dict.get(b"upload_only").and_then(Value::as_integer).is_some_and(|flag| flag != 0),
+            port: number(&message, b"p").filter(|port| *port != 0),
+            client: message.get(b"v").and_then(Value::as_bytes).map(compact::text),
+            yourip: message.get(b"yourip").and_then(Value::as_bytes).and_then(ipv4),
+            reqq: number(&message, b"reqq"),
+            metadata_size: number(&message, b"metadata_size"),
+            upload_only: message
+                .get(b"upload_only")
+                .and_then(Value::as_integer)
+                .is_some_and(|only| only != 0),
         })
     }
+}
 
-    /// What follows the number.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut ids = Writer::default();
-        for (name, id) in [(METADATA, self.metadata_id), (EXCHANGE, self.exchange_id)] {
-            if let Some(id) = id {
-                ids.integer(name, id.into());
-            }
-        }
-        let mut dict = Writer::default();
-        dict.raw(b"m", ids.finish());
-        if let Some(port) = self.port {
-            dict.integer(b"p", port.into());
-        }
-        if let Some(client) = &self.client {
-            dict.bytes(b"v", client.as_bytes());
-        }
-        if let Some(ip) = self.yourip {
-            dict.bytes(b"yourip", &ip.octets());
-        }
-        if let Some(requests) = self.reqq {
-            dict.integer(b"reqq", requests.into());
-        }
-        if let Some(size) = self.metadata_size {
-            dict.integer(b"metadata_size", size.into());
-        }
-        if self.upload_only {
-            dict.integer(b"upload_only", 1);
-        }
-        dict.finish()
+/// A dictionary at the start of a message of the extension protocol, and its length.
+pub(super) fn parse_dict<'a>(payload: &'a [u8], what: &'static str) -> Result<(Dict<'a>, usize), WireError> {
+    match Value::parse_within(payload, VALUES_MAX) {
+        Ok((Value::Dict(dict), len)) => Ok((dict, len)),
+        _ => Err(WireError::Malformed(what)),
     }
+}
+
+/// A number of a dictionary, if it is there and in the range of its kind.
+pub(super) fn number<N: TryFrom<i64>>(dict: &Dict<'_>, key: &[u8]) -> Option<N> {
+    dict.get(key).and_then(Value::as_integer).and_then(|number| N::try_from(number).ok())
+}
+
+fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from)
 }

@@ -4,20 +4,28 @@
 //! |---|---|
 //! | bytes to messages and back | `codec.rs` |
 //! | the handshake | `handshake.rs` |
+//! | messages between peers | `frame.rs` |
+//! | requests and answers of HTTP | `ask.rs` |
 //! | the extension protocol: its own handshake, metadata, peer exchange | `extended.rs`, `metadata.rs`, `exchange.rs` |
-//! | announces and scrapes over HTTP: query strings and answers | `announce.rs`, `scrape.rs` |
+//! | announces and scrapes over HTTP: query strings and answers | `announce.rs`, `scrape.rs`, `query.rs` |
+//! | the same over UDP | `udp.rs` |
+//! | info hashes and peer ids as people read them | `names.rs` |
 //!
 //! All integers are big-endian (BEP 3).
 
 mod announce;
+mod ask;
 mod codec;
 mod compact;
 mod exchange;
 mod extended;
+mod frame;
 mod handshake;
 mod metadata;
 mod names;
+mod query;
 mod scrape;
+pub mod udp;
 
 use std::sync::Arc;
 
@@ -25,13 +33,14 @@ use bytes::Bytes;
 use common::http;
 
 pub use announce::{Announce, AnnounceError, AnnounceEvent, AnnounceReply};
+pub use ask::ask;
 pub use codec::Codec;
 pub use exchange::{Exchange, PeerFlags};
 pub use extended::{EXTENDED_HANDSHAKE, ExtendedHandshake};
 pub use handshake::{Handshake, Reserved};
-pub use metadata::MetadataMessage;
-pub use names::NotAHash;
-pub use scrape::{SCRAPE_MAX, ScrapeEntry, ScrapeReply};
+pub use metadata::{METADATA_PIECE_BYTES, MetadataMessage};
+pub use names::NameError;
+pub use scrape::{Scrape, ScrapeEntry, ScrapeReply};
 
 /// Bytes of a block: what is asked for at a time, but for a torrent's last one. 16 KiB everywhere; mainline 4 closes at more.
 pub const BLOCK_BYTES: u32 = 16 * 1024;
@@ -68,7 +77,8 @@ pub struct Block {
 /// An HTTP answer with its body, which here is always short: bencoded, a `.torrent`, or a page.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// Status and lines; `Content-Length` is the codec's business.
+    /// Status and lines. `Content-Length` is the codec's business, but in an answer to `HEAD`, which gives the length of what it does not
+    /// send.
     pub head: http::Response,
     /// At most [`ANSWER_BYTES_MAX`].
     pub body: Bytes,

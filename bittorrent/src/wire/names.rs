@@ -1,70 +1,76 @@
-//! Hashes and ids as texts.
+//! Names of 20 bytes, as people read them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{InfoHash, PeerId};
 
-/// A text that is no info hash.
+/// Text that is no name of 20 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not an info hash: it has 40 hexadecimal or 32 base-32 digits")]
-pub struct NotAHash;
+#[error("not a name of 20 bytes: 40 hexadecimal digits are expected")]
+pub struct NameError;
 
 impl fmt::Display for InfoHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex(&self.0, f)
     }
 }
 
 impl fmt::Debug for InfoHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        write!(f, "InfoHash({self})")
     }
 }
 
 impl FromStr for InfoHash {
-    type Err = NotAHash;
+    type Err = NameError;
 
-    fn from_str(text: &str) -> Result<Self, NotAHash> {
-        let (digit_bits, value): (u32, fn(u8) -> Option<u8>) = match text.len() {
-            40 => (4, |digit| char::from(digit).to_digit(16).map(|value| value as u8)),
-            32 => (5, |digit| match digit.to_ascii_uppercase() {
-                letter @ b'A'..=b'Z' => Some(letter - b'A'),
-                number @ b'2'..=b'7' => Some(number - b'2' + 26),
-                _ => None,
-            }),
-            _ => return Err(NotAHash),
-        };
-        let mut hash = [0u8; 20];
-        let (mut gathered, mut bits, mut at) = (0u32, 0, 0);
-        for digit in text.bytes() {
-            gathered = gathered << digit_bits | u32::from(value(digit).ok_or(NotAHash)?);
-            bits += digit_bits;
-            if bits >= 8 {
-                bits -= 8;
-                hash[at] = (gathered >> bits) as u8;
-                at += 1;
-            }
-        }
-        Ok(InfoHash(hash))
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        from_hex(text).map(InfoHash).ok_or(NameError)
     }
 }
 
-/// As it stands if that can be read, else in hexadecimal.
+/// As text where all of it is printable, else as hexadecimal digits.
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match std::str::from_utf8(&self.0)
-            .ok()
-            .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            Some(text) => f.write_str(text),
-            None => self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        match std::str::from_utf8(&self.0) {
+            Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => f.write_str(text),
+            _ => hex(&self.0, f),
         }
     }
 }
 
 impl fmt::Debug for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        write!(f, "PeerId({self})")
     }
+}
+
+/// Both forms of its `Display` are taken.
+impl FromStr for PeerId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let printable = || {
+            let bytes: [u8; 20] = text.as_bytes().try_into().ok()?;
+            bytes.iter().all(u8::is_ascii_graphic).then_some(bytes)
+        };
+        from_hex(text).or_else(printable).map(PeerId).ok_or(NameError)
+    }
+}
+
+fn hex(bytes: &[u8; 20], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+fn from_hex(text: &str) -> Option<[u8; 20]> {
+    if text.len() != 40 {
+        return None;
+    }
+    let mut bytes = [0; 20];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
+    }
+    Some(bytes)
 }

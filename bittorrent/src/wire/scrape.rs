@@ -1,91 +1,107 @@
-//! How many are in swarms (BEP 48).
-
-use common::http::{Target, percent_decode_bytes, percent_encode_bytes};
+//! Scrapes: how many there are in a swarm, without joining it (BEP 48).
 
 use super::InfoHash;
-use crate::bencode::{BencodeError, Value, Writer};
+use super::announce::{AnnounceError, answer};
+use super::extended::number;
+use super::query::{self, Pairs};
+use crate::bencode::{Dict, Value, dict};
 
-/// The most torrents that are asked for at a time.
-pub const SCRAPE_MAX: usize = 64;
-/// The most that are taken of an answer.
-const ENTRIES_MAX: usize = 10_000;
+/// The most torrents of one question.
+const HASHES_MAX: usize = 64;
+/// The most torrents that are taken of an answer, which may be about all that the tracker has.
+const ENTRIES_MAX: usize = 1_000;
 
-/// One swarm in figures.
+/// About which torrents a tracker is asked; about none means about all.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Scrape {
+    /// At most 64.
+    pub info_hashes: Vec<InfoHash>,
+}
+
+/// How many there are in each swarm.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ScrapeReply {
+    /// By info hash, in the order of the answer: sorted.
+    pub entries: Vec<(InfoHash, ScrapeEntry)>,
+}
+
+/// How many there are in one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ScrapeEntry {
     /// Seeds.
     pub complete: u32,
-    /// How often somebody has completed it.
+    /// Times that somebody has said `completed`.
     pub downloaded: u32,
     /// Others.
     pub incomplete: u32,
 }
 
-/// A tracker's answer.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ScrapeReply {
-    /// The swarms that it knows of those asked for.
-    pub files: Vec<(InfoHash, ScrapeEntry)>,
+impl Scrape {
+    /// What stands behind the host in the request, given what stands there in the address for announces. `None` if this does not tell:
+    /// the last part of its path must begin with `announce`.
+    pub fn to_target(&self, announce: &str) -> Option<String> {
+        const WORD: &str = "announce";
+        let path_end = announce.find('?').unwrap_or(announce.len());
+        let word = announce[..path_end].rfind('/')? + 1;
+        let rest = announce[word..].strip_prefix(WORD)?;
+        let mut target = query::Writer::new(&format!("{}scrape{rest}", &announce[..word]));
+        for InfoHash(hash) in &self.info_hashes {
+            target.put("info_hash", hash);
+        }
+        Some(target.finish())
+    }
+
+    /// Reads a query, as it stands behind the question mark.
+    ///
+    /// # Errors
+    /// More than 64 torrents, or a name that is none.
+    pub fn from_query(query: &str) -> Result<Scrape, AnnounceError> {
+        let mut info_hashes = Vec::new();
+        for hash in Pairs::of(query).all("info_hash") {
+            if info_hashes.len() == HASHES_MAX {
+                return Err(AnnounceError::TooMany(HASHES_MAX));
+            }
+            let hash = (&*hash).try_into().map_err(|_| AnnounceError::Invalid("info_hash"))?;
+            info_hashes.push(InfoHash(hash));
+        }
+        Ok(Scrape { info_hashes })
+    }
 }
 
 impl ScrapeReply {
-    /// Where a tracker is scraped that is announced to at `path`; `None` if it cannot be.
-    pub fn path(announce: &str) -> Option<String> {
-        let Target { path, query } = Target::parse(announce);
-        let (folder, last) = path.rsplit_once('/')?;
-        let rest = last.strip_prefix("announce")?;
-        let question = if query.is_empty() { "" } else { "?" };
-        Some(format!("{folder}/scrape{rest}{question}{query}"))
-    }
-
-    /// What is asked for some torrents, of which the first [`SCRAPE_MAX`] count.
-    pub fn target(path: &str, hashes: &[InfoHash]) -> String {
-        let mut target = path.to_owned();
-        for hash in &hashes[..hashes.len().min(SCRAPE_MAX)] {
-            target.push(if target.contains('?') { '&' } else { '?' });
-            target.push_str("info_hash=");
-            percent_encode_bytes(&hash.0, &mut target);
-        }
-        target
-    }
-
-    /// Which torrents a tracker was asked for; none at all means all that it has.
-    pub fn asked(target: &Target<'_>) -> Vec<InfoHash> {
-        let values = target.query.split('&').filter_map(|pair| pair.strip_prefix("info_hash="));
-        let hashes = values.filter_map(|value| percent_decode_bytes(value).try_into().ok().map(InfoHash));
-        hashes.take(SCRAPE_MAX).collect()
-    }
-
-    /// Reads an answer.
+    /// Reads an answer; at most 1,000 torrents are taken. Numbers that are missing are 0.
     ///
     /// # Errors
-    /// If it is not bencoded. One that refuses has no entries.
-    pub fn parse(body: &[u8]) -> Result<Self, BencodeError> {
-        let value = Value::parse(body)?;
-        let files = value.as_dict().and_then(|dict| dict.get(b"files")).and_then(Value::as_dict);
-        let entry = |(hash, value): (&[u8], &Value<'_>)| {
-            let number = |key: &[u8]| value.as_dict()?.get(key)?.as_unsigned();
-            let entry = ScrapeEntry {
-                complete: number(b"complete").unwrap_or(0),
-                downloaded: number(b"downloaded").unwrap_or(0),
-                incomplete: number(b"incomplete").unwrap_or(0),
-            };
-            Some((InfoHash(hash.try_into().ok()?), entry))
-        };
-        let files = files.into_iter().flat_map(|files| files.iter()).filter_map(entry);
-        Ok(ScrapeReply { files: files.take(ENTRIES_MAX).collect() })
+    /// The tracker's refusal, or an answer that is none.
+    pub fn parse(body: &[u8]) -> Result<ScrapeReply, AnnounceError> {
+        let value = Value::parse(body).map_err(|_| AnnounceError::Malformed)?;
+        let files = answer(&value)?.get(b"files").and_then(Value::as_dict).ok_or(AnnounceError::Malformed)?;
+        let entries = files
+            .iter()
+            .filter_map(|(hash, value, _)| Some((InfoHash(hash.try_into().ok()?), entry(value.as_dict()?))));
+        Ok(ScrapeReply { entries: entries.take(ENTRIES_MAX).collect() })
     }
 
     /// The answer.
     pub fn encode(&self) -> Vec<u8> {
-        let mut files = Writer::default();
-        for (hash, entry) in &self.files {
-            let mut dict = Writer::default();
-            dict.integer(b"complete", entry.complete.into());
-            dict.integer(b"downloaded", entry.downloaded.into());
-            dict.integer(b"incomplete", entry.incomplete.into());
-            files.raw(&hash.0, dict.finish());
+        let mut files = dict();
+        for (InfoHash(hash), entry) in &self.entries {
+            let entry = dict()
+                .put_integer(b"complete", i64::from(entry.complete))
+                .put_integer(b"downloaded", i64::from(entry.downloaded))
+                .put_integer(b"incomplete", i64::from(entry.incomplete))
+                .finish();
+            files.put_raw(hash, &entry);
         }
-        Writer::default().raw(b"files", files.finish()).finish()
+        dict().put_raw(b"files", &files.finish()).finish()
+    }
+}
+
+fn entry(dict: &Dict<'_>) -> ScrapeEntry {
+    let count = |key: &[u8]| number(dict, key).unwrap_or_default();
+    ScrapeEntry {
+        complete: count(b"complete"),
+        downloaded: count(b"downloaded"),
+        incomplete: count(b"incomplete"),
     }
 }

@@ -32,13 +32,13 @@ pub fn percent_encode(text: &str, into: &mut String) {
     percent_encode_bytes(text.as_bytes(), into);
 }
 
-/// Appends any bytes, as [`percent_encode`] does those of a text.
+/// The same for bytes that are no text.
 pub fn percent_encode_bytes(bytes: &[u8], into: &mut String) {
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            into.push(byte as char);
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            into.push(char::from(*byte));
         } else {
-            push_escape(byte, into);
+            push_escape(*byte, into);
         }
     }
 }
@@ -66,14 +66,17 @@ fn push_escape(byte: u8, into: &mut String) {
 
 /// Undoes [`percent_encode`]. What is not a valid escape stays as it is; what is not UTF-8 becomes U+FFFD.
 pub fn percent_decode(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
+    match percent_decode_bytes(text) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     }
-    Cow::Owned(String::from_utf8_lossy(&percent_decode_bytes(text)).into_owned())
 }
 
 /// Undoes [`percent_encode_bytes`]. What is not a valid escape stays as it is.
-pub fn percent_decode_bytes(text: &str) -> Vec<u8> {
+pub fn percent_decode_bytes(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text.as_bytes());
+    }
     let bytes = text.as_bytes();
     let hex = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
     let mut out = Vec::with_capacity(bytes.len());
@@ -90,5 +93,5 @@ pub fn percent_decode_bytes(text: &str) -> Vec<u8> {
             }
         }
     }
-    out
+    Cow::Owned(out)
 }

@@ -127,6 +127,14 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes_survive_their_escapes(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        let mut text = String::new();
+        percent_encode_bytes(&bytes, &mut text);
+        prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+        prop_assert_eq!(&*percent_decode_bytes(&text), &bytes[..]);
+    }
+
+    #[test]
     fn any_text_survives_a_query_string(text in "\\PC{0,40}") {
         let mut target = "/search?n=1&q=".to_owned();
         percent_encode(&text, &mut target);
