@@ -7,8 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use bittorrent::magnet::Magnet;
-use bittorrent::metainfo::{Draft, FILES_MAX, FileEntry, Metainfo, PATH_DEPTH_MAX};
-use bittorrent::wire::{BLOCK_BYTES, PIECES_MAX};
+use bittorrent::metainfo::{
+    Draft, FILES_MAX, FileEntry, Metainfo, NEW_PIECE_LENGTH_MAX, NEW_PIECE_LENGTH_MIN, PATH_DEPTH_MAX,
+};
+use bittorrent::wire::PIECES_MAX;
 use common::cli::{counted, printable};
 use common::store::{ScanLimits, Scanned, Volume, scan};
 
@@ -16,10 +18,8 @@ use super::{content, size};
 
 /// The most pieces that the default piece length makes, as long as pieces of 16 MiB are enough: a .torrent of 40 kB.
 const PIECES_AIM: u64 = 2_048;
-const PIECE_LENGTH_MIN: u64 = BLOCK_BYTES as u64;
-const PIECE_LENGTH_MAX: u64 = 16 << 20;
 /// The smallest piece that is made without being asked for: the lecture's 256 kB are the middle of what is usual.
-const PIECE_LENGTH_DEFAULT_MIN: u64 = 32 << 10;
+const PIECE_LENGTH_DEFAULT_MIN: u32 = 32 << 10;
 /// Names of left-out files that are told; a folder may have thousands.
 const SKIPPED_TOLD_MAX: usize = 10;
 
@@ -32,7 +32,7 @@ pub struct Args {
     tracker: Vec<String>,
     /// Bytes of each piece, a power of two [default: by the size of the content].
     #[arg(long, value_name = "SIZE", value_parser = asked_piece_length)]
-    piece_length: Option<u64>,
+    piece_length: Option<u32>,
     /// Where the .torrent goes [default: the content's name and .torrent].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -153,29 +153,28 @@ fn files(path: &Path) -> anyhow::Result<Vec<FileEntry>> {
     Ok(scan.files.into_iter().map(entry).collect())
 }
 
-fn asked_piece_length(text: &str) -> Result<u64, String> {
+fn asked_piece_length(text: &str) -> Result<u32, String> {
     let asked = size::bytes(text)?;
-    match asked.is_power_of_two() && (PIECE_LENGTH_MIN..=PIECE_LENGTH_MAX).contains(&asked) {
-        true => Ok(asked),
-        false => Err(format!("a piece length is a power of two from 16KiB to 16MiB, and {asked} is not")),
-    }
+    let lengths = NEW_PIECE_LENGTH_MIN..=NEW_PIECE_LENGTH_MAX;
+    let usable = u32::try_from(asked).ok().filter(|asked| asked.is_power_of_two() && lengths.contains(asked));
+    usable.ok_or_else(|| format!("a piece length is a power of two from 16KiB to 16MiB, and {asked} is not"))
 }
 
 /// What was asked for, or what follows from the size.
-fn piece_length(asked: Option<u64>, length: u64) -> anyhow::Result<u32> {
+fn piece_length(asked: Option<u32>, length: u64) -> anyhow::Result<u32> {
     let by_size = || {
-        let wanted = length.div_ceil(PIECES_AIM).checked_next_power_of_two().unwrap_or(u64::MAX);
-        wanted.clamp(PIECE_LENGTH_DEFAULT_MIN, PIECE_LENGTH_MAX)
+        let wanted = u32::try_from(length.div_ceil(PIECES_AIM)).unwrap_or(u32::MAX);
+        wanted.clamp(PIECE_LENGTH_DEFAULT_MIN, NEW_PIECE_LENGTH_MAX).next_power_of_two()
     };
     let chosen = asked.unwrap_or_else(by_size);
-    let count = length.div_ceil(chosen);
+    let count = length.div_ceil(chosen.into());
     if count > u64::from(PIECES_MAX) {
         bail!(
             "that would be {count} pieces of {}, and a torrent has at most {PIECES_MAX}",
-            size::shown(chosen)
+            size::shown(chosen.into())
         );
     }
-    Ok(chosen as u32)
+    Ok(chosen)
 }
 
 fn hashed(path: &Path, mut draft: Draft, length: u64) -> anyhow::Result<Metainfo> {

@@ -125,7 +125,7 @@ async fn search(client: &mut Client, link: &str) -> anyhow::Result<Arc<Metainfo>
     match (end, found.try_recv()) {
         (SearchEnd::Complete, Ok(text)) => {
             let bytes = BASE64_STANDARD.decode(text).context("the torrent came garbled")?;
-            Ok(Arc::new(Metainfo::parse(&bytes).context("it is no torrent that can be used")?))
+            Ok(Arc::new(Metainfo::parse(&bytes).context("cannot use what came")?))
         }
         (SearchEnd::Refused, _) => bail!("what is there is no torrent that can be used"),
         (end, _) => bail!("the torrent could not be had: {end}"),

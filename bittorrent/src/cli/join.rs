@@ -9,9 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use bittorrent::config::{Config, Knobs};
 use bittorrent::magnet::Magnet;
-use bittorrent::metainfo::{Info, Metainfo};
+use bittorrent::metainfo::{Info, Metainfo, TORRENT_BYTES_MAX};
 use bittorrent::node::Node;
-use bittorrent::wire::ANSWER_BYTES_MAX;
 use common::cli::{Client, resolve};
 use common::user::{FileInfo, Hit};
 
@@ -89,17 +88,17 @@ pub fn read_torrent(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
     let shown = path.display();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {shown}"))?;
     let mut bytes = Vec::new();
-    file.take(ANSWER_BYTES_MAX as u64 + 1)
+    file.take(TORRENT_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {shown}"))?;
-    if bytes.len() > ANSWER_BYTES_MAX {
+    if bytes.len() > TORRENT_BYTES_MAX {
         bail!(
-            "{shown} is no torrent that can be used: it is larger than {}",
-            size::shown(ANSWER_BYTES_MAX as u64)
+            "cannot use {shown}: it is larger than {}, more than any torrent",
+            size::shown(TORRENT_BYTES_MAX as u64)
         );
     }
     let torrent = Metainfo::parse(&bytes);
-    Ok(Arc::new(torrent.with_context(|| format!("{shown} is no torrent that can be used"))?))
+    Ok(Arc::new(torrent.with_context(|| format!("cannot use {shown}"))?))
 }
 
 /// What a user has named: a file, a magnet link, or a URL.
