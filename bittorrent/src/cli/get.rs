@@ -1,4 +1,11 @@
 //! `bittorrent get`.
+//!
+//! | step | what happens |
+//! |---|---|
+//! | the torrent | read, or sought by its link: by a peer of its own, which ends when it has it |
+//! | what is there | a finished content that is right is all there is to do; else a part is begun, or gone on with |
+//! | the download | pieces from others, with a progress bar |
+//! | afterwards | others are served for as long as the user has said |
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,12 +16,17 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bittorrent::metainfo::{Info, Metainfo};
 use common::cli::{Client, Interrupted, make_folder, printable};
-use common::store::{Ranges, Volume};
+use common::store::{Storage, StoreFault, Volume};
 use common::user::{Command, Fetch, FetchId, Note, Query, SearchEnd, SearchId};
 use indicatif::ProgressBar;
+use tokio::time::{Instant, interval, sleep_until};
 
-use super::join::{JoinArgs, Named};
-use super::{hashing, join, size};
+use super::diary::Diary;
+use super::join::{JoinArgs, Link, Named};
+use super::{content, join, size};
+
+/// How often the bar shows with how many others there are connections, and the log gets a line.
+const TICK: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,70 +41,79 @@ pub struct Args {
     /// Bytes per second to get at most, for example 1MB/s.
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     max_download: Option<u64>,
+    /// A file to which a line is added each second: seconds, bytes there, bytes got and sent, connections.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     #[command(flatten)]
     join: JoinArgs,
+}
+
+/// What is there of a content.
+struct There {
+    volume: Arc<Volume>,
+    right: Vec<bool>,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let named = join::named(&args.torrent)?;
     make_folder(&args.out)?;
-    let (client, torrent) = match named {
-        Named::Torrent(torrent) => (None, torrent),
-        Named::Link(link, hosts) => {
-            let mut client = args.join.start(Vec::new(), &hosts, args.max_download).await?;
-            let found = sought(&mut client, link).await;
-            match found {
-                Ok(torrent) => (Some(client), torrent),
-                Err(error) => return end(client, Err(error)).await,
-            }
-        }
+    let mut diary = Diary::open(args.log.as_deref())?;
+    let (torrent, peers) = match named {
+        Named::Torrent(torrent) => (torrent, Vec::new()),
+        Named::Link(link) => (sought(&args, &link).await?, link.peers),
     };
     let info = &torrent.info;
     println!("{}: {} bytes, {} pieces", printable(&info.name), info.length, info.piece_count());
-    let (volume, have) = there(&args.out, info)?;
-    if volume.is_finished() && args.seed_for.is_none() {
-        println!("{} is complete already", volume.path().display());
-        return match client {
-            Some(client) => client.leave().await,
-            None => Ok(()),
-        };
+    let (out, of) = (args.out.clone(), Arc::clone(&torrent));
+    let there = unless_interrupted(move || what_is_there(&out, &of)).await??;
+    let is_finished = there.volume.is_finished();
+    if is_finished && args.seed_for.is_none() {
+        println!("{} is complete already", there.volume.path().display());
+        return Ok(());
     }
-    let mut client = match client {
-        Some(client) => client,
-        None => args.join.start(vec![Arc::clone(&torrent)], &[], args.max_download).await?,
-    };
-    let volume = Arc::new(volume);
-    let outcome =
-        match download(&mut client, &volume, info, have).await {
-            Ok(()) => {
-                println!("{}", volume.path().display());
-                seed_for(&mut client, args.seed_for.unwrap_or_default()).await
-            }
-            Err(error) => Err(error
-                .context(format!("run the same command again to go on with {}", volume.path().display()))),
-        };
-    end(client, outcome).await
-}
-
-/// Ends a client: with good-byes, unless the user has no time for them.
-async fn end(client: Client, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut client = args.join.start(Some(&torrent), &[], &peers, args.max_download).await?;
+    let mut have = content::ranges(info, &there.right).bytes();
+    let mut outcome = download(&mut client, &there, info, &mut diary, &mut have).await;
+    if outcome.is_ok() {
+        println!("{}", there.volume.path().display());
+        if let Some(time) = args.seed_for {
+            outcome = serve_for(&mut client, time, info.length, &mut diary).await;
+        }
+    }
     match &outcome {
+        // Good-byes wait for others, and the user has no time for them.
         Err(error) if error.is::<Interrupted>() => client.kill().await?,
         _ => client.leave().await?,
     }
-    outcome
+    match outcome {
+        Err(error) if have > 0 && !is_finished => {
+            let part = there.volume.path();
+            bail!("{error}; {} keeps {have} bytes, run the same command again to go on", part.display());
+        }
+        outcome => outcome,
+    }
 }
 
 /// The torrent that a link leads to.
-async fn sought(client: &mut Client, link: String) -> anyhow::Result<Arc<Metainfo>> {
+async fn sought(args: &Args, link: &Link) -> anyhow::Result<Arc<Metainfo>> {
+    let mut client = args.join.start(None, &link.hosts, &[], None).await?;
+    let found = search(&mut client, &link.text).await;
+    match &found {
+        Err(error) if error.is::<Interrupted>() => client.kill().await?,
+        _ => client.leave().await?,
+    }
+    found
+}
+
+async fn search(client: &mut Client, link: &str) -> anyhow::Result<Arc<Metainfo>> {
     let (sender, mut found) = tokio::sync::mpsc::channel(1);
     client.keep(move |text| {
+        // There is one torrent, and room for it.
         let _ = sender.try_send(text.to_owned());
     });
     let bar = ProgressBar::new_spinner().with_message("looking for the torrent");
-    bar.enable_steady_tick(Duration::from_millis(100));
-    let search = SearchId(1);
-    client.command(Command::Search(search, Arc::new(Query::words(link)))).await?;
+    bar.enable_steady_tick(TICK / 10);
+    client.command(Command::Search(SearchId(1), Arc::new(Query::words(link)))).await?;
     let end = loop {
         match client.note().await? {
             Note::SearchEnded(_, end) => break end,
@@ -104,48 +125,107 @@ async fn sought(client: &mut Client, link: String) -> anyhow::Result<Arc<Metainf
     match (end, found.try_recv()) {
         (SearchEnd::Complete, Ok(text)) => {
             let bytes = BASE64_STANDARD.decode(text).context("the torrent came garbled")?;
-            Ok(Arc::new(Metainfo::parse(&bytes).context("it is no torrent that can be used")?))
+            Ok(Arc::new(Metainfo::parse(&bytes).context("cannot use what came")?))
         }
         (SearchEnd::Refused, _) => bail!("what is there is no torrent that can be used"),
         (end, _) => bail!("the torrent could not be had: {end}"),
     }
 }
 
-/// What is there of a content: complete, begun, or nothing yet.
-fn there(out: &Path, info: &Info) -> anyhow::Result<(Volume, Ranges)> {
-    let plan = join::plan(info);
-    let checked = |volume: Volume| -> anyhow::Result<(Volume, Ranges)> {
-        let bar = hashing::bar(info.length, "checking what is there")?;
-        let have = hashing::check(&volume, info, &bar);
-        bar.finish_and_clear();
-        Ok((volume, have))
-    };
-    if let Some(volume) = Volume::finished(out, &plan) {
-        let (volume, have) = checked(volume)?;
-        if have.contains(0, info.length) {
-            return Ok((volume, have));
+/// Does what takes long and cannot wait; a Ctrl-C leaves it to end with the program.
+async fn unless_interrupted<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let (sender, done) = tokio::sync::oneshot::channel();
+    // Not a blocking task of the runtime, which would wait for it.
+    std::thread::spawn(move || drop(sender.send(work())));
+    tokio::select! {
+        done = done => Ok(done.context("the check has crashed")?),
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("cannot wait for Ctrl-C")?;
+            Err(Interrupted.into())
         }
     }
-    checked(Volume::create(out, &plan)?)
 }
 
+/// What is there: complete, begun, or nothing yet.
+fn what_is_there(out: &Path, torrent: &Metainfo) -> anyhow::Result<There> {
+    let (info, plan) = (&torrent.info, content::plan(torrent));
+    let mut damaged = Vec::new();
+    for volume in Volume::finished(out, &plan)? {
+        let right = content::check(&volume, info);
+        if content::count(&right) == right.len() {
+            return Ok(There { volume: Arc::new(volume), right });
+        }
+        damaged.push((volume, right));
+    }
+    let volume = Volume::create(out, &plan)?;
+    let mut right = content::check(&volume, info);
+    for (from, right_there) in damaged {
+        let copied = copy(&from, &right_there, &volume, &mut right, info);
+        let copied =
+            copied.with_context(|| format!("cannot copy what is right of {}", from.path().display()))?;
+        if copied > 0 {
+            let from = from.path();
+            println!("{} has {copied} right pieces; it stays as it is", from.display());
+        }
+    }
+    Ok(There { volume: Arc::new(volume), right })
+}
+
+/// Takes over what is right elsewhere and not here; how many pieces. Whatever has the torrent's name and lengths may be somebody's
+/// own version of it, and is never written to.
+fn copy(
+    from: &Volume,
+    right_there: &[bool],
+    into: &Volume,
+    right: &mut [bool],
+    info: &Info,
+) -> Result<usize, StoreFault> {
+    let mut copied = 0;
+    for (piece, right) in (0..).zip(right) {
+        if right_there[piece as usize] && !*right {
+            into.copy_from(from, info.offset(piece), u64::from(info.piece_len(piece)))?;
+            *right = true;
+            copied += 1;
+        }
+    }
+    Ok(copied)
+}
+
+/// Fetches what is not there; `have` is how many bytes there are.
 async fn download(
     client: &mut Client,
-    volume: &Arc<Volume>,
+    there: &There,
     info: &Info,
-    have: Ranges,
+    diary: &mut Diary,
+    have: &mut u64,
 ) -> anyhow::Result<()> {
-    let bar = hashing::bar(info.length, "")?;
-    bar.set_position(have.bytes());
+    let bar = content::bar(info.length, "");
+    bar.set_position(*have);
     bar.reset_eta();
-    let (fetch, into) = (FetchId(1), client.store.add(volume.clone()));
-    let candidates = vec![join::hit(info)];
-    client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have }))).await?;
+    let (fetch, into) = (FetchId(1), client.store.add(there.volume.clone()));
+    let (candidates, ranges) = (vec![join::hit(info)], content::ranges(info, &there.right));
+    client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have: ranges }))).await?;
+    let mut ticks = interval(TICK);
     loop {
-        match client.note().await? {
-            Note::Progress(_, have) => bar.set_position(have),
+        let note = tokio::select! {
+            note = client.note() => note?,
+            _ = ticks.tick() => {
+                let counted = client.handle.snapshot();
+                bar.set_message(format!("connections: {}", counted.connections));
+                diary.write(*have, &counted);
+                continue;
+            }
+        };
+        match note {
+            Note::Progress(_, bytes) => {
+                *have = bytes;
+                bar.set_position(bytes);
+            }
             Note::Fetched(_) => {
                 bar.finish_and_clear();
+                diary.write(info.length, &client.handle.snapshot());
                 return Ok(());
             }
             Note::Failed(_, why) => {
@@ -159,17 +239,17 @@ async fn download(
 }
 
 /// Goes on serving others until the time is over or the user has enough of it.
-async fn seed_for(client: &mut Client, time: Duration) -> anyhow::Result<()> {
-    if time.is_zero() {
-        return Ok(());
-    }
+async fn serve_for(client: &mut Client, time: Duration, have: u64, diary: &mut Diary) -> anyhow::Result<()> {
     println!("serving others for {} s; Ctrl-C ends it", time.as_secs());
-    let until = tokio::time::Instant::now() + time;
+    let (until, mut ticks) = (Instant::now() + time, interval(TICK));
     loop {
-        match tokio::time::timeout_at(until, client.note()).await {
-            Err(_) => return Ok(()),
-            Ok(Err(error)) if error.is::<Interrupted>() => return Ok(()),
-            Ok(note) => drop(note?),
+        tokio::select! {
+            note = client.note() => match note {
+                Err(error) if error.is::<Interrupted>() => return Ok(()),
+                note => drop(note?),
+            },
+            _ = ticks.tick() => diary.write(have, &client.handle.snapshot()),
+            () = sleep_until(until) => return Ok(()),
         }
     }
 }

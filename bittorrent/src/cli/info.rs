@@ -38,6 +38,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             println!("{what:<10} {}", printable(text));
         }
     }
+    if let Some(date) = torrent.creation_date_s {
+        println!("made at    {}", date_of(date));
+    }
     if !info.files[0].path.is_empty() {
         println!("{}:", counted(info.files.len(), "file"));
         let shown = if args.all { info.files.len() } else { LISTED_MAX };
@@ -50,4 +53,51 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     println!("{}", create::magnet(&torrent));
     Ok(())
+}
+
+/// Seconds of the Unix epoch for the eye; what is beyond all calendars stays a number.
+fn date_of(epoch_s: u64) -> String {
+    /// The last second of the year 9999.
+    const LAST_S: u64 = 253_402_300_799;
+    if epoch_s > LAST_S {
+        return format!("second {epoch_s}");
+    }
+    let (mut days, second) = (epoch_s / 86_400, epoch_s % 86_400);
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for length in lengths {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::date_of;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (second, date) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_709_251_199, "2024-02-29 23:59:59 UTC"),
+            (1_735_689_599, "2024-12-31 23:59:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (u64::MAX, "second 18446744073709551615"),
+        ] {
+            assert_eq!(date_of(second), date);
+        }
+    }
 }

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use bittorrent::config::{Config, Knobs};
 use bittorrent::magnet::Magnet;
-use bittorrent::metainfo::{Info, Metainfo};
+use bittorrent::metainfo::{Info, Metainfo, TORRENT_BYTES_MAX};
 use bittorrent::node::Node;
-use bittorrent::wire::ANSWER_BYTES_MAX;
 use common::cli::{Client, resolve};
-use common::store::{PlannedFile, VolumePlan};
 use common::user::{FileInfo, Hit};
 
 use super::size;
@@ -38,30 +36,39 @@ pub struct JoinArgs {
 pub enum Named {
     /// A torrent, read.
     Torrent(Arc<Metainfo>),
-    /// A link that peers or a site have to be asked for; its hosts.
-    Link(String, Vec<Box<str>>),
+    /// A link that peers or a site have to be asked for.
+    Link(Link),
+}
+
+/// A link to a torrent.
+pub struct Link {
+    /// As the user has written it.
+    pub text: String,
+    /// The hosts that are to be asked, as they stand there.
+    pub hosts: Vec<Box<str>>,
+    /// Peers that it names.
+    pub peers: Vec<SocketAddrV4>,
 }
 
 impl JoinArgs {
-    /// Starts a peer that knows these torrents, and these hosts.
+    /// Starts a peer that knows this torrent, these hosts beside those of its trackers, and these peers beside those that the
+    /// user has named.
     pub async fn start(
         &self,
-        torrents: Vec<Arc<Metainfo>>,
+        torrent: Option<&Arc<Metainfo>>,
         hosts: &[Box<str>],
+        peers: &[SocketAddrV4],
         download_max: Option<u64>,
     ) -> anyhow::Result<Client> {
-        let mut peers = Vec::new();
-        for peer in &self.peer {
-            peers.push(resolve(peer)?);
-        }
-        let trackers = torrents.iter().flat_map(|torrent| &torrent.trackers).flatten();
+        let named = self.peer.iter().map(|peer| resolve(peer)).collect::<anyhow::Result<Vec<_>>>()?;
+        let trackers = torrent.iter().flat_map(|torrent| &torrent.trackers).flatten();
         let of_trackers = trackers.filter_map(|url| host_of(url));
         let hosts = look_up(of_trackers.chain(hosts.iter().map(|host| &**host)));
         let knobs = Knobs { upload_max: self.max_upload, download_max, ..Knobs::default() };
         let config = Config {
-            torrents: torrents.into(),
+            torrents: torrent.cloned().into_iter().collect(),
             hosts: Arc::new(hosts),
-            peers,
+            peers: [&named, peers].concat(),
             site: None,
             knobs: Arc::new(knobs),
         };
@@ -81,31 +88,33 @@ pub fn read_torrent(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
     let shown = path.display();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {shown}"))?;
     let mut bytes = Vec::new();
-    file.take(ANSWER_BYTES_MAX as u64 + 1)
+    file.take(TORRENT_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {shown}"))?;
-    if bytes.len() > ANSWER_BYTES_MAX {
+    if bytes.len() > TORRENT_BYTES_MAX {
         bail!(
-            "{shown} is no torrent that can be used: it is larger than {}",
-            size::shown(ANSWER_BYTES_MAX as u64)
+            "cannot use {shown}: it is larger than {}, more than any torrent",
+            size::shown(TORRENT_BYTES_MAX as u64)
         );
     }
     let torrent = Metainfo::parse(&bytes);
-    Ok(Arc::new(torrent.with_context(|| format!("{shown} is no torrent that can be used"))?))
+    Ok(Arc::new(torrent.with_context(|| format!("cannot use {shown}"))?))
 }
 
 /// What a user has named: a file, a magnet link, or a URL.
 pub fn named(text: &str) -> anyhow::Result<Named> {
     if text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
         let magnet: Magnet = text.parse().context("this is no magnet link that can be used")?;
-        let hosts = magnet.trackers.iter().filter_map(|url| host_of(url)).map(Into::into);
-        return Ok(Named::Link(text.to_owned(), hosts.collect()));
+        let hosts = magnet.trackers.iter().filter_map(|url| host_of(url)).map(Into::into).collect();
+        return Ok(Named::Link(Link { text: text.to_owned(), hosts, peers: magnet.peers }));
     }
     if text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
         bail!("https is not spoken here; fetch the .torrent with a browser and name the file");
     }
     match host_of(text) {
-        Some(host) => Ok(Named::Link(text.to_owned(), vec![host.into()])),
+        Some(host) => {
+            Ok(Named::Link(Link { text: text.to_owned(), hosts: vec![host.into()], peers: Vec::new() }))
+        }
         None => read_torrent(&PathBuf::from(text)).map(Named::Torrent),
     }
 }
@@ -131,12 +140,6 @@ fn look_up<'a>(hosts: impl Iterator<Item = &'a str>) -> BTreeMap<Box<str>, Socke
         }
     }
     found
-}
-
-/// How a torrent's content lies on disk.
-pub fn plan(info: &Info) -> VolumePlan {
-    let files = info.files.iter().map(|file| PlannedFile { path: file.path.clone(), len: file.length });
-    VolumePlan { name: info.name.clone(), files: files.collect() }
 }
 
 /// What a torrent's content is called in commands.

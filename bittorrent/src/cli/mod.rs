@@ -3,12 +3,14 @@
 //! | part | file |
 //! |---|---|
 //! | what `seed` and `get` share: a torrent read, its trackers' hosts looked up, a peer started | `join.rs` |
-//! | pieces hashed on all cores, to make a torrent and to see what is there | `hashing.rs` |
+//! | a torrent's content on disk, and what of it is right | `content.rs` |
+//! | the log of a download | `diary.rs` |
 //! | sizes, rates and times as users write them | `size.rs` |
 
+mod content;
 mod create;
+mod diary;
 mod get;
-mod hashing;
 mod info;
 mod join;
 mod seed;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use common::cli::printable;
+use common::store::Volume;
 use common::user::{Command, Note, SharedFile};
 
 use super::join::JoinArgs;
-use super::{create, hashing, join};
+use super::{content, join};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,19 +28,18 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let torrent = join::read_torrent(&args.file)?;
     let info = &torrent.info;
-    let volume = create::open_data(&args.data, &torrent)?;
+    let volume = Volume::open(&content::locate(&args.data, info), &content::plan(&torrent))?;
     if !args.no_check {
-        let bar = hashing::bar(info.length, "checking")?;
-        let right = hashing::check(&volume, info, &bar);
-        bar.finish_and_clear();
-        if !right.contains(0, info.length) {
-            let (right, path) = (right.bytes(), volume.path());
-            bail!("{}: only {right} of {} bytes are right; `verify` says where", path.display(), info.length);
+        let right = content::check(&volume, info);
+        let (count, all, path) = (content::count(&right), right.len(), volume.path());
+        if count < all {
+            bail!("{}: only {count} of {all} pieces are right; `verify` says where", path.display());
         }
     }
-    let mut client = args.join.start(vec![Arc::clone(&torrent)], &[], None).await?;
+    let mut client = args.join.start(Some(&torrent), &[], &[], None).await?;
     let file = client.store.add(Arc::new(volume));
-    println!("{} listens on {}; Ctrl-C ends it", printable(&info.name), client.handle.address());
+    let (name, address) = (printable(&info.name), client.handle.address());
+    println!("serving {name} on {address}; Ctrl-C ends it");
     let info = Arc::new(join::file_info(info));
     client.command(Command::Share(Arc::new([SharedFile { file, info }]))).await?;
     while let Ok(note) = client.note().await {

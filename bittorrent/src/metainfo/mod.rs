@@ -21,8 +21,8 @@ use std::sync::Arc;
 use crate::bencode::BencodeError;
 use crate::wire::{ANSWER_BYTES_MAX, InfoHash, PIECES_MAX};
 
-pub use paths::PathFault;
-pub use write::Draft;
+pub use paths::{PATH_DEPTH_MAX, PathFault};
+pub use write::{Draft, NEW_PIECE_LENGTH_MAX, NEW_PIECE_LENGTH_MIN};
 
 /// The longest `.torrent` that is read: it may have come as an HTTP answer, which has the same limit.
 pub const TORRENT_BYTES_MAX: usize = ANSWER_BYTES_MAX;

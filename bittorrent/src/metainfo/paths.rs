@@ -4,7 +4,7 @@ use super::{FileEntry, MetainfoError};
 use crate::bencode::{Dict, Value};
 
 /// The deepest path.
-const DEPTH_MAX: usize = 64;
+pub const PATH_DEPTH_MAX: usize = 64;
 /// The longest component, which is also what file systems take.
 const COMPONENT_BYTES_MAX: usize = 255;
 
@@ -30,7 +30,7 @@ pub enum PathFault {
     #[error("has a name of more than {COMPONENT_BYTES_MAX} bytes in its path")]
     TooLong,
     /// More than 64 components.
-    #[error("lies more than {DEPTH_MAX} folders deep")]
+    #[error("lies more than {PATH_DEPTH_MAX} folders deep")]
     TooDeep,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn path(value: Option<&Value<'_>>) -> Result<Box<[Box<str>]>, PathFau
     if components.is_empty() {
         return Err(PathFault::EmptyPath);
     }
-    if components.len() > DEPTH_MAX {
+    if components.len() > PATH_DEPTH_MAX {
         return Err(PathFault::TooDeep);
     }
     let one = |value: &Value<'_>| component(value.as_bytes().ok_or(PathFault::Missing)?);

@@ -4,9 +4,9 @@ use super::{FileEntry, Metainfo, MetainfoError};
 use crate::bencode::{self, DictWriter, dict};
 
 /// The shortest piece of a torrent made here: one block.
-const NEW_PIECE_LENGTH_MIN: u32 = 16 << 10;
-/// The longest.
-const NEW_PIECE_LENGTH_MAX: u32 = 16 << 20;
+pub const NEW_PIECE_LENGTH_MIN: u32 = 16 << 10;
+/// The longest piece of a torrent made here.
+pub const NEW_PIECE_LENGTH_MAX: u32 = 16 << 20;
 
 /// What a new torrent is made of.
 #[derive(Clone, Debug, Default)]

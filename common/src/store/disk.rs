@@ -14,7 +14,7 @@ use super::{BLOCK_BYTES, Ranges, Storage, StoreFault, range_within};
 use crate::user::FileInfo;
 
 /// The most files of one name in a folder, ` (2)` to ` (100)` among them, before a download is refused.
-const COPIES_MAX: u32 = 100;
+pub(super) const COPIES_MAX: u32 = 100;
 /// A download is synced and its journal written after so many new bytes at the earliest: what a crash can cost a
 /// small file.
 const CHECKPOINT_BYTES_MIN: u64 = 4 << 20;
@@ -241,12 +241,7 @@ impl Download {
     /// What a refusal of the file system means to a peer; its words go to the log.
     fn fault(&self, doing: &str, error: &io::Error) -> StoreFault {
         tracing::warn!(path = %self.part.display(), %error, doing, "a download's file failed");
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                StoreFault::Full
-            }
-            _ => StoreFault::Io,
-        }
+        fault_of(error)
     }
 
     /// Has the journal no longer vouch for what is about to be overwritten. The range that it belongs to loses all that
@@ -318,6 +313,16 @@ fn lock(download: &Mutex<Download>) -> MutexGuard<'_, Download> {
     download.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a refusal of the file system means to a peer.
+pub(super) fn fault_of(error: &io::Error) -> StoreFault {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StoreFault::Full
+        }
+        _ => StoreFault::Io,
+    }
+}
+
 /// Opens a part and claims it for this process; `None` if somebody else has it.
 fn open_part(part: &Path) -> io::Result<Option<File>> {
     let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
@@ -346,17 +351,23 @@ fn open_part(part: &Path) -> io::Result<Option<File>> {
     Ok(same.then_some(file))
 }
 
-/// Renames without replacing: `AlreadyExists` if there is something.
+/// Renames a file or a folder without replacing: `AlreadyExists` if there is something.
 pub(super) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        // Some file systems cannot; a second link refuses in the same way and is as atomic.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => link_to_new(from, to),
+        // Some file systems cannot.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => claim_and_rename(from, to),
         Err(error) => Err(error.into()),
     }
 }
 
-fn link_to_new(from: &Path, to: &Path) -> io::Result<()> {
+/// A second link to a file refuses in the same way and is as atomic; so does making a folder, which another one may replace
+/// while it is empty.
+fn claim_and_rename(from: &Path, to: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(from)?.is_dir() {
+        fs::create_dir(to)?;
+        return fs::rename(from, to);
+    }
     fs::hard_link(from, to)?;
     fs::remove_file(from)
 }
@@ -389,15 +400,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_replaces_a_rename_where_there_is_none() {
+    fn nothing_is_replaced_where_the_file_system_has_no_word_for_it() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         fs::write(&from, b"x").unwrap();
-        link_to_new(&from, &to).unwrap();
+        claim_and_rename(&from, &to).unwrap();
         assert_eq!((from.exists(), fs::read(&to).unwrap()), (false, b"x".to_vec()));
         fs::write(&from, b"y").unwrap();
-        assert_eq!(link_to_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(claim_and_rename(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&to).unwrap(), b"x");
+        let (folder, other) = (dir.path().join("folder"), dir.path().join("other"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("in it"), b"x").unwrap();
+        assert_eq!(claim_and_rename(&folder, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        claim_and_rename(&folder, &other).unwrap();
+        assert_eq!((folder.exists(), fs::read(other.join("in it")).unwrap()), (false, b"x".to_vec()));
     }
 
     // Elsewhere there is no device that is always full.

@@ -5,7 +5,7 @@
 //! | [`Memory`] | bytes in memory, up to a maximum |
 //! | [`Shared`] | one of the many files of a shared folder |
 //! | [`Disk`] | a file of the file system: open for reading, or downloaded with resume |
-//! | [`Volume`] | the many files of a torrent as one stream of bytes, downloaded with resume |
+//! | [`Volume`] | many files of the file system as one stream: a torrent's content |
 //! | [`Synthetic`] | content that is a function of (content number, offset); takes no room |
 //! | [`Checking`] | a sink that keeps nothing and refuses whatever is not its original |
 //! | [`Faulty`] | any of these with faults on schedule |

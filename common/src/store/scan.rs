@@ -117,6 +117,8 @@ fn walk(entries: &[PathBuf], prefix: &str, depth: usize, limits: ScanLimits, fou
         };
         if kind.is_symlink() {
             skip(found, SkipReason::Link);
+        } else if is_in_progress(name) {
+            // Downloads that are not finished, files and folders.
         } else if kind.is_dir() && depth >= limits.depth_max {
             skip(found, SkipReason::TooDeep);
         } else if kind.is_dir() {
@@ -129,7 +131,7 @@ fn walk(entries: &[PathBuf], prefix: &str, depth: usize, limits: ScanLimits, fou
             }
         } else if !kind.is_file() {
             skip(found, SkipReason::Special);
-        } else if !is_in_progress(name) {
+        } else {
             if found.files.len() >= limits.files_max {
                 skip(found, SkipReason::TooMany);
                 return false;
