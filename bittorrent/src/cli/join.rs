@@ -120,14 +120,14 @@ pub fn named(text: &str) -> anyhow::Result<Named> {
 }
 
 /// Host and port of an `http` URL, as they stand there.
-fn host_of(url: &str) -> Option<&str> {
+pub fn host_of(url: &str) -> Option<&str> {
     let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).map(|_| &url[7..])?;
     let host = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
     (!host.is_empty()).then_some(host)
 }
 
 /// Where hosts are; those that cannot be found are told and left out.
-fn look_up<'a>(hosts: impl Iterator<Item = &'a str>) -> BTreeMap<Box<str>, SocketAddrV4> {
+pub fn look_up<'a>(hosts: impl Iterator<Item = &'a str>) -> BTreeMap<Box<str>, SocketAddrV4> {
     let mut found = BTreeMap::new();
     for host in hosts {
         let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };

@@ -14,6 +14,7 @@ mod get;
 mod info;
 mod join;
 mod seed;
+mod site;
 mod size;
 mod tracker;
 mod verify;
@@ -24,10 +25,11 @@ use clap::{Parser, Subcommand};
 
 /// A first session, in the order in which a user types it.
 const EXAMPLES: &str = "\
-Example, the tracker and the seed in terminals of their own:
+Example, tracker, seed and site in terminals of their own:
   bittorrent tracker
   bittorrent create ~/Music/album --tracker http://127.0.0.1:6969/announce -o album.torrent
   bittorrent seed album.torrent --data ~/Music/album
+  bittorrent site .
   bittorrent get album.torrent --out downloads
 
 RUST_LOG=info shows what goes on inside.";
@@ -50,6 +52,8 @@ enum Command {
     Verify(verify::Args),
     /// Run a tracker until Ctrl-C.
     Tracker(tracker::Args),
+    /// Run a web site that lists and serves the .torrent files of a folder, until Ctrl-C.
+    Site(site::Args),
     /// Offer a content to others until Ctrl-C.
     Seed(seed::Args),
     /// Download a content; run it again to resume.
@@ -63,6 +67,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Info(args) => info::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Tracker(args) => tracker::run(args).await,
+        Command::Site(args) => site::run(args).await,
         Command::Seed(args) => seed::run(args).await,
         Command::Get(args) => get::run(args).await,
     }
