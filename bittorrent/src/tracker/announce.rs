@@ -24,7 +24,7 @@ impl Tracker {
 
     fn taken(&mut self, target: &Target<'_>, from: Ipv4Addr, cx: Hands) -> Result<Vec<u8>, String> {
         let announce = Announce::from_query(target.query).map_err(|why| why.to_string())?;
-        if self.is_closed && self.swarms.get(&announce.info_hash).is_none() {
+        if !self.swarms.allows(&announce.info_hash) {
             return Err(NOT_ALLOWED.to_owned());
         }
         let address = SocketAddrV4::new(listens_at(from, announce.ip), announce.port);

@@ -68,8 +68,6 @@ pub enum TrackerTimer {
 /// The state of a tracker.
 pub struct Tracker {
     started_s: u64,
-    /// It takes only the torrents that it knows from the start.
-    is_closed: bool,
     knobs: Arc<TrackerKnobs>,
     swarms: Swarms,
     callers: Callers,
@@ -91,7 +89,6 @@ impl Tracker {
         };
         Tracker {
             started_s: config.started_s,
-            is_closed: config.allowed.is_some(),
             swarms: Swarms::known(config.allowed.as_ref()),
             callers: Callers::new(limits),
             awaits_silence: false,

@@ -4,7 +4,7 @@
 //! of a swarm, peers in all, and entries made from one address. Beyond a bound nobody new is taken in, and nobody who is in is put out.
 //!
 //! A swarm that everyone has left is forgotten, unless somebody's download was completed in it: that count is kept as long as there is
-//! room for other swarms.
+//! room for other swarms. A closed tracker forgets none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -33,6 +33,8 @@ pub(super) enum Refusal {
 /// What the tracker knows.
 #[derive(Debug, Default)]
 pub(super) struct Swarms {
+    /// There are no swarms but those from the start, and they stay.
+    is_closed: bool,
     peers: Peers,
     /// Peers by swarm and address. Keyed by what strangers choose, so hashed with a random key; nobody sees its order.
     numbers: HashMap<(u32, SocketAddrV4), u32>,
@@ -49,11 +51,16 @@ pub(super) struct Swarms {
 impl Swarms {
     /// Those that are to be there from the start.
     pub(super) fn known(allowed: Option<&BTreeSet<InfoHash>>) -> Self {
-        let mut swarms = Swarms::default();
+        let mut swarms = Swarms { is_closed: allowed.is_some(), ..Swarms::default() };
         for info_hash in allowed.into_iter().flatten() {
             swarms.add_swarm(*info_hash);
         }
         swarms
+    }
+
+    /// True if this swarm may be.
+    pub(super) fn allows(&self, info_hash: &InfoHash) -> bool {
+        !self.is_closed || self.by_hash.contains_key(info_hash)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -213,7 +220,7 @@ impl Swarms {
         let entry = &mut self.table[swarm as usize];
         entry.leave(number, &mut self.peers);
         self.peers.remove(number);
-        if entry.is_empty() {
+        if entry.is_empty() && !self.is_closed {
             if entry.downloaded == 0 {
                 return self.remove_swarm(swarm);
             }
