@@ -53,8 +53,8 @@ fn reports_that_make_no_sense_are_refused_with_a_reason() {
         (broken("&left=1", "&left=-1"), "invalid left"),
         (broken("uploaded=0", "uploaded=18446744073709551616"), "invalid uploaded"),
         (broken("downloaded=0", "downloaded=x"), "invalid downloaded"),
-        (format!("{}&ip=224.0.0.1", good), "nobody can listen there"),
-        (format!("{}&ip=0.0.0.0", good), "nobody can listen there"),
+        (format!("{good}&ip=224.0.0.1"), "nobody can listen there"),
+        (format!("{good}&ip=0.0.0.0"), "nobody can listen there"),
     ];
     for (target, why) in cases {
         let reply = web.get("10.0.0.1", &target);
@@ -68,7 +68,7 @@ fn reports_that_make_no_sense_are_refused_with_a_reason() {
     for odd in
         ["&event=paused", "&numwant=-1", "&numwant=x", "&key=zz", "&ip=nonsense", "&compact=2", "&%zz=%"]
     {
-        let reply = web.get("10.0.0.1", &format!("{}{odd}", good));
+        let reply = web.get("10.0.0.1", &format!("{good}{odd}"));
         assert!(reply.body.starts_with(b"d8:complete"), "{odd}: {reply:?}");
     }
     let no_event = broken("event=started", "event=");

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use bittorrent::node::Node;
 use bittorrent::site::{Listed, SiteConfig};
-use common::cli::{counted, printable, resolve, serve, start};
-use common::tcp::SharedStore;
+use bittorrent::wire::ANSWER_BYTES_MAX;
+use common::cli::{counted, printable, resolve, serve, start_within};
+use common::tcp::{Limits, SharedStore};
 use common::user::Note;
 
 use super::{join, now_s};
@@ -36,7 +37,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     });
     let listen = resolve(&args.listen)?;
-    let handle = start(Node::site(config), listen, false, SharedStore::default(), sink).await?;
+    // A torrent goes out in one answer, and that may be longer than any that other overlays give.
+    let limits = Limits { send_queue_bytes_max: ANSWER_BYTES_MAX + (1 << 20), ..Limits::default() };
+    let handle =
+        start_within(limits, Node::site(config), listen, false, SharedStore::default(), sink).await?;
     println!("http://{}/", handle.address());
     serve(handle, "the site").await
 }

@@ -22,6 +22,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::SocketAddrV4;
 
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub use address::resolve;
 pub use client::{Client, Interrupted};
@@ -50,11 +51,26 @@ pub async fn start<P: Peer + Send + 'static>(
     store: SharedStore,
     notes: NoteSink,
 ) -> anyhow::Result<Handle> {
+    start_within(Limits::default(), node, listen, firewalled, store, notes).await
+}
+
+/// The same for a node that needs other limits.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within<P: Peer + Send + 'static>(
+    limits: Limits,
+    node: P,
+    listen: SocketAddrV4,
+    firewalled: bool,
+    store: SharedStore,
+    notes: NoteSink,
+) -> anyhow::Result<Handle> {
     let config = NodeConfig {
         node: NodeId(0),
         listen: Some(listen),
         attachment: Attachment { firewalled, ..Attachment::default() },
-        limits: Limits::default(),
+        limits,
         seed: entropy(),
         clock: Clock::start(),
         identity: Identity::generate(),
@@ -67,9 +83,11 @@ pub async fn start<P: Peer + Send + 'static>(
 /// # Errors
 /// If it cannot wait for Ctrl-C, or the node has crashed.
 pub async fn serve(handle: Handle, what: &str) -> anyhow::Result<()> {
+    // Before anybody is told that it can be pressed.
+    let mut interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
     println!("{what} listens on {}; Ctrl-C ends it", handle.address());
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
+        _ = interrupts.recv() => {}
         () = handle.ended() => {}
     }
     handle.shutdown().await?;
