@@ -62,6 +62,8 @@ pub struct Case<'a> {
     pub source: Source,
     /// Whether a download may turn away from a holder whose bytes are under way, because another one is faster.
     pub many_sources: bool,
+    /// Whether results name the holders; if not, anybody may be a source of a download.
+    pub hits_name_holders: bool,
     /// What happened.
     pub outcome: &'a Outcome,
     /// What was measured of it.
@@ -305,8 +307,10 @@ fn bytes_are_conserved(case: &Case<'_>) -> Verdict {
     let open = rows().filter(|row| row.end == DownloadEnd::Unfinished);
     // It turns away from all holders but the last at most, and from each with no more than its part.
     let left = |candidates: u32| u64::from(candidates.saturating_sub(1)) * IN_FLIGHT_MAX;
+    let people = case.cast.world.people.len() as u32;
+    let holders = |candidates: u32| if case.hits_name_holders { candidates } else { people };
     let turned_away: u64 =
-        rows().filter(|_| case.many_sources).map(|row| left(row.candidates).min(row.size)).sum();
+        rows().filter(|_| case.many_sources).map(|row| left(holders(row.candidates)).min(row.size)).sum();
     let allowed = (broken.count() + open.count()) as u64 * IN_FLIGHT_MAX + turned_away;
     if sent + received > 0 {
         verdict.judge(received <= sent, || {

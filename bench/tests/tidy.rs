@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Overlays that exist; each has the same rules.
-const OVERLAYS: [&str; 3] = ["napster", "gnutella", "kazaa"];
+const OVERLAYS: [&str; 4] = ["napster", "gnutella", "kazaa", "bittorrent"];
 /// The most lines a source file may have before it wants to be split by noun.
 const LINES_MAX: usize = 650;
 

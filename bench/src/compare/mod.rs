@@ -283,6 +283,7 @@ pub fn judge(contestant: &dyn Contestant, backend: Backend, world: &World, outco
         cast: &cast,
         source,
         many_sources: contestant.many_sources(),
+        hits_name_holders: contestant.hits_name_holders(),
         outcome: &outcome,
         measured: &measured,
         slack_s: backend.slack_s(),

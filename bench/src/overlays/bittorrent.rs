@@ -22,7 +22,7 @@ use crate::trace::Purpose;
 use crate::world::World;
 
 /// A swarm for each content. A tracker tells who is in it, and a web site, which has the torrents, is what is searched: BitTorrent has
-/// no search of its own. Tracker and site come first in a run.
+/// no search of its own. Site and tracker come first in a run.
 pub struct BitTorrent {
     /// A torrent of each item that anybody shares.
     torrents: Arc<[Arc<Metainfo>]>,
@@ -103,12 +103,16 @@ impl Default for Knobs {
     }
 }
 
-/// Where the tracker is among the nodes.
-const TRACKER: NodeId = NodeId(0);
-/// Where the site is.
-const SITE: NodeId = NodeId(1);
+/// Where the site is among the nodes: whoever takes a server away takes away what is searched.
+const SITE: NodeId = NodeId(0);
+/// Where the tracker is.
+const TRACKER: NodeId = NodeId(1);
 /// Pieces of credit in the byte-for-byte tit for tat.
 const CREDIT_PIECES: u64 = 2;
+
+/// How soon somebody with few others asks the tracker again. Whoever is behind a firewall and has a content hears in no other way of
+/// those who want it; a run lasts half a minute, and not the half hours of a swarm.
+const ANNOUNCE_FEW: Duration = Duration::from_secs(10);
 
 impl Knobs {
     fn of_peers(&self) -> config::Knobs {
@@ -136,6 +140,7 @@ impl Knobs {
             rechoke_every: Duration::from_secs_f64(self.rechoke_s),
             optimistic_every: Duration::from_secs_f64(self.optimistic_s),
             super_seed: self.super_seed,
+            announce_few: ANNOUNCE_FEW,
             ..config::Knobs::default()
         }
     }
@@ -182,7 +187,11 @@ impl Overlay for BitTorrent {
     fn peer(&self, cast: &Cast<'_>, node: NodeId) -> Node {
         match node {
             TRACKER => {
-                let knobs = TrackerKnobs { handout: self.handout.into(), ..TrackerKnobs::default() };
+                let knobs = TrackerKnobs {
+                    handout: self.handout.into(),
+                    interval_min: ANNOUNCE_FEW,
+                    ..TrackerKnobs::default()
+                };
                 Node::tracker(TrackerConfig { knobs: Arc::new(knobs), ..TrackerConfig::default() })
             }
             SITE => {

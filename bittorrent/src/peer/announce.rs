@@ -206,7 +206,7 @@ impl Torrent {
         }
         self.dial_others(shared, cx);
         let few = shared.knobs.announce_few.max(self.announcer.interval_min);
-        let is_short = self.wants_more() && self.links.len() + self.dialling < shared.knobs.peers_min;
+        let is_short = !self.is_over && self.links.len() + self.dialling < shared.knobs.peers_min;
         let after = if is_short { few.min(self.announcer.interval) } else { self.announcer.interval };
         self.announce_after(after, cx);
     }

@@ -274,6 +274,14 @@ impl Peer {
     /// Joins a torrent's swarm.
     fn add(&mut self, meta: Arc<Metainfo>, file: FileId, have: &Ranges, fetch: Option<FetchId>, cx: Hands) {
         let (info_hash, trackers) = (meta.info_hash, meta.trackers.clone());
+        if fetch.is_some()
+            && let Some(no) = self.by_hash.get(&info_hash)
+            && let Some(seed) = self.torrents.get_mut(no).filter(|torrent| torrent.fetch.is_none())
+        {
+            // It is here already, but wanted once more.
+            seed.give_way(&mut self.shared, cx);
+            self.forget_ended();
+        }
         let what = What::Known(Box::new(Content::new(meta, file, have)));
         match self.enter(info_hash, what, fetch) {
             Some(no) => self.begin(no, &trackers, &[], cx),

@@ -172,7 +172,8 @@ fn next_block(content: &mut Content, link: &Link, knobs: &Knobs, cx: Hands) -> O
         availability.take(piece);
         return begin(piece, assembly);
     }
-    if !availability.wanted().is_empty() {
+    // One at a time and only of who has nothing else to do: what comes twice was sent for nothing.
+    if !availability.wanted().is_empty() || !link.asked.is_empty() {
         return None;
     }
     assembly.next_duplicate(asker, |block| link.is_asked_for(block))

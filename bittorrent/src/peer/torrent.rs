@@ -196,6 +196,14 @@ impl Torrent {
         self.announce(AnnounceEvent::Stopped, shared, cx);
     }
 
+    /// Makes way for a download of the same content. The tracker is not told: the download will tell it.
+    pub(super) fn give_way(&mut self, shared: &mut Shared, cx: Hands) {
+        self.is_over = true;
+        for at in self.links.all() {
+            self.hang_up(at, shared, cx);
+        }
+    }
+
     /// Has a round come, if there is anybody to look after.
     pub(super) fn keep_rounds(&mut self, shared: &Shared, cx: Hands) {
         if !self.has_round && !self.is_over {
@@ -234,11 +242,6 @@ impl Torrent {
             self.say(at, crate::wire::Message::KeepAlive, cx);
         }
         self.lapse(at, shared, cx);
-    }
-
-    /// True if it gains by more links: it lacks something.
-    pub(super) fn wants_more(&self) -> bool {
-        !self.is_over && !self.is_seed()
     }
 
     /// Dials some of those known, while there are too few. A seed does too: those who lack something may not be able to dial it.
