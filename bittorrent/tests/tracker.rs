@@ -274,7 +274,7 @@ fn browsers_get_a_page() {
         .unwrap();
     let page = web.get("10.0.0.1", "/");
     assert_eq!(page.line("Content-Type"), Some("text/html; charset=utf-8"));
-    assert!(page.text().contains("1,235 peers in 1 swarms"), "{}", page.text());
+    assert!(page.text().contains("1,235 peers in 1 swarm."), "{}", page.text());
     for cell in [hash(1).to_string().as_str(), ">1<", ">1,234<", ">0<", ">5.00 GiB"] {
         assert!(page.text().contains(cell), "{cell} is missing in {}", page.text());
     }

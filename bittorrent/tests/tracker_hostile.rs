@@ -129,7 +129,7 @@ fn what_is_full_puts_nobody_out() {
     come(&mut web, "10.0.0.5", 5, 2, 1).unwrap();
     assert_eq!(come(&mut web, "10.0.0.6", 6, 2, 1), failure("this tracker is full"));
     assert_eq!((web.scrape(hash(1)), web.scrape(hash(2))), (Some((0, 0, 3)), Some((0, 0, 2))));
-    assert!(web.get("10.0.0.1", "/").text().contains("3 reports were not taken for want of room"));
+    assert!(web.get("10.0.0.1", "/").text().contains("3 reports not taken for want of room"));
     // Room is made by going, not by coming.
     web.announce("10.0.0.3", &Announce { port: 1, ..again(&report(3, 1), AnnounceEvent::Stopped) }).unwrap();
     come(&mut web, "10.0.0.6", 6, 1, 1).unwrap();

@@ -177,9 +177,18 @@ fn kinds_have_one_name_each() {
     let mut names = Message::KINDS.to_vec();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 21);
-    assert_eq!(Message::KINDS[usize::from(Message::Choke.kind())], "choke");
-    assert_eq!(Message::KINDS[usize::from(answer(b"").kind())], "answer");
+    assert_eq!(names.len(), 25);
+    let kind = |message: &Message| Message::KINDS[usize::from(message.kind())];
+    assert_eq!((kind(&Message::Choke), kind(&answer(b""))), ("choke", "answer"));
+    // What a site is asked and answers counts as the search that it is.
+    let asked = |target| kind(&Message::Ask(Arc::new(Request::get(target))));
+    assert_eq!(asked("/announce?info_hash=x"), "ask");
+    assert_eq!((asked("/search.txt?q=x"), asked("/torrent/1.torrent")), ("search", "torrent request"));
+    let answered = |content_type| {
+        let head = Response::new(200).with("Content-Type", content_type);
+        kind(&Message::Answer(Arc::new(Answer { head, body: "".into() })))
+    };
+    assert_eq!((answered(LISTING_TYPE), answered(TORRENT_TYPE)), ("listing", "torrent"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::shelf::Shelf;
 use super::torrent_target;
 use crate::magnet::Magnet;
 use crate::metainfo::Metainfo;
-use crate::web::{Html, Page, bytes_text, thousands};
+use crate::web::{Html, Page, bytes_text, counted, thousands};
 use crate::wire::{LISTING_TYPE, ScrapeEntry, TORRENT_TYPE};
 
 /// What somebody has asked to see.
@@ -145,9 +145,7 @@ impl Rows {
         page.raw(format_args!("<form action=\"/\"><input type=\"search\" name=\"q\" autofocus value=\""));
         page.text(&self.words);
         page.raw(format_args!("\"> <button>Search</button></form>\n"));
-        let total = thousands(self.total as u64);
-        let things = if self.total == 1 { "torrent" } else { "torrents" };
-        page.raw(format_args!("<p>{total} {things}"));
+        page.raw(format_args!("<p>{}", counted(self.total as u64, "torrent")));
         if !self.words.is_empty() {
             page.raw(format_args!(" found; <a href=\"/\">all of them</a>"));
         }

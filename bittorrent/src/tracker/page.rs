@@ -6,7 +6,7 @@ use bytes::Bytes;
 use common::peer::Time;
 
 use super::Tracker;
-use crate::web::{Html, Page, bytes_text, thousands};
+use crate::web::{Html, Page, bytes_text, counted, thousands};
 
 /// How long a page is shown before another is made: to make one, all swarms are looked at.
 const FRESH: Duration = Duration::from_secs(2);
@@ -39,12 +39,12 @@ impl Tracker {
         shown.sort_unstable_by_key(|swarm| (usize::MAX - swarm.len(), swarm.info_hash));
         let mut page = Html::new("BitTorrent tracker");
         let (swarms, peers) = (self.swarms.len() as u64, self.swarms.peers() as u64);
-        page.raw(format_args!("<p>{} peers in {} swarms", thousands(peers), thousands(swarms)));
+        page.raw(format_args!("<p>{} in {}", counted(peers, "peer"), counted(swarms, "swarm")));
         if swarms > SHOWN_MAX as u64 {
             page.raw(format_args!(", of which the {SHOWN_MAX} largest are shown"));
         }
         if self.refused > 0 {
-            page.raw(format_args!("; {} reports were not taken for want of room", thousands(self.refused)));
+            page.raw(format_args!("; {} not taken for want of room", counted(self.refused, "report")));
         }
         page.raw(format_args!(
             ".</p>\n<table><tr><th>Info hash<th class=\"n\">Seeders<th class=\"n\">Leechers\

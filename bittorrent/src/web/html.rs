@@ -96,6 +96,11 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// A number of things: `1 peer`, `2,000 peers`.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +122,10 @@ mod tests {
         assert_eq!(
             [0, 999, 1_000, 180_000, 1_855_094_951].map(thousands).join(" "),
             "0 999 1,000 180,000 1,855,094,951"
+        );
+        assert_eq!(
+            [0, 1, 2_000].map(|number| counted(number, "peer")).join(" "),
+            "0 peers 1 peer 2,000 peers"
         );
     }
 }

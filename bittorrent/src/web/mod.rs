@@ -21,7 +21,7 @@ use common::peer::{ConnId, Cx, Slots, Time};
 use crate::node::{Node, Timer};
 use crate::peer::CLIENT;
 use crate::wire::{Answer, Message};
-pub(crate) use html::{Html, bytes_text, thousands};
+pub(crate) use html::{Html, bytes_text, counted, thousands};
 
 /// What a request is answered with.
 #[derive(Clone, Debug)]
