@@ -76,6 +76,9 @@ pub struct Knobs {
     pub request_timeout: Duration,
     /// How soon an address that could not be reached is tried again. 60 s: libtorrent's `min_reconnect_time`.
     pub reconnect_after: Duration,
+    /// How long a download may stand still, with nobody who sends anything, before it has failed. `None`: for ever, as users of
+    /// clients expect, since a seed may come back.
+    pub give_up: Option<Duration>,
     /// Super-seeding: a seed shows each piece to one peer at a time.
     pub super_seed: bool,
     /// The fast extension (BEP 6) is offered.
@@ -119,6 +122,7 @@ impl Default for Knobs {
             handshake_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             reconnect_after: Duration::from_secs(60),
+            give_up: None,
             super_seed: false,
             fast: true,
             allowed_fast: 5,

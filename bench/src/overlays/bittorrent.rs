@@ -114,6 +114,9 @@ const CREDIT_PIECES: u64 = 2;
 /// those who want it; a run lasts half a minute, and not the half hours of a swarm.
 const ANNOUNCE_FEW: Duration = Duration::from_secs(10);
 
+/// How long a download may stand still before it is given up. A person waits for days; a run has to end.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
 impl Knobs {
     fn of_peers(&self) -> config::Knobs {
         config::Knobs {
@@ -141,6 +144,7 @@ impl Knobs {
             optimistic_every: Duration::from_secs_f64(self.optimistic_s),
             super_seed: self.super_seed,
             announce_few: ANNOUNCE_FEW,
+            give_up: Some(GIVE_UP),
             ..config::Knobs::default()
         }
     }
@@ -189,6 +193,7 @@ impl Overlay for BitTorrent {
             TRACKER => {
                 let knobs = TrackerKnobs {
                     handout: self.handout.into(),
+                    handout_max: self.handout.into(),
                     interval_min: ANNOUNCE_FEW,
                     ..TrackerKnobs::default()
                 };

@@ -237,10 +237,6 @@ impl Links {
         self.len
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The link on this connection.
     pub(super) fn on(&self, conn: ConnId) -> Option<u32> {
         self.iter().find(|(_, link)| link.conn == conn).map(|(at, _)| at)

@@ -54,6 +54,7 @@ impl Torrent {
             link.down.add(len, now, shared.knobs.rate_window);
             link.last_block = now;
             self.downloaded += u64::from(len);
+            self.gained = now;
         }
         match state {
             BodyState::More => {}

@@ -61,6 +61,8 @@ pub(super) struct Torrent {
     pub(super) uploaded: u64,
     /// The bytes that the user has been told of.
     told: u64,
+    /// When bytes came last; when it began, if none have.
+    pub(super) gained: Time,
     /// It is given up; only a last word to the tracker may be on its way.
     pub(super) is_over: bool,
 }
@@ -146,6 +148,7 @@ impl Torrent {
             downloaded: 0,
             uploaded: 0,
             told: 0,
+            gained: Time::ZERO,
             is_over: false,
         }
     }
@@ -179,6 +182,7 @@ impl Torrent {
         for address in peers.iter().filter(|address| **address != cx.address()) {
             self.book.add(*address, Told::Trusted);
         }
+        self.gained = cx.now();
         self.announce(AnnounceEvent::Started, shared, cx);
         self.progress(cx);
         self.dial_others(shared, cx);
@@ -219,6 +223,10 @@ impl Torrent {
             return;
         }
         self.rounds += 1;
+        let waits = self.fetch.is_some() && !self.is_seed();
+        if waits && shared.knobs.give_up.is_some_and(|most| cx.now().since(self.gained) >= most) {
+            return self.fail(Failure::NoHolder, shared, cx);
+        }
         for at in self.links.all() {
             self.look_after(at, shared, cx);
         }
@@ -226,7 +234,7 @@ impl Torrent {
         self.rechoke(shared, cx);
         self.exchange_peers(shared, cx);
         self.dial_others(shared, cx);
-        if !self.links.is_empty() || self.dialling > 0 || self.book.len() > 0 {
+        if self.needs_rounds(shared) {
             self.keep_rounds(shared, cx);
         }
     }
@@ -255,9 +263,15 @@ impl Torrent {
             self.dialling += 1;
             shared.dial(self.no, address, cx);
         }
-        if self.links.len() + self.dialling > 0 || self.book.len() > 0 {
+        if self.needs_rounds(shared) {
             self.keep_rounds(shared, cx);
         }
+    }
+
+    /// True if there is anybody to look after, or a patience to end.
+    fn needs_rounds(&self, shared: &Shared) -> bool {
+        let has_others = self.links.len() + self.dialling > 0 || self.book.len() > 0;
+        has_others || self.fetch.is_some() && shared.knobs.give_up.is_some()
     }
 
     /// A dial has not led to a link.
