@@ -2,12 +2,53 @@
 
 mod kit;
 
+use std::sync::Arc;
+
 use bittorrent::config::Knobs;
+use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
+use bittorrent::node::Node;
+use common::digest::{Algorithm, Digest};
 use common::net::{Line, NodeId};
+use common::store::{Storage as _, Synthetic};
 use common::testing::Swarm;
-use kit::{fetch, peer, share, torrent, wait_for_all};
+use common::user::Note;
+use kit::{FETCH, fetch, peer, share};
+
+/// The content's number.
+const CONTENT: u64 = 7;
 
 const KIB: u64 = 1024;
+
+/// A torrent of one synthetic file.
+fn torrent(length: u64, piece_length: u32, trackers: &[&str]) -> Arc<Metainfo> {
+    let file = Synthetic::new(CONTENT, length);
+    let starts = (0..length).step_by(piece_length as usize);
+    let pieces = starts.map(|start| {
+        let len = u64::from(piece_length).min(length - start);
+        match file.digest(start, len, Algorithm::Sha1) {
+            Ok(Digest::Sha1(digest)) => digest,
+            other => panic!("{other:?}"),
+        }
+    });
+    let draft = Draft {
+        name: "content.bin".into(),
+        piece_length,
+        pieces: pieces.collect(),
+        files: vec![FileEntry { path: Box::default(), length }],
+        trackers: trackers.iter().map(|url| vec![(*url).into()]).collect(),
+        ..Draft::default()
+    };
+    Arc::new(Metainfo::new(draft).unwrap())
+}
+
+/// Waits until a leecher has all.
+fn wait_for_all(swarm: &mut Swarm<Node>, leechers: &[NodeId]) {
+    for leecher in leechers {
+        let note =
+            swarm.wait_for(*leecher, |note| matches!(note, Note::Fetched(FETCH) | Note::Failed(FETCH, _)));
+        assert!(matches!(note, Note::Fetched(_)), "{note:?}");
+    }
+}
 
 #[test]
 fn one_seed_and_one_leecher() {

@@ -1,44 +1,17 @@
-//! What the tests of swarms share: a torrent of synthetic content, and peers that know it.
+//! What the tests of peers share: peers that know a torrent, and what they are told to do with it.
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use bittorrent::config::{Config, Knobs};
-use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
+use bittorrent::metainfo::Metainfo;
 use bittorrent::node::Node;
-use common::digest::{Algorithm, Digest};
-use common::net::NodeId;
 use common::peer::FileId;
-use common::store::{Ranges, Storage, Synthetic};
-use common::testing::Swarm;
-use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, SharedFile};
+use common::store::Ranges;
+use common::user::{Command, Fetch, FetchId, FileInfo, Hit, SharedFile};
 
-/// The content's number.
-pub const CONTENT: u64 = 7;
 /// The download of every leecher.
 pub const FETCH: FetchId = FetchId(1);
-
-/// A torrent of one synthetic file.
-pub fn torrent(length: u64, piece_length: u32, trackers: &[&str]) -> Arc<Metainfo> {
-    let file = Synthetic::new(CONTENT, length);
-    let starts = (0..length).step_by(piece_length as usize);
-    let pieces = starts.map(|start| {
-        let len = u64::from(piece_length).min(length - start);
-        match file.digest(start, len, Algorithm::Sha1) {
-            Ok(Digest::Sha1(digest)) => digest,
-            other => panic!("{other:?}"),
-        }
-    });
-    let draft = Draft {
-        name: "content.bin".into(),
-        piece_length,
-        pieces: pieces.collect(),
-        files: vec![FileEntry { path: Box::default(), length }],
-        trackers: trackers.iter().map(|url| vec![(*url).into()]).collect(),
-        ..Draft::default()
-    };
-    Arc::new(Metainfo::new(draft).unwrap())
-}
 
 /// What the torrent's content is called in commands.
 pub fn info(torrent: &Metainfo) -> FileInfo {
@@ -64,13 +37,4 @@ pub fn share(torrent: &Metainfo) -> Command {
 pub fn fetch(torrent: &Metainfo) -> Command {
     let candidates = vec![Arc::new(Hit { info: info(torrent), ..Hit::default() })];
     Command::Fetch(Box::new(Fetch { fetch: FETCH, candidates, into: FileId(0), have: Ranges::default() }))
-}
-
-/// Waits until a leecher has all.
-pub fn wait_for_all(swarm: &mut Swarm<Node>, leechers: &[NodeId]) {
-    for leecher in leechers {
-        let note =
-            swarm.wait_for(*leecher, |note| matches!(note, Note::Fetched(FETCH) | Note::Failed(FETCH, _)));
-        assert!(matches!(note, Note::Fetched(_)), "{note:?}");
-    }
 }
