@@ -3,15 +3,18 @@
 //! | event | what becomes of the address |
 //! |---|---|
 //! | somebody names it | in the book, or fresh again; of one teller at most half of the book |
-//! | it is dialled | put off for [`DIAL_PAUSE`] or as configured, so that nobody is knocked at more than once a minute |
+//! | it is dialled | put off for [`DIAL_PAUSE`] or as configured, so that no stranger is knocked at more than once a minute |
 //! | it answers | proven: it may be dialled again as soon as it is wanted |
+//! | it picks up, and is hung up on before it can answer | the first time it may be dialled again at once, then put off, twice as long each time, up to the pause |
 //! | it is full | put off for a while: it lives |
-//! | it does not answer | put off, twice as long each time; after [`FAILURES_MAX`] times it is dropped |
+//! | it does not answer | put off for the pause; after [`FAILURES_MAX`] times it is dropped |
+//! | it has answered before, and fails | put off, twice as long each time, up to the pause; dropped all the same |
 //! | nobody has seen it for [`AGE_MAX`] | dropped |
 //!
 //! A list full of addresses at which nobody listens, or of victims, so costs its reader a few vain dials: its teller's addresses
 //! are half of the book at most, each is dialled once a minute at most and three times in all, and those that have answered
-//! are tried first.
+//! are tried first. The pause is for those of whom nothing but hearsay is known. Were it for all, a node of a young network that
+//! loses its parent would have dialled everybody it knows within the last minute, and would have to sit the rest of it out.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -50,6 +53,8 @@ struct Known {
     standing: Standing,
     /// Dials in a row that came to nothing.
     failures: u8,
+    /// Dials since it was last of use, answered or not: they say how long it is left alone.
+    vain: u8,
     /// Percent of its places that were free when it was last heard of.
     free_percent: u8,
     /// When it was last seen, in seconds of the run; before its start if negative.
@@ -172,6 +177,7 @@ impl Book {
     pub fn answered(&mut self, address: SocketAddrV4, now: Time) {
         if let Ok(at) = self.find(address) {
             let known = &mut self.entries[at];
+            // That it answers does not make it useful: who answers and then hangs up, each time, is waited for ever longer.
             (known.failures, known.due_s) = (0, 0);
             known.seen_s = seconds(now);
             known.standing = Standing::Proven;
@@ -189,7 +195,7 @@ impl Book {
         }
         self.answered(address, now);
         if let Ok(at) = self.find(address) {
-            self.entries[at].free_percent = free_percent;
+            (self.entries[at].free_percent, self.entries[at].vain) = (free_percent, 0);
         }
     }
 
@@ -212,18 +218,35 @@ impl Book {
         (known.seen_s > i64::MIN).then_some(known.free_percent)
     }
 
-    /// It did not answer: next time after `retry`, doubled for every failure before, but no sooner than anybody may be dialled
-    /// whom the user has not named.
+    /// It picked up, and was hung up on before it could answer, because another one had: nothing speaks against it the first time.
+    /// Somebody at whose door nodes are sent again and again picks up as well, so then it is `retry`, and doubled each time.
+    pub fn withdrawn(&mut self, address: SocketAddrV4, now: Time, retry: Duration) {
+        let Ok(at) = self.find(address) else { return };
+        let known = &mut self.entries[at];
+        let wait = match known.vain.checked_sub(1) {
+            Some(before) => (retry * (1 << before.min(DOUBLINGS_MAX))).min(self.pause),
+            None => Duration::ZERO,
+        };
+        known.vain = known.vain.saturating_add(1);
+        self.put_off(address, now + wait);
+    }
+
+    /// It did not answer, or would not go on: next time after `retry`, doubled for every vain dial before. Who has answered once is
+    /// waited for no longer than the pause; a stranger whom the user has not named, no shorter.
     pub fn failed(&mut self, address: SocketAddrV4, now: Time, retry: Duration) {
         let Ok(at) = self.find(address) else { return };
         let known = &mut self.entries[at];
-        let wait = retry * (1 << known.failures.min(DOUBLINGS_MAX));
-        known.failures = known.failures.saturating_add(1);
+        let doubled = retry * (1 << known.vain.min(DOUBLINGS_MAX));
+        let wait = match (known.standing, known.teller) {
+            (Standing::Proven, _) => doubled.min(self.pause),
+            (Standing::Hearsay, Some(_)) => doubled.max(self.pause),
+            (Standing::Hearsay, None) => doubled,
+        };
+        (known.failures, known.vain) = (known.failures.saturating_add(1), known.vain.saturating_add(1));
         if known.failures >= FAILURES_MAX && known.teller.is_some() {
             self.entries.remove(at);
         } else {
-            let pause = if known.teller.is_some() { self.pause } else { Duration::ZERO };
-            self.put_off(address, now + wait.max(pause));
+            self.put_off(address, now + wait);
         }
     }
 
@@ -231,7 +254,7 @@ impl Book {
     pub fn lost(&mut self, address: SocketAddrV4, now: Time, retry: Duration) {
         if let Ok(at) = self.find(address) {
             let known = &mut self.entries[at];
-            known.failures = known.failures.max(1);
+            (known.failures, known.vain) = (known.failures.max(1), 1);
             known.due_s = seconds(now + retry);
         }
     }
@@ -305,7 +328,16 @@ impl Known {
     fn new(address: SocketAddrV4, teller: Option<Ipv4Addr>) -> Self {
         let standing = Standing::Hearsay;
         // Of what came with the program nobody knows when it was last seen, nor how full it is.
-        Known { address, teller, standing, failures: 0, free_percent: 100, seen_s: i64::MIN, due_s: 0 }
+        Known {
+            address,
+            teller,
+            standing,
+            failures: 0,
+            vain: 0,
+            free_percent: 100,
+            seen_s: i64::MIN,
+            due_s: 0,
+        }
     }
 
     fn entry(&self, now: Time) -> NodeEntry {
@@ -402,6 +434,45 @@ mod tests {
         assert_eq!((due(&book, at(78)), book.until_due(at(78))), (vec![node(1)], Duration::ZERO));
         book.dialled(node(1), at(78));
         assert_eq!((due(&book, at(78)), book.until_due(at(78))), (vec![], Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn who_answers_and_then_fails_is_waited_for_twice_as_long_each_time_up_to_the_pause() {
+        let retry = Duration::from_secs(5);
+        let mut book = Book::new(10);
+        book.learn(&[entry(1, 0)], TELLER, at(0));
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            book.dialled(node(1), at(100));
+            book.answered(node(1), at(100));
+            book.failed(node(1), at(100), retry);
+            waits.push(book.until_due(at(100)).as_secs());
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+        book.heard(node(1), 50, at(200));
+        book.failed(node(1), at(200), retry);
+        assert_eq!(book.until_due(at(200)), retry, "it has been of use since");
+    }
+
+    #[test]
+    fn a_stranger_that_does_not_answer_is_left_alone_for_the_pause_the_first_time() {
+        let mut book = Book::new(10);
+        book.learn(&[entry(1, 0)], TELLER, at(0));
+        book.failed(node(1), at(0), Duration::from_secs(5));
+        assert_eq!(book.until_due(at(0)), DIAL_PAUSE);
+    }
+
+    #[test]
+    fn who_picks_up_and_is_hung_up_on_may_be_dialled_again_at_once_but_not_again_and_again() {
+        let mut book = Book::new(10);
+        book.learn(&[entry(1, 0)], TELLER, at(0));
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            book.dialled(node(1), at(100));
+            book.withdrawn(node(1), at(100), Duration::from_secs(5));
+            waits.push(book.until_due(at(100)).as_secs());
+        }
+        assert_eq!(waits, [0, 5, 10, 20, 40, 60, 60]);
     }
 
     #[test]

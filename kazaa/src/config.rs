@@ -81,7 +81,8 @@ pub struct Knobs {
     pub supernodes_max: usize,
     /// How long after a round of vain dials the next one starts; it doubles up to 64 times as much. 5 s: our choice.
     pub retry: Duration,
-    /// Nobody is dialled again within this. 60 s: our choice; lists of lies must not make a node knock at a stranger's door.
+    /// Who was dialled and has never answered is left alone for so long, who has answered before at most so long. 60 s: our choice;
+    /// lists of lies must not make a node knock at a stranger's door.
     pub dial_pause: Duration,
     /// How often a parent, or a supernode's neighbour, is pinged. 120 s: giFT.
     pub ping_every: Duration,

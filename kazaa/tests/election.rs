@@ -130,7 +130,8 @@ fn a_supernode_that_nobody_needs_steps_down_and_sends_its_children_elsewhere() {
     assert!(overlay.node(idle).is_supernode(), "it knew nobody");
     // Now it hears of the other one, by a link.
     let linking = overlay.supernode(&[first, idle]);
-    let child = overlay.child_of(idle);
+    let child = overlay.child(&[idle]);
+    overlay.online(child);
     assert_eq!(overlay.parent(child), Some(idle));
     overlay.share(child, &["Band/Song.mp3"]);
     overlay.run_s(1_700);

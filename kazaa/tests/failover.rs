@@ -4,6 +4,7 @@ mod kit;
 
 use std::time::Duration;
 
+use common::net::Line;
 use common::user::{Query, SearchEnd};
 use kit::overlay::{Overlay, ordinary};
 
@@ -132,4 +133,39 @@ fn running_downloads_do_not_notice_that_a_parent_dies_or_that_their_node_rises()
     assert_eq!(overlay.end(asker, fetch), Ok(()));
     assert!(!overlay.is_online(asker), "there is no supernode any more");
     assert_eq!(overlay.body_received(asker), 8 * kit::files::MB, "and no byte came twice");
+}
+
+#[test]
+fn an_orphan_of_a_young_network_dials_at_once_those_whom_it_left_a_moment_ago() {
+    let mut overlay = Overlay::seeded(1);
+    let supernodes = overlay.mesh(3);
+    overlay.run_s(120);
+    let [near, other, far] = supernodes[..] else { panic!("there are three") };
+    // It picks up within the second for which the child waits for others than the first, and answers after it.
+    let line = Line { delay: Duration::from_millis(350), ..Line::default() };
+    let now = overlay.swarm.sim.now();
+    overlay.swarm.sim.set_line_at(now, far, line);
+    let child = overlay.child(&[near]);
+    overlay.online(child);
+    assert_ne!(overlay.parent(child), Some(far));
+    overlay.run_s(3);
+    overlay.crash(near);
+    overlay.crash(other);
+    overlay.run_s(5);
+    assert_eq!(overlay.parent(child), Some(far));
+    assert_eq!(overlay.offline(child), Vec::<String>::new(), "the user need not know");
+}
+
+#[test]
+fn children_hear_of_a_network_that_grows_before_they_need_it() {
+    let mut overlay = Overlay::seeded(1);
+    let first = overlay.supernode(&[]);
+    let child = overlay.child(&[first]);
+    overlay.online(child);
+    let others: Vec<_> = (0..3).map(|_| overlay.supernode(&[first])).collect();
+    overlay.swarm.run_until(|sim| ordinary(sim, first).links() == 3);
+    overlay.run_ms(500);
+    overlay.crash(first);
+    overlay.run_s(5);
+    assert!(overlay.parent(child).is_some_and(|parent| others.contains(&parent)));
 }

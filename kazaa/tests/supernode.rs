@@ -27,15 +27,15 @@ fn a_full_one_names_others_and_a_node_goes_there() {
     let mut overlay = Overlay::with(1, |knobs| knobs.children_max = 2);
     let supernodes = overlay.mesh(2);
     overlay.run_s(120);
-    for _ in 0..2 {
-        overlay.child_of(supernodes[0]);
-    }
+    let child_beginning_at_the_first = |overlay: &mut Overlay| {
+        let child = overlay.child(&supernodes[..1]);
+        overlay.online(child);
+    };
+    (0..2).for_each(|_| child_beginning_at_the_first(&mut overlay));
     let refused =
         overlay.node(supernodes[0]).refused().children + overlay.node(supernodes[1]).refused().children;
     // One of them may have gone to the other, whichever was nearer.
-    for _ in 0..2 {
-        overlay.child_of(supernodes[0]);
-    }
+    (0..2).for_each(|_| child_beginning_at_the_first(&mut overlay));
     let children = supernodes.clone().into_iter().map(|node| overlay.node(node).children());
     assert_eq!(children.collect::<Vec<_>>(), [2, 2]);
     let late = overlay.child(&supernodes);

@@ -39,8 +39,6 @@ fn knobs() -> Knobs {
         children_max: CHILDREN_MAX,
         supernode_uptime_min: Duration::ZERO,
         retry: Duration::from_millis(250),
-        // The network's whole life takes less than the minute that is usual.
-        dial_pause: Duration::from_secs(2),
         upkeep_every: Duration::from_secs(2),
         load_every: Duration::from_secs(4),
         answer_timeout: Duration::from_secs(2),

@@ -42,7 +42,7 @@ pub(super) struct Join {
     pub(super) parents: Vec<ConnId>,
     /// The latest list, and who told it. Kept as it came: in the simulator all who were told the same share one copy.
     pub(super) told: Option<Told>,
-    /// There while a parent is missing, and for a minute after, so that nobody is dialled twice in one.
+    /// There while a parent is missing, and for a minute after, so that no stranger is dialled twice in one.
     pub(super) seek: Option<Box<Seek>>,
     pub(super) standing: Standing,
     /// When the timer is due that counts; others are ignored. Zero: none.
@@ -207,7 +207,7 @@ impl Ordinary {
         (seek.scout, seek.compared) = (Some(conn), false);
         let probes: Vec<ConnId> = seek.probes.drain(..).collect();
         for probe in probes {
-            self.hang_up(probe, cx);
+            self.withdraw(probe, cx);
         }
         self.seek(cx);
     }

@@ -61,6 +61,8 @@ pub(crate) struct Probe {
     /// When its hello left.
     asked: Time,
     deadline: Time,
+    /// It has picked up.
+    is_opened: bool,
     /// Once it has answered: how long that took, and with which ciphers the session goes on.
     answer: Option<(Duration, SessionKey)>,
 }
@@ -209,7 +211,7 @@ impl Ordinary {
             cx.send(conn, Message::Hello(Hello::OURS));
             cx.wake(knobs.step_timeout, Timer::ConnDue(conn));
             let deadline = cx.now() + knobs.step_timeout;
-            let probe = Probe { address, asked: cx.now(), deadline, answer: None };
+            let probe = Probe { address, asked: cx.now(), deadline, is_opened: false, answer: None };
             self.conns.insert(conn, Conn::Probe(Box::new(probe)));
             seek.probes.push(conn);
         }
@@ -268,9 +270,8 @@ impl Ordinary {
         let Some(seek) = &mut self.join.seek else { return };
         seek.scouting = false;
         let rest = seek.probes.drain(..).chain(seek.chosen.drain(..)).chain(seek.scout.take());
-        for conn in rest {
-            self.conns.remove(conn);
-            cx.close(conn);
+        for conn in rest.collect::<Vec<ConnId>>() {
+            self.withdraw(conn, cx);
         }
         self.wake_join(self.me.knobs.dial_pause, cx);
     }
@@ -281,7 +282,7 @@ impl Ordinary {
     /// The hello leaves now.
     pub(super) fn probe_opened(&mut self, conn: ConnId, cx: Hands) {
         if let Some(Conn::Probe(probe)) = self.conns.get_mut(conn) {
-            probe.asked = cx.now();
+            (probe.asked, probe.is_opened) = (cx.now(), true);
         }
     }
 
@@ -330,6 +331,18 @@ impl Ordinary {
             seek.book.failed(address, cx.now(), retry);
         }
         self.drop_probe(conn, cx);
+    }
+
+    /// Hangs up on somebody who is needed no longer. Who has picked up may be wanted soon.
+    pub(super) fn withdraw(&mut self, conn: ConnId, cx: Hands) {
+        if let Some(Conn::Probe(probe)) = self.conns.get(conn)
+            && probe.is_opened
+            && probe.answer.is_none()
+            && let Some(seek) = &mut self.join.seek
+        {
+            seek.book.withdrawn(probe.address, cx.now(), self.me.knobs.retry);
+        }
+        self.hang_up(conn, cx);
     }
 
     fn drop_probe(&mut self, conn: ConnId, cx: Hands) {

@@ -270,6 +270,7 @@ impl Ordinary {
             supernode.linked_at = cx.now();
             let load = self.load(cx);
             self.say(conn, load, cx);
+            self.tell_growth(cx);
             self.seek_links(cx);
         }
         for link in waiting {
@@ -349,6 +350,7 @@ impl Ordinary {
         supernode.book.learn(nodes.get(..max).unwrap_or(nodes), *from.ip(), cx.now());
         supernode.book.heard(from, free_percent, cx.now());
         supernode.book.forget(own);
+        self.tell_growth(cx);
         self.seek_links(cx);
     }
 

@@ -89,6 +89,11 @@ impl Supernode {
         }
     }
 
+    /// True if the list names twice as many as the one that children were told last.
+    fn has_grown(&self) -> bool {
+        self.list.len() >= 2 * self.told.max(1)
+    }
+
     /// Percent of the children's places that are free.
     fn free_percent(&self, knobs: &Knobs) -> u8 {
         let free = knobs.children_max.saturating_sub(self.children);
@@ -150,12 +155,22 @@ impl Ordinary {
             supernode.load_due = now + knobs.load_every;
             self.tell_neighbours(cx);
         }
-        let Some(supernode) = &mut self.supernode else { return };
-        // Who joined a young overlay knows hardly anybody; and that is nobody, once those are gone.
-        let has_grown = supernode.list.len() >= 2 * supernode.told.max(1);
-        if supernode.lists_due <= now || has_grown {
-            supernode.lists_due = now + knobs.lists_every;
-            supernode.told = supernode.list.len();
+        let Some(supernode) = &self.supernode else { return };
+        if supernode.lists_due <= now || supernode.has_grown() {
+            self.tell_children(cx);
+        }
+    }
+
+    /// Somebody has named supernodes. Who joined a young overlay knows hardly anybody, and that is nobody once those are gone: so
+    /// children are told as soon as twice as many are known, which happens a few times in a supernode's life.
+    fn tell_growth(&mut self, cx: Hands) {
+        let Some(supernode) = &self.supernode else { return };
+        if supernode.book.len() < 2 * supernode.told.max(1) {
+            return;
+        }
+        // Of those that are known not all are told.
+        self.make_list(cx);
+        if self.supernode.as_ref().is_some_and(|supernode| supernode.has_grown()) {
             self.tell_children(cx);
         }
     }
@@ -198,9 +213,12 @@ impl Ordinary {
     }
 
     fn tell_children(&mut self, cx: Hands) {
-        let Some(supernode) = &self.supernode else { return };
+        let due = cx.now() + self.knobs().lists_every;
+        let Some(supernode) = &mut self.supernode else { return };
+        (supernode.lists_due, supernode.told) = (due, supernode.list.len());
+        let list = Arc::clone(&supernode.list);
         for (conn, _) in self.children_taken_on() {
-            cx.send(conn, Message::Nodes(Arc::clone(&supernode.list)));
+            cx.send(conn, Message::Nodes(Arc::clone(&list)));
         }
     }
 

@@ -86,10 +86,15 @@ impl Overlay {
         supernodes
     }
 
-    /// A child of that supernode, on line.
+    /// A child of that supernode, on line. It believes no more of a list than the first entry, which is who tells it, so that
+    /// nobody else is nearer.
     pub fn child_of(&mut self, parent: NodeId) -> NodeId {
+        let knobs = Arc::clone(&self.config.knobs);
+        self.turn(|knobs| knobs.supernodes_max = 1);
         let child = self.child(&[parent]);
+        self.config.knobs = knobs;
         self.online(child);
+        assert_eq!(self.parent(child), Some(parent));
         child
     }
 
