@@ -13,8 +13,54 @@
 //! | [`metainfo`] | what a `.torrent` says; [`magnet`] is a link to one |
 //! | [`wire`] | the messages between peers, and HTTP towards tracker and site |
 //! | [`bitfield`] | a set of pieces |
+//! | [`peer`] | leecher and seed: links, blocks, pieces, the tracker's other end |
+//! | [`picker`] | which piece is asked for next: a policy to play with |
+//! | [`choker`] | who is served: another one |
+//! | [`tracker`] | who is in which swarm, and the log of all reports |
+//! | [`site`] | a web site that lists, finds and serves torrents |
 //! | [`config`] | what a peer is configured with, and the knobs |
 //! | [`node`] | the enum of roles that a driver runs |
+//!
+//! # Example
+//!
+//! A tracker, a seed and a leecher on a simulated network. The two peers meet by the tracker.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bittorrent::config::Config;
+//! use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
+//! use bittorrent::node::Node;
+//! use bittorrent::tracker::TrackerConfig;
+//! use common::peer::FileId;
+//! use common::store::Ranges;
+//! use common::testing::Swarm;
+//! use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, SharedFile};
+//!
+//! let mut swarm = Swarm::seeded(1);
+//! let tracker = swarm.add(Node::tracker(TrackerConfig::default()));
+//! let torrent = Metainfo::new(Draft {
+//!     name: "song.ogg".into(),
+//!     piece_length: 262_144,
+//!     // In simulation nothing is hashed.
+//!     pieces: vec![[0; 20]; 4],
+//!     files: vec![FileEntry { path: [].into(), length: 1_000_000 }],
+//!     trackers: vec![vec![format!("http://{}/announce", swarm.address(tracker)).into()]],
+//!     ..Draft::default()
+//! }).unwrap();
+//! let config = Config { torrents: [Arc::new(torrent)].into(), ..Config::default() };
+//! let (seed, leecher) = (swarm.add(Node::peer(config.clone())), swarm.add(Node::peer(config)));
+//!
+//! let info = FileInfo { name: "song.ogg".into(), size: 1_000_000, ..FileInfo::default() };
+//! let file = SharedFile { file: FileId(0), info: Arc::new(info.clone()) };
+//! swarm.command(seed, Command::Share([file].into()));
+//! let (fetch, candidates) = (FetchId(1), vec![Arc::new(Hit { info, ..Hit::default() })]);
+//! let fetch = Fetch { fetch, candidates, into: FileId(0), have: Ranges::default() };
+//! swarm.run_for(std::time::Duration::from_secs(1));
+//! swarm.command(leecher, Command::Fetch(Box::new(fetch)));
+//! swarm.wait_for(leecher, |note| matches!(note, Note::Fetched(_)));
+//! assert_eq!(swarm.sent("piece"), 62, "blocks of 16 KiB, each once");
+//! ```
 
 pub mod bencode;
 pub mod bitfield;
