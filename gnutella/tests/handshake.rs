@@ -146,6 +146,16 @@ fn two_callers_do_not_get_the_last_slot() {
 }
 
 #[test]
+fn who_is_refused_hears_of_those_whose_handshake_goes_on() {
+    let mut raw = Raw::with(|knobs| (knobs.degree, knobs.degree_max) = (0, 1));
+    let (first, second) = (raw.dial(1), raw.dial(2));
+    let greeting = GREETING.replace("\r\n\r\n", "\r\nListen-IP: 10.0.1.1:6346\r\n\r\n");
+    assert!(raw.say(first, &greeting).starts_with("GNUTELLA/0.6 200"));
+    let refusal = raw.say(second, GREETING);
+    assert!(refusal.contains("X-Try: 10.0.1.1:6346\r\n"), "{refusal}");
+}
+
+#[test]
 fn a_refusal_s_addresses_are_dialled() {
     let mut raw = dialling();
     let dial = raw.lone.next_dial().unwrap();

@@ -2,8 +2,9 @@
 //! them is replaced, and find what anybody shares.
 //!
 //! What is asked of them is that 10 % may leave each minute. Here the hundred of that minute go in ten turns that follow
-//! each other as fast as a search finds what it wants: in each turn five say good-bye, five crash, and ten newcomers
-//! appear, who know one address of somebody alive. So the overlay has far less than a minute to heal, and the waits that
+//! each other as fast as a search finds what it wants and the newcomers are in: in each turn five say good-bye, five crash,
+//! and ten newcomers appear, who know one address of somebody alive (were it to die before they have spoken to it, they
+//! could never join). So the overlay has far less than a minute to heal, and the waits that
 //! are made for real networks are shortened alike: see [`knobs`].
 //!
 //! Degrees are what the driver counts, not what servents say: the connections of each node, which are its links once
@@ -213,6 +214,7 @@ async fn a_thousand_join_by_one_address_and_a_tenth_is_replaced() {
         cluster.lose(SERVENTS / 10 / TURNS).await;
         searches += cluster.find_one().await;
         cluster.gain(SERVENTS / 10 / TURNS).await;
+        cluster.all_online().await;
         let (lacking, mean) = cluster.degree();
         // The newcomers, of course, and the neighbours of those who went in this turn, at most as many as each may have:
         // who lost one before has found another meanwhile.
@@ -220,7 +222,6 @@ async fn a_thousand_join_by_one_address_and_a_tenth_is_replaced() {
         assert!(lacking <= lacking_max, "turn {turn}: {lacking} lack neighbours, of {mean} on average");
     }
     assert!(searches <= TURNS + TURNS / 2, "{searches} searches for {TURNS} files");
-    cluster.all_online().await;
     cluster.settle().await;
 
     cluster.lose(SERVENTS).await;

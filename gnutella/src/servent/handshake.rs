@@ -161,9 +161,10 @@ impl Servent {
     pub(super) fn greeted(&mut self, conn: ConnId, remote: SocketAddrV4, greeting: &Greeting, cx: Hands) {
         let far = Far::read(greeting.version, &greeting.headers, remote, false);
         self.note_own_address(&greeting.headers, false);
+        // Who looks for neighbours has room for them: others that we refuse will hear of this one, even while its own
+        // handshake goes on. Otherwise those who come to a young overlay all at once are sent away with no address at all.
+        far.listens.filter(|_| !far.leaf).into_iter().for_each(|address| self.upkeep.learn(address));
         if let Some(refusal) = self.refusal(conn, &far, &greeting.headers, false, cx) {
-            // Who looks for neighbours has room for them: others that we refuse will hear of this one.
-            far.listens.filter(|_| !far.leaf).into_iter().for_each(|address| self.upkeep.learn(address));
             return self.refuse(conn, &far, refusal, cx);
         }
         if greeting.version == Version::V04 {
