@@ -69,8 +69,8 @@ pub(super) struct Link {
 
     /// What it has asked for and we have not begun to send.
     pub(super) queue: VecDeque<Block>,
-    /// What the driver has of what we send: how much is left of each block.
-    pub(super) leaving: VecDeque<u32>,
+    /// What the driver has of what we send: each block, and how many bytes of it are left.
+    pub(super) leaving: VecDeque<(Block, u32)>,
     pub(super) leaving_bytes: u64,
     /// It may ask for these even while choked (BEP 6).
     pub(super) allowed_it: Vec<u32>,
@@ -168,15 +168,16 @@ impl Link {
             || self.asked.iter().any(|asked| asked.block == block)
     }
 
-    /// So much has left of what the driver was given.
-    pub(super) fn left(&mut self, mut len: u32) {
+    /// So much has left of what the driver was given: `whole` is told of each block that is gone with it.
+    pub(super) fn left(&mut self, mut len: u32, mut whole: impl FnMut(Block)) {
         self.leaving_bytes = self.leaving_bytes.saturating_sub(u64::from(len));
-        while let Some(first) = self.leaving.front_mut() {
-            if *first > len {
-                *first -= len;
+        while let Some((block, left)) = self.leaving.front_mut() {
+            if *left > len {
+                *left -= len;
                 break;
             }
-            len -= *first;
+            len -= *left;
+            whole(*block);
             self.leaving.pop_front();
         }
     }

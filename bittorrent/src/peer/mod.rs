@@ -10,6 +10,7 @@
 //! | addresses of others | `book.rs` |
 //! | trackers and sites | `announce.rs`, `search.rs`, `call.rs` |
 //! | rates and limits | `meter.rs`, `throttle.rs` |
+//! | the client log | `journal.rs`, with [`crate::log::client`] |
 
 mod announce;
 mod assembly;
@@ -18,6 +19,7 @@ mod call;
 mod extended;
 mod fast;
 mod greet;
+mod journal;
 mod link;
 mod metadata;
 mod meter;
@@ -44,6 +46,7 @@ use rand::RngExt as _;
 
 use crate::choker::Choker;
 use crate::config::{Config, Knobs};
+use crate::log::client::Side;
 use crate::metainfo::Metainfo;
 use crate::node::{Node, Timer};
 use crate::wire::{Answer, Handshake, InfoHash, Message, PeerId, Setup};
@@ -51,6 +54,7 @@ use call::{Call, Purpose};
 pub(crate) use call::{locate, split_url};
 pub(crate) use extended::CLIENT;
 pub use fast::allowed_fast_set;
+use journal::Journal;
 use link::Met;
 use throttle::Throttle;
 pub use torrent::TorrentNo;
@@ -102,6 +106,7 @@ struct Shared {
     banned_ids: Vec<PeerId>,
     /// Metainfo that has come from peers.
     found: Vec<(TorrentNo, Arc<Metainfo>)>,
+    journal: Journal,
 }
 
 /// What a connection is for.
@@ -169,6 +174,7 @@ impl Peer {
                 checks_asked: 0,
                 banned_ids: Vec::new(),
                 found: Vec::new(),
+                journal: Journal { since_s: config.log_since_s },
                 knobs,
             },
             is_leaving: false,
@@ -463,7 +469,7 @@ impl Peer {
             }
             Some(Conn::Link { torrent, at }) => {
                 if let Some(torrent) = self.torrents.get_mut(&torrent) {
-                    torrent.parted(at, &mut self.shared, cx);
+                    torrent.parted(at, Side::Got, &mut self.shared, cx);
                 }
             }
             Some(Conn::Call(call)) => self.answered(call.purpose, None, cx),

@@ -8,6 +8,7 @@ use super::link::Coming;
 use super::request::budget;
 use super::torrent::{Content, Torrent, What, of_store};
 use super::{Hands, Shared};
+use crate::log::client::{Act, Happening};
 use crate::wire::{BLOCK_BYTES, Block, REQUEST_BYTES_MAX};
 
 /// Bytes of unasked blocks after which a peer is left. 8 MiB: the requests of one peer that a choke and a cancel can have crossed.
@@ -65,6 +66,8 @@ impl Torrent {
             BodyState::Failed(fault) => self.fail(of_store(fault), shared, cx),
             BodyState::Done => {
                 link.coming = None;
+                let act = if is_wanted { Act::Piece(block) } else { Act::Waste(block) };
+                self.journal.got(link.remote, act, cx);
                 if is_wanted {
                     self.block_arrived(at, block, shared, cx);
                 }
@@ -105,12 +108,18 @@ impl Torrent {
         }
         let What::Known(content) = &mut self.what else { return };
         let from = content.assembly.end(piece);
+        let journal = self.journal;
         if !ok {
+            journal.tell(Happening::Wrong(piece), cx);
             content.availability.put_back(piece);
             return self.piece_was_wrong(&from, shared, cx);
         }
         content.have.insert(piece);
         let is_complete = content.have.is_complete();
+        journal.tell(Happening::Verified(piece), cx);
+        if is_complete {
+            journal.tell(Happening::Complete, cx);
+        }
         if let [only] = from[..]
             && let Some(at) = self.links.on(only)
             && let Some(link) = self.links.get_mut(at)

@@ -5,7 +5,7 @@
 //! | peers by age; who is in one swarm; all swarms and their bounds | `peers.rs`, `swarm.rs`, `swarms.rs` |
 //! | reports and what they are answered; figures of swarms | `announce.rs`, `scrape.rs` |
 //! | a page for browsers | `page.rs` |
-//! | the tracker log | [`log`] |
+//! | the tracker log | [`crate::log::tracker`] |
 //!
 //! | request | answer |
 //! |---|---|
@@ -28,7 +28,6 @@
 
 mod announce;
 mod config;
-pub mod log;
 mod page;
 mod peers;
 mod scrape;
