@@ -49,7 +49,7 @@ use crate::config::{Config, Knobs};
 use crate::log::client::Side;
 use crate::metainfo::Metainfo;
 use crate::node::{Node, Timer};
-use crate::wire::{Answer, Handshake, InfoHash, Message, PeerId, Setup};
+use crate::wire::{Answer, Block, Handshake, InfoHash, Message, PeerId, Setup};
 use call::{Call, Purpose};
 pub(crate) use call::{locate, split_url};
 pub(crate) use extended::CLIENT;
@@ -196,6 +196,9 @@ impl Peer {
             Event::Opened { conn, remote, dialled } => self.opened(conn, remote, dialled, cx),
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Body { conn, len, state } => self.body(conn, len, state, cx),
+            Event::Arrived { conn, body, arrival } => self.on_link(conn, |torrent, at, shared| {
+                torrent.arrived(at, Block::of(body), arrival, shared, cx);
+            }),
             Event::Sent { conn, len } => self.on_link(conn, |torrent, at, shared| {
                 torrent.sent(at, len, shared, cx);
             }),

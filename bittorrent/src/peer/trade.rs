@@ -178,7 +178,7 @@ impl Torrent {
         }
         // With the fast extension each request is still answered, one way or the other.
         if !link.fast {
-            self.give_up_requests(at);
+            self.give_up_requests(at, cx);
         }
     }
 

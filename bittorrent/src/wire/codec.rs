@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use common::http::HeadScan;
+use common::peer::Announced;
 use common::wire::{Wire, WireError};
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -179,6 +180,14 @@ impl Wire for Message {
                 Some(TORRENT_TYPE) => 24,
                 _ => 22,
             },
+        }
+    }
+
+    /// A block that was asked for is told from others by its piece and its place in it.
+    fn announces(&self) -> Option<Announced> {
+        match self {
+            Message::Piece(block) => Some(block.announced()),
+            _ => None,
         }
     }
 

@@ -36,6 +36,7 @@ mod admission;
 mod config;
 mod connection;
 mod effects;
+mod expected;
 mod fd;
 mod handle;
 mod input;
