@@ -220,6 +220,7 @@ async fn over_tcp() -> Outcome {
         let config = NodeConfig {
             node: NodeId(n),
             listen: Some(address_of(n)),
+            datagrams: None,
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

@@ -69,6 +69,7 @@ pub async fn start_within<P: Peer + Send + 'static>(
     let config = NodeConfig {
         node: NodeId(0),
         listen: Some(listen),
+        datagrams: None,
         attachment: Attachment { firewalled, ..Attachment::default() },
         limits,
         seed: entropy(),

@@ -36,6 +36,7 @@ where
                 }
             },
             Effect::Send { conn, message } => self.send(conn, message),
+            Effect::SendTo { to, message } => self.send_to(to, message),
             Effect::SendBody { conn, span } => self.send_body(conn, span),
             Effect::Receive { conn, len, into } => {
                 let into = into.map_or(Destination::Discard, |place| self.destination(place));

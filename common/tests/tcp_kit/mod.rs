@@ -13,7 +13,7 @@ use common::net::{Attachment, Line, NodeId};
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, PublicKey, Slots, Time};
 use common::seal::Seal;
 use common::store::{Storage, StoreFault};
-use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, StartError, spawn};
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
 use tokio::sync::mpsc;
@@ -123,6 +123,10 @@ impl Wire for Toy {
         }
     }
 
+    fn datagrams() -> Option<Speech> {
+        Some(Speech::Plain)
+    }
+
     fn wire_len(&self) -> u32 {
         5 + match self {
             Toy::Number(_) | Toy::Body(_) => 8,
@@ -191,6 +195,7 @@ pub struct Node {
 /// How a probe is started.
 pub struct Setting {
     pub listen: Option<SocketAddrV4>,
+    pub datagrams: Option<SocketAddrV4>,
     pub line: Line,
     pub firewalled: bool,
     pub limits: Limits,
@@ -201,6 +206,7 @@ impl Default for Setting {
     fn default() -> Self {
         Setting {
             listen: Some(own_address()),
+            datagrams: None,
             line: Line::default(),
             firewalled: false,
             limits: Limits::default(),
@@ -227,6 +233,18 @@ pub async fn reacting(
     setting: Setting,
     react: impl FnMut(&Event<Toy, u32>, &mut Cx<'_, Probe>) + Send + 'static,
 ) -> Node {
+    try_reacting(setting, react).await.expect("the addresses are free")
+}
+
+/// Starts a probe whose addresses may not be free.
+pub async fn try_node(setting: Setting) -> Result<Node, StartError> {
+    try_reacting(setting, |_, _| {}).await
+}
+
+async fn try_reacting(
+    setting: Setting,
+    react: impl FnMut(&Event<Toy, u32>, &mut Cx<'_, Probe>) + Send + 'static,
+) -> Result<Node, StartError> {
     let actions = Arc::new(Mutex::new(VecDeque::new()));
     let (seen_sender, seen) = mpsc::unbounded_channel();
     let (notes_sender, notes) = mpsc::unbounded_channel();
@@ -240,6 +258,7 @@ pub async fn reacting(
     let config = NodeConfig {
         node: NodeId(0),
         listen: setting.listen,
+        datagrams: setting.datagrams,
         attachment: Attachment { line: setting.line, firewalled: setting.firewalled },
         limits: setting.limits,
         seed: 1,
@@ -249,10 +268,10 @@ pub async fn reacting(
     let sink: common::tcp::NoteSink = Arc::new(move |_, _, note| {
         let _ = notes_sender.send(note);
     });
-    let handle = spawn(peer, config, store.clone(), sink).await.expect("the address is free");
+    let handle = spawn(peer, config, store.clone(), sink).await?;
     let mut node = Node { handle, store, actions, seen, notes };
     node.expect("Start", |event| matches!(event, Event::Start).then_some(())).await;
-    node
+    Ok(node)
 }
 
 impl Node {
@@ -310,6 +329,15 @@ impl Node {
     pub async fn message(&mut self) -> (ConnId, Toy) {
         self.expect("a message", |event| match event {
             Event::Message { conn, message } => Some((conn, message)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for a datagram.
+    pub async fn datagram(&mut self) -> (SocketAddrV4, Toy) {
+        self.expect("a datagram", |event| match event {
+            Event::Datagram { from, message } => Some((from, message)),
             _ => None,
         })
         .await
