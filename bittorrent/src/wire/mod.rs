@@ -134,6 +134,8 @@ pub enum Message {
     Ask(Arc<http::Request>),
     /// Its answer.
     Answer(Arc<Answer>),
+    /// What is said to a tracker and by it in datagrams (BEP 15).
+    Udp(Box<udp::Packet>),
 }
 
 /// What is spoken on a connection, and from which side.
@@ -146,4 +148,6 @@ pub enum Setup {
     Peer,
     /// We dialled a tracker or a site: requests go out, answers come.
     Http,
+    /// No connection: a datagram, to or from anybody.
+    Datagram,
 }
