@@ -188,7 +188,7 @@ async fn a_line_with_no_more_room_drops_what_is_sent() {
 async fn a_node_that_leaves_waits_for_the_answer_to_its_good_bye_and_no_longer() {
     let tracker = FakePost::on([127, 0, 0, 1]).await;
     let to = tracker.address();
-    let leaves = |linger| {
+    let leaves = |linger: Duration| {
         let limits = Limits { datagram_linger: linger, leave_timeout: linger * 2, ..Limits::default() };
         reacting(Setting { limits, ..Setting::default() }, move |event, cx| match event {
             Event::Command(Command::Leave) => cx.send_to(to, Toy::Number(1)),
@@ -209,6 +209,15 @@ async fn a_node_that_leaves_waits_for_the_answer_to_its_good_bye_and_no_longer()
     let (ended, said) = tokio::join!(here.handle.shutdown(), answering);
     assert_eq!(said, (encoded(Toy::Number(1)), encoded(Toy::Number(3))));
     assert_eq!(ended.unwrap().load.received.messages, 2);
+    // So it does with one to what it had asked before.
+    let mut here = leaves(Duration::from_secs(60)).await;
+    here.act(move |cx| cx.send_to(to, Toy::Number(0))).await;
+    let (from, _) = tracker.next().await;
+    let answering = async {
+        tracker.next().await;
+        tracker.send(from, &encoded(Toy::Number(4))).await;
+    };
+    tokio::join!(async { here.handle.shutdown().await.unwrap() }, answering);
     // Without one it ends all the same.
     let here = leaves(Duration::from_millis(50)).await;
     here.handle.shutdown().await.unwrap();

@@ -20,6 +20,9 @@ impl Tracker {
     pub(super) fn datagram(&mut self, from: SocketAddrV4, packet: Packet, cx: Hands) {
         // Nobody answers who was not asked.
         let Packet::Ask(ask) = packet else { return };
+        if self.is_leaving {
+            return;
+        }
         let reply = match ask {
             Ask::Connect { transaction } => {
                 Reply::Connect { transaction, connection: self.proofs.give(from, cx.now()) }

@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use common::http::{OK, Request, Target};
 use common::peer::{ConnId, Cx, Event};
-use common::user::Note;
+use common::user::{Command, Note};
 
 use crate::node::{Node, Timer};
 use crate::web::{CallerLimits, Callers, Page};
@@ -82,6 +82,8 @@ pub struct Tracker {
     /// Reports that were not taken for want of room.
     refused: u64,
     proofs: Proofs,
+    /// It was told to leave: nobody new is answered.
+    is_leaving: bool,
     /// Datagrams that showed no connection id of their sender's.
     unproven: u64,
 }
@@ -103,6 +105,7 @@ impl Tracker {
             overview: Overview::default(),
             refused: 0,
             proofs: Proofs::new(config.secret),
+            is_leaving: false,
             unproven: 0,
             knobs,
         }
@@ -137,6 +140,7 @@ impl Tracker {
     pub fn handle(&mut self, event: Event<Message, Timer>, cx: Hands) {
         match event {
             Event::Start => cx.note(Note::Online),
+            Event::Command(Command::Leave) => self.is_leaving = true,
             Event::Opened { conn, remote, dialled: false } => self.callers.called(conn, remote, cx),
             Event::Message { conn, message: Message::Ask(request) } => self.asked(conn, &request, cx),
             Event::Message { conn, .. } => self.callers.hang_up(conn, cx),

@@ -101,8 +101,8 @@ pub struct Limits {
     pub linger_timeout: Duration,
     /// How long [`Handle::shutdown`](super::Handle::shutdown) waits for the peer's good-byes. Default 5 s.
     pub leave_timeout: Duration,
-    /// How long a node that leaves waits for answers to the datagrams that it has sent since it was told to leave, from the last of
-    /// them on. Default 1 s: good-byes over UDP get no second try, and the farthest tracker is half a second away.
+    /// How long a node that leaves waits for answers to the datagrams that it has sent, from the last of them on. Default 1 s:
+    /// good-byes over UDP get no second try, and the farthest tracker is half a second away.
     pub datagram_linger: Duration,
     /// Connections the kernel may hold before they are accepted. Default 4,096, Linux' own limit; a
     /// burst beyond it waits a second for its next try.

@@ -8,7 +8,7 @@
 //!
 //! Nobody waits for anybody: what the system, a queue of ours or the node has no room for is dropped and counted, as on the way.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -45,8 +45,39 @@ pub(super) struct Datagrams {
     /// Only for a node behind a firewall.
     pinholes: Option<Pinholes>,
     buffer: BytesMut,
-    /// Since the node is leaving: who was sent something and has not answered, and when the last of it was sent.
-    owing: Option<(BTreeSet<SocketAddrV4>, Instant)>,
+    owing: Owing,
+}
+
+/// Who was sent something lately, and has sent nothing since.
+struct Owing {
+    /// When it was sent.
+    sent: BTreeMap<SocketAddrV4, Instant>,
+    /// When those were last forgotten that are too late.
+    pruned: Instant,
+    /// How long an answer may take.
+    linger: Duration,
+}
+
+impl Owing {
+    fn asked(&mut self, to: SocketAddrV4) {
+        let (now, linger) = (Instant::now(), self.linger);
+        if self.sent.len() >= OWING_MAX && now.duration_since(self.pruned) >= linger {
+            self.sent.retain(|_, sent| now.duration_since(*sent) < linger);
+            self.pruned = now;
+        }
+        if self.sent.len() < OWING_MAX || self.sent.contains_key(&to) {
+            self.sent.insert(to, now);
+        }
+    }
+
+    fn answered(&mut self, from: SocketAddrV4) {
+        self.sent.remove(&from);
+    }
+
+    /// Until when an answer can be hoped for, if from anybody.
+    fn until(&self) -> Option<Instant> {
+        self.sent.values().max().map(|last| *last + self.linger)
+    }
 }
 
 /// The socket, and the ways to it.
@@ -65,20 +96,15 @@ struct Parcel {
 }
 
 impl Datagrams {
-    pub(super) fn new(firewalled: bool) -> Self {
+    pub(super) fn new(firewalled: bool, linger: Duration) -> Self {
         let pinholes = firewalled.then(Pinholes::default);
-        Datagrams { door: None, is_stuck: false, pinholes, buffer: BytesMut::new(), owing: None }
+        let owing = Owing { sent: BTreeMap::new(), pruned: Instant::now(), linger };
+        Datagrams { door: None, is_stuck: false, pinholes, buffer: BytesMut::new(), owing }
     }
 
-    /// The node is leaving: from now on it matters who owes an answer.
-    pub(super) fn leave(&mut self) {
-        self.owing = Some((BTreeSet::new(), Instant::now()));
-    }
-
-    /// Until when a leaving node waits for answers, if any are to come.
-    pub(super) fn answers_by(&self, linger: Duration) -> Option<Instant> {
-        let (owing, sent) = self.owing.as_ref()?;
-        (!owing.is_empty()).then(|| *sent + linger)
+    /// Until when a leaving node waits for answers, if any can still come.
+    pub(super) fn answers_by(&self) -> Option<Instant> {
+        self.owing.until()
     }
 
     /// Nothing more is taken; what waits for the line still leaves.
@@ -143,12 +169,7 @@ where
         if let Some(pinholes) = &mut self.datagrams.pinholes {
             pinholes.sends(to, now);
         }
-        if let Some((owing, sent)) = &mut self.datagrams.owing
-            && owing.len() < OWING_MAX
-        {
-            owing.insert(to);
-            *sent = Instant::now();
-        }
+        self.datagrams.owing.asked(to);
         let mut counters = self.counters.lock();
         counters.load.sent.add(len);
         counters.by_kind.add(kind, len);
@@ -171,9 +192,7 @@ where
 
     /// A datagram has come; false if a firewall holds it back.
     pub(super) fn admits_datagram(&mut self, from: SocketAddrV4) -> bool {
-        if let Some((owing, _)) = &mut self.datagrams.owing {
-            owing.remove(&from);
-        }
+        self.datagrams.owing.answered(from);
         let now = self.clock.now();
         let admitted = self.datagrams.pinholes.as_ref().is_none_or(|holes| holes.admit(from, now));
         if !admitted {

@@ -102,7 +102,7 @@ where
         // A thousand nodes of one cluster look like so many hosts only if each dials from its own address.
         source: address.ip().is_loopback().then_some(*address.ip()),
         line: Line::new(&attachment.line),
-        datagrams: Datagrams::new(attachment.firewalled),
+        datagrams: Datagrams::new(attachment.firewalled, limits.datagram_linger),
         clock,
         rng: node.rng(seed),
         own_key: OwnKey::Real(identity.public()),

@@ -198,7 +198,7 @@ where
             while let Some(timer) = self.table.timers.due(now) {
                 self.deliver(Event::Timer(timer));
             }
-            let answers_by = self.datagrams.answers_by(self.limits.datagram_linger);
+            let answers_by = leave_by.and_then(|_| self.datagrams.answers_by());
             if leave_by.is_some_and(|by| by <= Instant::now() || self.has_left(answers_by)) {
                 return;
             }
@@ -213,7 +213,6 @@ where
                 () = leave.cancelled(), if leave_by.is_none() => {
                     leave_by = Some(Instant::now() + self.limits.leave_timeout);
                     self.unlisten.cancel();
-                    self.datagrams.leave();
                     self.deliver(Event::Command(Command::Leave));
                 }
                 Some(command) = self.commands.recv() => self.deliver(Event::Command(command)),
