@@ -212,7 +212,7 @@ async fn a_node_that_leaves_waits_for_the_answer_to_its_good_bye_and_no_longer()
     assert_eq!(said, (encoded(Toy::Number(1)), encoded(Toy::Number(3))));
     assert_eq!(ended.unwrap().load.received.messages, 2);
     // So it does with one to what it had asked before.
-    let mut here = leaves(Duration::from_secs(60)).await;
+    let here = leaves(Duration::from_secs(60)).await;
     here.act(move |cx| cx.send_to(to, Toy::Number(0))).await;
     let (from, _) = tracker.next().await;
     let answering = async {

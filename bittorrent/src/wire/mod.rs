@@ -8,7 +8,7 @@
 //! | requests and answers of HTTP | `ask.rs` |
 //! | the extension protocol: its own handshake, metadata, peer exchange | `extended.rs`, `metadata.rs`, `exchange.rs` |
 //! | announces and scrapes over HTTP: query strings and answers | `announce.rs`, `scrape.rs`, `query.rs` |
-//! | the same over UDP | `udp.rs` |
+//! | the same in datagrams | `udp.rs` |
 //! | info hashes and peer ids as people read them | `names.rs` |
 //!
 //! All integers are big-endian (BEP 3).
