@@ -21,6 +21,9 @@ pub struct Config {
     pub peers: Vec<SocketAddrV4>,
     /// The web site that is searched; without one nothing is found.
     pub site: Option<SocketAddrV4>,
+    /// A client log is told, line by line (see [`crate::log::client`]): this is the wall clock at the start, seconds of the Unix
+    /// epoch, or zero in simulations. `None`: nothing is told.
+    pub log_since_s: Option<u64>,
     /// The knobs, shared by all peers of a run.
     pub knobs: Arc<Knobs>,
 }

@@ -16,7 +16,8 @@
 //! | [`peer`] | leecher and seed: links, blocks, pieces, the tracker's other end |
 //! | [`picker`] | which piece is asked for next: a policy to play with |
 //! | [`choker`] | who is served: another one |
-//! | [`tracker`] | who is in which swarm, and the log of all reports |
+//! | [`tracker`] | who is in which swarm |
+//! | [`log`] | what is written down of a swarm: the tracker's log, and a peer's |
 //! | [`site`] | a web site that lists, finds and serves torrents |
 //! | [`url`] | URLs of trackers and sites |
 //! | [`config`] | what a peer is configured with, and the knobs |
@@ -67,6 +68,7 @@ pub mod bencode;
 pub mod bitfield;
 pub mod choker;
 pub mod config;
+pub mod log;
 pub mod magnet;
 pub mod metainfo;
 pub mod node;

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use bittorrent::log::client::{Act, Entry, Happening, Side};
 use bittorrent::metainfo::Metainfo;
 use common::testing::process::{Program, Running};
 
@@ -45,6 +46,20 @@ fn created(dir: &Path, path: &str, more: &[&str]) -> (String, String) {
     let printed = said(&[&args[..], more].concat());
     let magnet = printed.lines().last().unwrap().to_owned();
     (torrent, magnet)
+}
+
+/// A client's log.
+fn logged(path: &Path) -> Vec<Entry> {
+    fs::read_to_string(path).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// Bytes of the blocks that have come.
+fn received(entries: &[Entry]) -> u64 {
+    let len = |entry: &Entry| match entry.what {
+        Happening::Link(Side::Got, _, Act::Piece(block)) => u64::from(block.len),
+        _ => 0,
+    };
+    entries.iter().map(len).sum()
 }
 
 /// A tracker and its URL.
@@ -173,9 +188,10 @@ fn a_content_is_fetched_by_its_torrent_and_by_links() {
     let printed = said(&[&args[..], &ANY_PORT[..]].concat());
     assert_eq!(printed.lines().last(), Some(&*format!("{}/album", out("one"))), "{printed}");
     assert_same(Path::new(&path), &dir.path().join("one/album"));
-    let lines = fs::read_to_string(&log).unwrap();
-    let last: Vec<&str> = lines.lines().last().unwrap().split(' ').collect();
-    assert_eq!((last.len(), last[1]), (5, "2203000"), "{lines}");
+    let entries = logged(&log);
+    assert!(matches!(entries[0].what, Happening::Torrent { length: 2_203_000, have: 0, .. }));
+    assert_eq!(received(&entries), 2_203_000);
+    assert!(entries.iter().any(|entry| entry.what == Happening::Complete));
     assert_eq!(fs::read_dir(out("one")).unwrap().count(), 1, "no part is left");
     // Again, there is nothing to be done.
     let printed = get(&torrent, &out("one"));
@@ -274,8 +290,9 @@ fn a_download_that_was_ended_goes_on_where_it_was() {
     let slowly = ["--max-download", "400kB/s", "--log", &log];
     let first = BITTORRENT.start(&[&get[..], &slowly].concat());
     let lines = BufReader::new(fs::File::open(&log).unwrap()).lines();
-    let have = |line: &str| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap();
-    assert!(lines.map_while(Result::ok).any(|line| have(&line) > 0), "it ended before it had anything");
+    let mut entries = lines.map_while(Result::ok).map(|line| line.parse::<Entry>().unwrap());
+    let has_some = entries.any(|entry| matches!(entry.what, Happening::Verified(_)));
+    assert!(has_some, "it ended before it had anything");
     let busy = BITTORRENT.mistake(&get);
     assert!(busy.contains("is being downloaded by another process"), "{busy}");
     // Without any chance to do anything more.
@@ -294,9 +311,8 @@ fn a_download_that_was_ended_goes_on_where_it_was() {
     let second = dir.path().join("second.log");
     let printed = said(&[&get[..], &["--log", second.to_str().unwrap()]].concat());
     assert!(printed.contains("right pieces; it stays as it is"), "{printed}");
-    let lines = fs::read_to_string(&second).unwrap();
-    let got: u64 = lines.lines().last().and_then(|line| line.split(' ').nth(2)?.parse().ok()).unwrap();
-    assert!(got < 2_203_000 - 1_400_000, "what was right was not fetched again: {lines}");
+    let got = received(&logged(&second));
+    assert!(got < 2_203_000 - 1_400_000, "what was right was not fetched again: {got}");
     assert!(printed.ends_with("out/album (2)\n"), "{printed}");
     assert_same(Path::new(&path), &out.join("album (2)"));
     assert_eq!(fs::read(out.join("album/cover.jpg")).unwrap(), content(3_000, 9));

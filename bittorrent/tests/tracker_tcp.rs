@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 
+use bittorrent::log::tracker::Report;
 use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
 use bittorrent::node::Node;
 use bittorrent::tracker::TrackerConfig;
-use bittorrent::tracker::log::Report;
 use bittorrent::wire::udp::{Ask, Reply};
 use bittorrent::wire::{Announce, AnnounceEvent, PeerId};
 use common::cli::start;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use bittorrent::tracker::log::Report;
+use bittorrent::log::tracker::Report;
 use bittorrent::wire::udp::{Ask, PEERS_TOLD_MAX, Reply, SCRAPE_MAX};
 use bittorrent::wire::{Announce, AnnounceEvent, ScrapeEntry};
 use common::user::{Command, Note};

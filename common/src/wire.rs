@@ -4,6 +4,7 @@ use std::fmt;
 
 use tokio_util::codec::{Decoder, Encoder};
 
+use crate::peer::Announced;
 use crate::seal::Seal;
 
 /// The most bytes of a datagram that drivers send, or take for more than garbage. A protocol stays below the 1,472 that one Ethernet
@@ -40,6 +41,12 @@ pub trait Wire: Sized + fmt::Debug + Send + 'static {
     /// what follows is spoken in another way.
     fn pauses(&self) -> bool {
         false
+    }
+
+    /// The body that follows this message, if a peer can know of it beforehand: see [`Cx::expect`](crate::peer::Cx::expect).
+    /// Only of messages that pause.
+    fn announces(&self) -> Option<Announced> {
+        None
     }
 
     /// Whether a connection on which this is spoken is sealed, and which side of the handshake is ours. Asked when a peer says

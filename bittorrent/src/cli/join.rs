@@ -15,7 +15,8 @@ use bittorrent::url::{Scheme, Url};
 use common::cli::{Client, resolve};
 use common::user::{FileInfo, Hit};
 
-use super::size;
+use super::log_file::LogFile;
+use super::{now_s, size};
 
 /// What is offered first as a port to listen on, as mainline's does.
 const LISTEN: &str = "0.0.0.0:6881";
@@ -31,6 +32,9 @@ pub struct JoinArgs {
     /// Bytes per second to send at most, for example 500kB/s.
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     max_upload: Option<u64>,
+    /// A file to which lines are added: each block that comes and goes, who chokes whom, who wants what.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
 }
 
 /// What a user has named.
@@ -70,6 +74,7 @@ impl JoinArgs {
             hosts: Arc::new(hosts),
             peers: [&named, peers].concat(),
             site: None,
+            log_since_s: self.log.is_some().then(now_s),
             knobs: Arc::new(knobs),
         };
         if let Some(listen) = &self.listen {
@@ -80,6 +85,15 @@ impl JoinArgs {
             Ok(client) => Ok(client),
             Err(_) => Client::start(Node::peer(config), SocketAddrV4::new(*usual.ip(), 0), false).await,
         }
+    }
+
+    /// Has the peer's log written, if the user wants one.
+    pub fn keep_log(&self, client: &mut Client) -> anyhow::Result<()> {
+        if let Some(path) = &self.log {
+            let mut log = LogFile::open(path)?;
+            client.keep(move |line| log.add(line));
+        }
+        Ok(())
     }
 }
 

@@ -9,10 +9,10 @@
 
 mod content;
 mod create;
-mod diary;
 mod get;
 mod info;
 mod join;
+mod log_file;
 mod seed;
 mod site;
 mod size;

@@ -1,18 +1,17 @@
 //! `bittorrent tracker`.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use bittorrent::node::Node;
 use bittorrent::tracker::{Secret, TrackerConfig, TrackerKnobs};
 use common::cli::{resolve, serve, start_as};
 use common::tcp::SharedStore;
 use common::user::Note;
 
+use super::log_file::LogFile;
 use super::{now_s, size};
 
 #[derive(clap::Args)]
@@ -36,20 +35,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         bail!("an interval of less than a second would have peers do nothing but report");
     }
     let knobs = TrackerKnobs { interval: args.interval, log: args.log.is_some(), ..TrackerKnobs::default() };
-    let log = match &args.log {
-        Some(path) => Some(open_log(path)?),
-        None => None,
-    };
-    let log = Mutex::new(log);
+    let log = Mutex::new(args.log.as_deref().map(LogFile::open).transpose()?);
     let sink = Arc::new(move |_, _, note: Note| {
         let Note::Keep(line) = note else { return };
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &mut *log
-            && let Err(error) = file.write_all(format!("{line}\n").as_bytes())
-        {
-            // The tracker goes on: peers need it more than the log.
-            eprintln!("bittorrent: the log cannot be written any more: {error}");
-            *log = None;
+        if let Some(log) = &mut *log.lock().unwrap_or_else(PoisonError::into_inner) {
+            log.add(&line);
         }
     });
     let listen = resolve(&args.listen)?;
@@ -65,9 +55,4 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         println!("and at udp://{address}/announce");
     }
     serve(handle, "the tracker").await
-}
-
-fn open_log(path: &std::path::Path) -> anyhow::Result<File> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.with_context(|| format!("cannot write {}", path.display()))
 }

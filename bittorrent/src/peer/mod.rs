@@ -10,6 +10,7 @@
 //! | addresses of others | `book.rs` |
 //! | trackers and sites | `announce.rs`, `search.rs`, `call.rs` |
 //! | rates and limits | `meter.rs`, `throttle.rs` |
+//! | the client log | `journal.rs`, with [`crate::log::client`] |
 
 mod announce;
 mod assembly;
@@ -18,6 +19,7 @@ mod call;
 mod extended;
 mod fast;
 mod greet;
+mod journal;
 mod link;
 mod metadata;
 mod meter;
@@ -45,14 +47,16 @@ use rand::RngExt as _;
 
 use crate::choker::Choker;
 use crate::config::{Config, Knobs};
+use crate::log::client::Side;
 use crate::metainfo::Metainfo;
 use crate::node::{Node, Timer};
 use crate::udp_client::{Retry, UdpClient};
 use crate::wire::udp::Packet;
-use crate::wire::{AnnounceError, AnnounceReply, Answer, Handshake, InfoHash, Message, PeerId, Setup};
+use crate::wire::{AnnounceError, AnnounceReply, Answer, Block, Handshake, InfoHash, Message, PeerId, Setup};
 use call::{Call, Purpose};
 pub(crate) use extended::CLIENT;
 pub use fast::allowed_fast_set;
+use journal::Journal;
 use link::Met;
 use throttle::Throttle;
 pub use torrent::TorrentNo;
@@ -106,6 +110,7 @@ struct Shared {
     banned_ids: Vec<PeerId>,
     /// Metainfo that has come from peers.
     found: Vec<(TorrentNo, Arc<Metainfo>)>,
+    journal: Journal,
 }
 
 /// What a connection is for.
@@ -178,6 +183,7 @@ impl Peer {
                 checks_asked: 0,
                 banned_ids: Vec::new(),
                 found: Vec::new(),
+                journal: Journal { since_s: config.log_since_s },
                 knobs,
             },
             is_leaving: false,
@@ -200,6 +206,9 @@ impl Peer {
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Body { conn, len, state } => self.body(conn, len, state, cx),
             Event::Datagram { from, message } => self.datagram(from, message, cx),
+            Event::Arrived { conn, body, arrival } => self.on_link(conn, |torrent, at, shared| {
+                torrent.arrived(at, Block::of(body), arrival, shared, cx);
+            }),
             Event::Sent { conn, len } => self.on_link(conn, |torrent, at, shared| {
                 torrent.sent(at, len, shared, cx);
             }),
@@ -473,7 +482,7 @@ impl Peer {
             }
             Some(Conn::Link { torrent, at }) => {
                 if let Some(torrent) = self.torrents.get_mut(&torrent) {
-                    torrent.parted(at, &mut self.shared, cx);
+                    torrent.parted(at, Side::Got, &mut self.shared, cx);
                 }
             }
             Some(Conn::Call(call)) => self.answered(call.purpose, None, cx),

@@ -7,8 +7,8 @@ use common::http::Target;
 use common::net::is_dialable;
 use common::user::Note;
 
-use super::log::Report;
 use super::{Hands, Tracker};
+use crate::log::tracker::Report;
 use crate::wire::{Announce, AnnounceReply, ScrapeEntry};
 
 /// What a closed tracker says of any other torrent, in mainline's words.
@@ -92,7 +92,7 @@ impl Tracker {
 
     fn note(&self, announce: &Announce, address: SocketAddrV4, cx: Hands) {
         let Announce { info_hash, peer_id, uploaded, downloaded, left, event, .. } = *announce;
-        let time_ms = self.started_s.saturating_mul(1_000).saturating_add(cx.now().0 / 1_000_000);
+        let time_ms = crate::log::time_ms(self.started_s, cx.now());
         let report = Report { time_ms, event, info_hash, peer_id, address, uploaded, downloaded, left };
         cx.note(Note::Keep(report.to_string().into()));
     }

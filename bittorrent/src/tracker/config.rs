@@ -56,7 +56,7 @@ pub struct TrackerKnobs {
     pub address_peers_max: u32,
     /// With more swarms than that nobody is told of all of them at once; who asks has to name them. 1,000: our choice.
     pub scrape_all_max: usize,
-    /// Each report is told as a line for the tracker log; see [`log`](super::log).
+    /// Each report is told as a line for the tracker log; see [`crate::log::tracker`].
     pub log: bool,
     /// Connections at a time; more are hung up on. 10,000: our choice.
     pub callers_max: usize,

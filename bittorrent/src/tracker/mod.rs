@@ -6,7 +6,7 @@
 //! | reports and what they are answered; figures of swarms | `announce.rs`, `scrape.rs` |
 //! | the same in datagrams, and the proof that a sender is where he says | `datagram.rs`, `proof.rs` |
 //! | a page for browsers | `page.rs` |
-//! | the tracker log | [`log`] |
+//! | the tracker log | [`crate::log::tracker`] |
 //!
 //! | request | answer |
 //! |---|---|
@@ -31,7 +31,6 @@
 mod announce;
 mod config;
 mod datagram;
-pub mod log;
 mod page;
 mod peers;
 mod proof;

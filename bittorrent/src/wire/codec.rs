@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use common::http::HeadScan;
+use common::peer::Announced;
 use common::wire::{Wire, WireError};
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -197,6 +198,14 @@ impl Wire for Message {
 
     fn datagrams() -> Option<Setup> {
         Some(Setup::Datagram)
+    }
+
+    /// A block that was asked for is told from others by its piece and its place in it.
+    fn announces(&self) -> Option<Announced> {
+        match self {
+            Message::Piece(block) => Some(block.announced()),
+            _ => None,
+        }
     }
 
     /// A block follows; where it goes, if anywhere, only the peer knows.

@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::http;
+use common::peer::Announced;
 
 pub use announce::{Announce, AnnounceError, AnnounceEvent, AnnounceReply};
 pub use ask::ask;
@@ -72,6 +73,18 @@ pub struct Block {
     pub begin: u32,
     /// How many bytes.
     pub len: u32,
+}
+
+impl Block {
+    /// As the message names it that it follows.
+    pub fn announced(self) -> Announced {
+        Announced { key: u64::from(self.piece) << 32 | u64::from(self.begin), len: self.len }
+    }
+
+    /// The block that is so named.
+    pub fn of(body: Announced) -> Block {
+        Block { piece: (body.key >> 32) as u32, begin: body.key as u32, len: body.len }
+    }
 }
 
 /// An HTTP answer with its body, which here is always short: bencoded, a `.torrent`, or a page.

@@ -155,6 +155,7 @@ impl<P: Peer> Sim<P> {
         let in_midst = end.flow != NONE
             && match self.flows[end.flow as usize].reading {
                 Reading::Body { left, .. } => left > 0,
+                Reading::Expected { .. } => true,
                 Reading::Shake(_) => true,
                 Reading::Messages | Reading::Paused => false,
             };

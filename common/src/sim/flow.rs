@@ -9,7 +9,9 @@ use super::node::{
 };
 use super::run::{Coming, Print, What};
 use crate::metrics::Traffic;
-use crate::peer::{BodyState, CloseReason, ConnId, Event, Letter, Peer, Place, Time};
+use crate::peer::{
+    Announced, Arrival, BodyState, CloseReason, ConnId, EXPECTED_BYTES_MAX, Event, Letter, Peer, Place, Time,
+};
 use crate::wire::Wire;
 
 /// The smallest chunk that a slow line is given at a time: a packet's worth.
@@ -349,11 +351,19 @@ impl<P: Peer> Sim<P> {
     fn take_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
         let conn = end.conn;
         self.count_seal(node, end, message.wire_len(), false);
-        if message.pauses() {
-            self.flow(node, conn).reading = Reading::Paused;
-            self.refresh(node, conn);
-        }
         self.count_received(node, cause, &message);
+        if message.pauses() {
+            let flow = self.flow(node, conn);
+            let expected = message.announces().and_then(|body| Some((body, flow.take_expected(body)?)));
+            flow.reading = match expected {
+                Some((body, place)) => Reading::Expected { left: body.len, body, into: Some(place) },
+                None => Reading::Paused,
+            };
+            self.refresh(node, conn);
+            if expected.is_some() {
+                return self.pump_if_ready(node, cause, conn);
+            }
+        }
         self.deliver(node, cause, Event::Message { conn, message });
     }
 
@@ -390,23 +400,25 @@ impl<P: Peer> Sim<P> {
     fn take_chunk(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
         let end = *self.nodes[node as usize].end(conn).expect("callers have checked it");
         let reading = self.flow(node, conn).reading;
-        let (left, into) = match reading {
-            Reading::Body { left, into } if left >= u64::from(len) => (left - u64::from(len), into),
+        let place = match reading {
+            Reading::Body { left, into } if left >= u64::from(len) => into,
+            Reading::Expected { left, into, .. } if left >= len => into,
             // Bytes that no message announced: as messages they make no sense.
             _ => return self.abort(node, cause, conn, CloseReason::Protocol),
         };
-        if let Some(place) = into {
+        if let Some(place) = place {
             self.faults.written(node, place, len, corrupt);
         }
-        let into = into.map(|place| Place { offset: place.offset + u64::from(len), ..place });
-        let flow = self.flow(node, conn);
-        flow.reading = if left == 0 { Reading::Messages } else { Reading::Body { left, into } };
+        let into = place.map(|place| Place { offset: place.offset + u64::from(len), ..place });
+        let (rest, event) = after_chunk(reading, conn, len, into);
+        self.flow(node, conn).reading = rest;
         self.refresh(node, conn);
         self.count_seal(node, &end, len, false);
         self.nodes[node as usize].load.body_received += u64::from(len);
         self.credit(end.far_node, cause, end.far_conn, len);
-        let state = if left == 0 { BodyState::Done } else { BodyState::More };
-        self.deliver(node, cause, Event::Body { conn, len, state });
+        if let Some(event) = event {
+            self.deliver(node, cause, event);
+        }
         self.pump_if_ready(node, cause, conn);
     }
 
@@ -431,6 +443,25 @@ impl<P: Peer> Sim<P> {
         flow.held.push_back((cause, item));
         self.refresh(node, conn);
         self.pump_if_ready(node, cause, conn);
+    }
+
+    /// A body may come, and goes there.
+    pub(super) fn expect(&mut self, node: u32, conn: ConnId, body: Announced, into: Place) {
+        if self.nodes[node as usize].end(conn).is_none_or(|end| end.flags & CLOSING != 0) {
+            return self.dead_effect();
+        }
+        if body.len > 0 && body.len <= EXPECTED_BYTES_MAX {
+            self.flow(node, conn).expected.push((body, into));
+        }
+    }
+
+    /// Nothing is to be written there any more.
+    pub(super) fn unexpect(&mut self, node: u32, conn: ConnId, key: u64) {
+        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
+        if let Some(flow) = self.flows.get_mut(flow as usize) {
+            flow.unexpect(key);
+            self.refresh(node, conn);
+        }
     }
 
     /// The peer takes the coming bytes as a body.
@@ -464,7 +495,9 @@ impl<P: Peer> Sim<P> {
         let ready = match flow.reading {
             Reading::Paused => false,
             Reading::Body { left: 0, .. } => true,
-            Reading::Messages | Reading::Body { .. } | Reading::Shake(_) => !flow.held.is_empty(),
+            Reading::Messages | Reading::Body { .. } | Reading::Expected { .. } | Reading::Shake(_) => {
+                !flow.held.is_empty()
+            }
         };
         if ready && !flow.pumping {
             flow.pumping = true;
@@ -512,5 +545,26 @@ impl<P: Peer> Sim<P> {
         if flow.is_at_rest() {
             self.flows_free.push(std::mem::replace(&mut end.flow, NONE));
         }
+    }
+}
+
+/// What is read after a chunk of a body, and what the peer hears of the chunk.
+fn after_chunk<M, T>(
+    reading: Reading,
+    conn: ConnId,
+    len: u32,
+    into: Option<Place>,
+) -> (Reading, Option<Event<M, T>>) {
+    match reading {
+        Reading::Expected { left, body, .. } if left == len => {
+            let arrival = if into.is_some() { Arrival::Stored } else { Arrival::Unexpected };
+            (Reading::Messages, Some(Event::Arrived { conn, body, arrival }))
+        }
+        Reading::Expected { left, body, .. } => (Reading::Expected { left: left - len, body, into }, None),
+        Reading::Body { left, .. } if left > u64::from(len) => {
+            let event = Event::Body { conn, len, state: BodyState::More };
+            (Reading::Body { left: left - u64::from(len), into }, Some(event))
+        }
+        _ => (Reading::Messages, Some(Event::Body { conn, len, state: BodyState::Done })),
     }
 }

@@ -6,7 +6,7 @@ use super::faults::Change;
 use super::node::{CLOSING, FREE, In, NONE, Out, prefetch};
 use super::queue::Queue;
 use crate::net::{NodeId, Observer};
-use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
+use crate::peer::{Arrival, BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -259,6 +259,8 @@ impl<P: Peer> Sim<P> {
                     self.enqueue(node, cause, conn, Out::Body(span));
                 }
             }
+            Effect::Expect { conn, body, into } => self.expect(node, conn, body, into),
+            Effect::Unexpect { conn, key } => self.unexpect(node, conn, key),
             Effect::Receive { conn, len, into } => self.receive(node, cause, conn, len, into),
             Effect::Resume { conn, setup } => match setup.and_then(P::Message::seal) {
                 None => self.resume(node, cause, conn),
@@ -326,6 +328,9 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
             Print::new(slot(conn), 3, u64::from(*state == BodyState::Done) << 32 | u64::from(*len))
         }
         Event::Sent { conn, len } => Print::new(slot(conn), 4, u64::from(*len)),
+        Event::Arrived { conn, body, arrival } => {
+            Print::new(slot(conn), 12, u64::from(*arrival == Arrival::Stored) << 32 | u64::from(body.len))
+        }
         Event::Opened { conn, remote, dialled } => {
             Print::new(slot(conn), 5, u64::from(*dialled) << 32 | u64::from(remote.ip().to_bits()))
         }
@@ -336,7 +341,7 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
         Event::Finished { file, .. } => Print::new(0, 10, u64::from(file.0)),
         Event::Datagram { from, message } => {
             let detail = u64::from(message.kind()) << 32 | u64::from(message.wire_len());
-            Print::new(from.ip().to_bits(), 12, detail)
+            Print::new(from.ip().to_bits(), 13, detail)
         }
         Event::Sealed { conn, key } => {
             // As much of the key as there is room for.

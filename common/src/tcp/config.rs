@@ -80,6 +80,8 @@ pub struct Limits {
     pub send_queues_bytes_max: usize,
     /// Bodies queued on one connection. Default 1,024: BitTorrent clients ask for up to 500 blocks ahead.
     pub bodies_queued_max: usize,
+    /// Bodies that a peer may expect on one connection at a time; the messages of more pause it.
+    pub expected_max: usize,
     /// Bytes a decoder may hold without finding a message in them, and the most that one read takes. Default
     /// 256 KiB: four times the largest frame of the four protocols, and enough for bulk reads. A sealed connection
     /// has one record of at most 64 KiB beside it, and may exceed it by what one record holds.
@@ -126,6 +128,7 @@ impl Default for Limits {
             send_queue_bytes_max: 1 << 20,
             send_queues_bytes_max: 256 << 20,
             bodies_queued_max: 1_024,
+            expected_max: 4_096,
             read_buffer_bytes_max: 256 * 1024,
             dial_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(30),

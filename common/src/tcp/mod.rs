@@ -39,6 +39,7 @@ mod config;
 mod connection;
 mod datagram;
 mod effects;
+mod expected;
 mod fd;
 mod handle;
 mod input;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::admission::Admission;
 use super::connection::Origin;
 use super::datagram::Datagrams;
+use super::expected::{Expected, Told};
 use super::input::Input;
 use super::line::Line;
 use super::outgoing::{Budget, Outgoing};
@@ -82,6 +83,7 @@ pub(super) struct Conn<P: Peer> {
     pub(super) id: ConnId,
     pub(super) outgoing: Arc<Outgoing>,
     pub(super) orders: mpsc::Sender<Order<SetupOf<P>>>,
+    pub(super) expected: Arc<Expected>,
     pub(super) close: CancellationToken,
     pub(super) kill: CancellationToken,
     pub(super) encoder: <P::Message as Wire>::Codec,
@@ -284,6 +286,19 @@ where
             Input::Body { conn, len, state } if self.table.get(conn).is_some() => {
                 self.counters.lock().load.body_received += u64::from(len);
                 self.deliver(Event::Body { conn, len, state });
+            }
+            Input::Arrived { conn, bodies } => {
+                for Told { body, head, arrival } in bodies {
+                    // What one has caused may have closed it.
+                    if self.table.get(conn).is_none() {
+                        return;
+                    }
+                    let mut counters = self.counters.lock();
+                    counters.load.received.add(head);
+                    counters.load.body_received += u64::from(body.len);
+                    drop(counters);
+                    self.deliver(Event::Arrived { conn, body, arrival });
+                }
             }
             Input::Sent { conn, len } if self.table.get(conn).is_some() => {
                 self.deliver(Event::Sent { conn, len });

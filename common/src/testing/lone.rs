@@ -11,8 +11,8 @@ use rand_pcg::Pcg32;
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::peer::{
-    BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer, Place, PublicKey,
-    SetupOf, Slots, Time,
+    Announced, Arrival, BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer,
+    Place, PublicKey, SetupOf, Slots, Time,
 };
 use crate::seal::Seal;
 use crate::store::{Store, StoreFault};
@@ -35,6 +35,7 @@ enum Reading {
     Messages,
     Paused,
     Body(Incoming),
+    Expected(Announced),
 }
 
 /// What is to be done next, in order: effects are all applied before the next event is handled.
@@ -49,6 +50,7 @@ struct Link<M: Wire> {
     arrived: BytesMut,
     leaving: BytesMut,
     reading: Reading,
+    expected: Vec<(Announced, Place)>,
     open: bool,
     sealing: Sealing,
 }
@@ -262,6 +264,7 @@ impl<P: Peer> Lone<P> {
             arrived: BytesMut::new(),
             leaving: BytesMut::new(),
             reading: Reading::Messages,
+            expected: Vec::new(),
             open,
             sealing: Sealing::Plain,
         };
@@ -317,6 +320,16 @@ impl<P: Peer> Lone<P> {
                 match &mut link.sealing {
                     Sealing::Awaits { bodies, .. } => bodies.push(len),
                     Sealing::Plain | Sealing::Sealed => self.follow(Event::Sent { conn, len }),
+                }
+            }
+            Effect::Expect { conn, body, into } => {
+                if let Some(link) = self.links.get_mut(conn) {
+                    link.expected.push((body, into));
+                }
+            }
+            Effect::Unexpect { conn, key } => {
+                if let Some(link) = self.links.get_mut(conn) {
+                    link.expected.retain(|(body, _)| body.key != key);
                 }
             }
             Effect::Receive { conn, len, into } => {
@@ -389,9 +402,21 @@ impl<P: Peer> Lone<P> {
                 }
                 Self::take_body(&self.store, conn, link, take as usize)
             }
+            Reading::Expected(body) => {
+                let body = *body;
+                if link.arrived.len() < body.len as usize {
+                    return;
+                }
+                Self::take_expected(&self.store, conn, link, body)
+            }
             Reading::Messages => match link.decoder.decode(&mut link.arrived) {
                 Ok(None) => return,
                 Ok(Some(message)) => {
+                    let expected = |body: &Announced| link.expected.iter().any(|(other, _)| other == body);
+                    if let Some(body) = message.announces().filter(expected) {
+                        link.reading = Reading::Expected(body);
+                        return self.todo.push_back(Todo::Read(conn));
+                    }
                     if message.pauses() {
                         link.reading = Reading::Paused;
                     }
@@ -406,6 +431,27 @@ impl<P: Peer> Lone<P> {
         };
         self.follow(event);
         self.todo.push_back(Todo::Read(conn));
+    }
+
+    /// Takes an expected body, whole.
+    fn take_expected(
+        store: &Store,
+        conn: ConnId,
+        link: &mut Link<P::Message>,
+        body: Announced,
+    ) -> Event<P::Message, P::Timer> {
+        link.reading = Reading::Messages;
+        let bytes = link.arrived.split_to(body.len as usize);
+        let place = link.expected.iter().position(|(expected, _)| *expected == body);
+        let arrival = match place.map(|at| link.expected.swap_remove(at).1) {
+            None => Arrival::Unexpected,
+            Some(place) => {
+                let file = store.get(place.file).ok_or(StoreFault::Missing);
+                let stored = file.and_then(|file| file.write_at(place.offset, &bytes));
+                stored.map_or_else(Arrival::Failed, |()| Arrival::Stored)
+            }
+        };
+        Event::Arrived { conn, body, arrival }
     }
 
     fn take_body(

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use common::net::{Attachment, Line, NodeId};
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, PublicKey, Slots, Time};
+use common::peer::{
+    Announced, Arrival, BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, PublicKey, Slots, Time,
+};
 use common::seal::Seal;
 use common::store::{Storage, StoreFault};
 use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, StartError, spawn};
@@ -147,6 +149,19 @@ impl Wire for Toy {
     fn pauses(&self) -> bool {
         matches!(self, Toy::Body(_) | Toy::Switch)
     }
+
+    /// Bodies are told apart by their lengths alone.
+    fn announces(&self) -> Option<Announced> {
+        match self {
+            Toy::Body(len) => Some(announced(*len as u32)),
+            _ => None,
+        }
+    }
+}
+
+/// What a message says of a body of so many bytes.
+pub fn announced(len: u32) -> Announced {
+    Announced { key: len.into(), len }
 }
 
 /// What a test does on the peer's side.
@@ -293,6 +308,11 @@ impl Node {
         receiver.await.expect("the node lives")
     }
 
+    /// Waits until what the peer has done is carried out: what it does next is done after that.
+    pub async fn settled(&self) {
+        self.act(|_| ()).await;
+    }
+
     /// The next event, with its time.
     pub async fn next(&mut self) -> (Time, Event<Toy, u32>) {
         let next = tokio::time::timeout(PATIENCE, self.seen.recv()).await;
@@ -338,6 +358,15 @@ impl Node {
     pub async fn datagram(&mut self) -> (SocketAddrV4, Toy) {
         self.expect("a datagram", |event| match event {
             Event::Datagram { from, message } => Some((from, message)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next expected body.
+    pub async fn arrived(&mut self) -> (Announced, Arrival) {
+        self.expect("Arrived", |event| match event {
+            Event::Arrived { body, arrival, .. } => Some((body, arrival)),
             _ => None,
         })
         .await

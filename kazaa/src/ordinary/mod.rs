@@ -145,6 +145,8 @@ impl Ordinary {
             Event::Timer(timer) => self.timer(timer, cx),
             // Nothing of this protocol here comes in any.
             Event::Datagram { .. } => {}
+            // No body is expected before its message.
+            Event::Arrived { .. } => {}
         }
     }
 
