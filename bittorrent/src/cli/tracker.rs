@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use bittorrent::node::Node;
 use bittorrent::tracker::{Secret, TrackerConfig, TrackerKnobs};
 use common::cli::{resolve, serve, start_as};
