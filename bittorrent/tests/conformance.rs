@@ -111,6 +111,7 @@ async fn over_tcp(is_chain: bool, network: Ipv4Addr) -> Outcome {
         let config = NodeConfig {
             node: NodeId(node),
             listen: Some(address_of(node)),
+            datagrams: None,
             attachment: Attachment::default(),
             limits: Limits::default(),
             // Peers with one seed would have one id.

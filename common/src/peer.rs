@@ -63,6 +63,18 @@
 //!   said before is not covered, so whatever matters of it is to be repeated under the seal. Lengths and times can be
 //!   seen.
 //!
+//! # Datagrams
+//!
+//! [`Cx::send_to`] sends a message as one datagram (UDP, over sockets), to whatever address, without a connection: nothing is opened, nothing
+//! is kept, and nothing is heard of it. It may be lost, come twice or come late, and it may be refused without a word; whoever wants an
+//! answer sets a timer. What comes is told by [`Event::Datagram`], from whomever it says it is: **anybody can write any sender on a
+//! datagram**, so a peer believes none that has not shown that he gets what is sent to him, and until then answers with no more bytes
+//! than it was asked with. A datagram that is no message ([`Wire::datagrams`]) is dropped and counted; it has no connection to lose.
+//!
+//! Since a driver keeps nothing of those who send, a flood from invented addresses costs it the reading and no memory; what a busy
+//! node has no room for is dropped and counted. A node behind a firewall hears only those to whom it has sent something in the last two minutes.
+//! Messages sent as datagrams are not ordered with anything, and do not pause.
+//!
 //! # Time
 //!
 //! [`Cx::now`] counts nanoseconds from the start of the run. [`Cx::wake`] asks for [`Event::Timer`] later.
@@ -251,6 +263,13 @@ pub enum Event<M, T> {
         /// The message.
         message: M,
     },
+    /// A datagram arrived.
+    Datagram {
+        /// Who has sent it, if that is true.
+        from: SocketAddrV4,
+        /// What it says.
+        message: M,
+    },
     /// The connection is sealed: the handshake is through. Comes before any sealed message.
     Sealed {
         /// The connection.
@@ -392,6 +411,13 @@ pub enum Effect<P: Peer> {
     Send {
         /// The connection.
         conn: ConnId,
+        /// The message.
+        message: P::Message,
+    },
+    /// Send a message as a datagram.
+    SendTo {
+        /// To whom.
+        to: SocketAddrV4,
         /// The message.
         message: P::Message,
     },
@@ -538,6 +564,15 @@ impl<'a, P: Peer> Cx<'a, P> {
     /// Sends a message.
     pub fn send(&mut self, conn: ConnId, message: P::Message) {
         self.outbox.send(conn, message);
+    }
+
+    /// Sends a message as a datagram, which may get lost.
+    ///
+    /// # Panics
+    /// If the protocol has no datagrams ([`Wire::datagrams`]).
+    pub fn send_to(&mut self, to: SocketAddrV4, message: P::Message) {
+        assert!(P::Message::datagrams().is_some(), "a datagram of a protocol that has none");
+        self.outbox.push(Effect::SendTo { to, message });
     }
 
     /// Sends a range of a file as a body.

@@ -8,7 +8,7 @@
 //! | requests and answers of HTTP | `ask.rs` |
 //! | the extension protocol: its own handshake, metadata, peer exchange | `extended.rs`, `metadata.rs`, `exchange.rs` |
 //! | announces and scrapes over HTTP: query strings and answers | `announce.rs`, `scrape.rs`, `query.rs` |
-//! | the same over UDP | `udp.rs` |
+//! | the same in datagrams | `udp.rs` |
 //! | info hashes and peer ids as people read them | `names.rs` |
 //!
 //! All integers are big-endian (BEP 3).
@@ -147,6 +147,8 @@ pub enum Message {
     Ask(Arc<http::Request>),
     /// Its answer.
     Answer(Arc<Answer>),
+    /// What is said to a tracker and by it in datagrams (BEP 15).
+    Udp(Box<udp::Packet>),
 }
 
 /// What is spoken on a connection, and from which side.
@@ -159,4 +161,6 @@ pub enum Setup {
     Peer,
     /// We dialled a tracker or a site: requests go out, answers come.
     Http,
+    /// No connection: a datagram, to or from anybody.
+    Datagram,
 }

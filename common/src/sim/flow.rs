@@ -3,9 +3,9 @@
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
-use super::node::transmission_ns;
 use super::node::{
-    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, WAITING,
+    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, Turn, WAITING,
+    transmission_ns,
 };
 use super::run::{Coming, Print, What};
 use crate::metrics::Traffic;
@@ -145,7 +145,7 @@ impl<P: Peer> Sim<P> {
         if self.uplink_is_limited(node) {
             if end.flow != NONE && self.can_leave(end.flow) && !self.flows[end.flow as usize].in_ring {
                 self.flows[end.flow as usize].in_ring = true;
-                self.lines[self.nodes[node as usize].line as usize].ring.push_back(conn);
+                self.lines[self.nodes[node as usize].line as usize].ring.push_back(Turn::Conn(conn));
                 self.serve(node);
             }
         } else {
@@ -158,7 +158,7 @@ impl<P: Peer> Sim<P> {
 
     /// True while the uplink sends one thing after the other. (One that has just become ideal first ends what it has
     /// begun.)
-    fn uplink_is_limited(&self, node: u32) -> bool {
+    pub(super) fn uplink_is_limited(&self, node: u32) -> bool {
         self.lines
             .get(self.nodes[node as usize].line as usize)
             .is_some_and(|line| line.up_bps.is_some() || line.busy.is_some() || !line.ring.is_empty())
@@ -192,24 +192,33 @@ impl<P: Peer> Sim<P> {
     }
 
     /// The uplink takes the next turn, if it is idle and there is one.
-    fn serve(&mut self, node: u32) {
+    pub(super) fn serve(&mut self, node: u32) {
         let line = self.nodes[node as usize].line as usize;
         if self.lines[line].busy.is_some() {
             return;
         }
-        while let Some(conn) = self.lines[line].ring.pop_front() {
-            let Some(len) = self.reserve(node, conn) else {
-                // Ended while it waited for its turn, or its window has shrunk.
-                self.leave_ring(node, conn);
-                continue;
+        while let Some(turn) = self.lines[line].ring.pop_front() {
+            let next = match turn {
+                Turn::Conn(conn) => self.next_of_conn(node, conn),
+                Turn::Post => self.posts[line].next_len().map(|len| (len, len)),
             };
-            let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
-            let (_, out) = self.flows[end.flow as usize].queue.front().expect("something was reserved");
-            let bytes = out.on_line(len, end.flags & SEALED != 0);
+            let Some((len, bytes)) = next else { continue };
             let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(bytes, bps));
-            self.lines[line].busy = Some((conn, len));
+            self.lines[line].busy = Some((turn, len));
             return self.push(later(self.now, taken), node, Cause::BACKGROUND, What::UplinkFree);
         }
+    }
+
+    /// What leaves next on a connection whose turn it is, reserved: how many bytes, and what they cost on the line.
+    fn next_of_conn(&mut self, node: u32, conn: ConnId) -> Option<(u32, u32)> {
+        let Some(len) = self.reserve(node, conn) else {
+            // Ended while it waited for its turn, or its window has shrunk.
+            self.leave_ring(node, conn);
+            return None;
+        };
+        let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
+        let (_, out) = self.flows[end.flow as usize].queue.front().expect("something was reserved");
+        Some((len, out.on_line(len, end.flags & SEALED != 0)))
     }
 
     fn leave_ring(&mut self, node: u32, conn: ConnId) {
@@ -222,18 +231,26 @@ impl<P: Peer> Sim<P> {
     /// The uplink has sent what it was busy with.
     pub(super) fn uplink_free(&mut self, node: u32) {
         let line = self.nodes[node as usize].line as usize;
-        let Some((conn, len)) = self.lines[line].busy.take() else { return };
-        if let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) {
-            let cause = self.leave(node, conn, len);
-            let again = self.can_leave(end.flow);
-            self.flows[end.flow as usize].in_ring = again;
-            if again {
-                self.lines[line].ring.push_back(conn);
-            }
-            self.refresh(node, conn);
-            self.finish_close(node, cause, conn);
+        match self.lines[line].busy.take() {
+            Some((Turn::Conn(conn), len)) => self.conn_has_sent(node, conn, len),
+            Some((Turn::Post, _)) => self.datagram_has_left(node),
+            None => return,
         }
         self.serve(node);
+    }
+
+    /// The uplink has sent so many bytes of a connection.
+    fn conn_has_sent(&mut self, node: u32, conn: ConnId, len: u32) {
+        let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
+        let cause = self.leave(node, conn, len);
+        let again = self.can_leave(end.flow);
+        self.flows[end.flow as usize].in_ring = again;
+        if again {
+            let line = self.nodes[node as usize].line as usize;
+            self.lines[line].ring.push_back(Turn::Conn(conn));
+        }
+        self.refresh(node, conn);
+        self.finish_close(node, cause, conn);
     }
 
     /// What was reserved leaves. Returns its cause.
@@ -351,7 +368,7 @@ impl<P: Peer> Sim<P> {
     }
 
     #[inline(always)]
-    fn count_received(&mut self, node: u32, cause: Cause, message: &P::Message) {
+    pub(super) fn count_received(&mut self, node: u32, cause: Cause, message: &P::Message) {
         let n = &mut self.nodes[node as usize];
         n.load.received.add(message.wire_len());
         if n.last_cause != cause {

@@ -288,14 +288,23 @@ pub(super) enum Reading {
 pub(super) struct LineState {
     pub up_bps: Option<u64>,
     pub down_bps: Option<u64>,
-    /// Connections with something that can leave, in the order of their turns.
-    pub ring: VecDeque<ConnId>,
-    /// What the uplink sends just now: the connection and how many bytes.
-    pub busy: Option<(ConnId, u32)>,
-    /// Connections with something that has arrived, in the order of their turns.
-    pub down_ring: VecDeque<ConnId>,
-    /// The connection whose first arrival the downlink takes just now.
-    pub down_busy: Option<ConnId>,
+    /// Whoever has something that can leave, in the order of their turns.
+    pub ring: VecDeque<Turn>,
+    /// What the uplink sends just now: whose, and how many bytes.
+    pub busy: Option<(Turn, u32)>,
+    /// Whoever something has arrived for, in the order of their turns.
+    pub down_ring: VecDeque<Turn>,
+    /// Whose first arrival the downlink takes just now.
+    pub down_busy: Option<Turn>,
+}
+
+/// Who takes turns on a limited line.
+#[derive(Clone, Copy)]
+pub(super) enum Turn {
+    /// One connection.
+    Conn(ConnId),
+    /// The node's datagrams, all of them together.
+    Post,
 }
 
 impl LineState {

@@ -50,6 +50,11 @@ pub(super) enum What<M, T> {
         conn: ConnId,
         message: M,
     },
+    /// A datagram has come to this node's end of the core.
+    DatagramArrive {
+        from: u32,
+        message: M,
+    },
     ChunkArrive {
         conn: ConnId,
         len: u32,
@@ -161,6 +166,7 @@ impl<P: Peer> Sim<P> {
             What::UplinkFree => self.uplink_free(node),
             What::DownlinkFree => self.downlink_free(node),
             What::Command(_) if !up => self.dropped.commands += 1,
+            What::DatagramArrive { .. } if !up => self.dropped.datagrams += 1,
             // Whatever else was to come to a node that is down concerns connections and plans that died with it.
             _ if !up => {}
             What::Start => self.deliver(node, cause, Event::Start),
@@ -175,6 +181,7 @@ impl<P: Peer> Sim<P> {
                 self.deliver(node, cause, Event::Finished { file, fault: None });
             }
             What::Timer { .. } | What::Verified { .. } | What::Finished { .. } => {}
+            What::DatagramArrive { from, message } => self.datagram_arrives(node, cause, from, message),
             What::ChunkArrive { conn, len, corrupt } => {
                 self.arrive(node, cause, conn, In::Chunk { len, corrupt });
             }
@@ -246,6 +253,7 @@ impl<P: Peer> Sim<P> {
         match effect {
             Effect::Dial { conn, to, setup: _ } => self.dial(node, cause, conn, to),
             Effect::Send { conn, message } => self.send(node, cause, conn, message),
+            Effect::SendTo { to, message } => self.send_to(node, cause, to, message),
             Effect::SendBody { conn, span } => {
                 if span.len > 0 {
                     self.enqueue(node, cause, conn, Out::Body(span));
@@ -331,6 +339,10 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
         Event::Command(_) => Print::new(0, 8, 0),
         Event::Verified { check, ok } => Print::new(0, 9, u64::from(*ok) << 32 | u64::from(*check)),
         Event::Finished { file, .. } => Print::new(0, 10, u64::from(file.0)),
+        Event::Datagram { from, message } => {
+            let detail = u64::from(message.kind()) << 32 | u64::from(message.wire_len());
+            Print::new(from.ip().to_bits(), 13, detail)
+        }
         Event::Sealed { conn, key } => {
             // As much of the key as there is room for.
             Print::new(slot(conn), 11, key.0[..7].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))

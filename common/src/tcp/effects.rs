@@ -40,6 +40,7 @@ where
                 }
             },
             Effect::Send { conn, message } => self.send(conn, message),
+            Effect::SendTo { to, message } => self.send_to(to, message),
             Effect::SendBody { conn, span } => self.send_body(conn, span),
             Effect::Expect { conn, body, into } => self.expect(conn, body, into),
             Effect::Unexpect { conn, key } => {

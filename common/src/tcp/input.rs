@@ -17,6 +17,8 @@ pub(super) enum Input<M> {
     Opened { conn: ConnId, remote: SocketAddrV4, dialled: bool },
     /// A message arrived.
     Message { conn: ConnId, message: M },
+    /// A datagram arrived.
+    Datagram { from: SocketAddrV4, message: M },
     /// A connection is sealed.
     Sealed { conn: ConnId, key: PublicKey },
     /// Part of a body arrived and is stored.

@@ -99,6 +99,7 @@ pub struct Lone<P: Peer> {
     timers: BinaryHeap<Reverse<(Time, usize)>>,
     timer_values: Vec<P::Timer>,
     dials: Vec<(ConnId, SocketAddrV4)>,
+    datagrams: VecDeque<(SocketAddrV4, Vec<u8>)>,
     ended: Vec<ConnId>,
 }
 
@@ -119,6 +120,7 @@ impl<P: Peer> Lone<P> {
             timers: BinaryHeap::new(),
             timer_values: Vec::new(),
             dials: Vec::new(),
+            datagrams: VecDeque::new(),
             ended: Vec::new(),
         };
         lone.deliver(Event::Start);
@@ -169,6 +171,23 @@ impl<P: Peer> Lone<P> {
             Some(link) => link.leaving.split().to_vec(),
             None => Vec::new(),
         }
+    }
+
+    /// A datagram from whoever writes `from` on it; false if the protocol's codec makes nothing of it.
+    ///
+    /// # Panics
+    /// If the protocol has no datagrams.
+    pub fn datagram(&mut self, from: SocketAddrV4, bytes: &[u8]) -> bool {
+        let setup = P::Message::datagrams().expect("a protocol with datagrams");
+        let read = P::Message::codec(setup).decode(&mut BytesMut::from(bytes));
+        let Ok(Some(message)) = read else { return false };
+        self.deliver(Event::Datagram { from, message });
+        true
+    }
+
+    /// The oldest datagram of the peer that has not been looked at: where to, and its bytes.
+    pub fn next_datagram(&mut self) -> Option<(SocketAddrV4, Vec<u8>)> {
+        self.datagrams.pop_front()
     }
 
     /// True if the peer, or its codec, has closed the connection. What it sent before can still be taken.
@@ -286,6 +305,11 @@ impl<P: Peer> Lone<P> {
                 self.dials.push((conn, to));
             }
             Effect::Send { conn, message } => self.send(conn, message),
+            Effect::SendTo { to, message } => {
+                let setup = P::Message::datagrams().expect("Cx lets no other protocol send any");
+                let bytes = Self::encoded(&mut P::Message::codec(setup), message);
+                self.datagrams.push_back((to, bytes.to_vec()));
+            }
             Effect::SendBody { conn, span } => {
                 let Some(link) = self.links.get_mut(conn) else { return };
                 let Some(file) = self.store.get(span.file) else { return };
@@ -337,11 +361,16 @@ impl<P: Peer> Lone<P> {
 
     fn send(&mut self, conn: ConnId, message: P::Message) {
         let Some(link) = self.links.get_mut(conn).filter(|_| self.ids.is_live(conn)) else { return };
+        let bytes = Self::encoded(&mut link.encoder, message);
+        link.outlet().unsplit(bytes);
+    }
+
+    fn encoded(encoder: &mut <P::Message as Wire>::Codec, message: P::Message) -> BytesMut {
         let len = message.wire_len() as usize;
         let mut bytes = BytesMut::with_capacity(len);
-        link.encoder.encode(message, &mut bytes).expect("a peer's own messages can be encoded");
+        encoder.encode(message, &mut bytes).expect("a peer's own messages can be encoded");
         assert_eq!(bytes.len(), len, "wire_len differs from what the codec wrote");
-        link.outlet().unsplit(bytes);
+        bytes
     }
 
     fn go_on(&mut self, conn: ConnId, reading: Reading, setup: Option<SetupOf<P>>) {

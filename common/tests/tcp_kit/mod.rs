@@ -15,7 +15,7 @@ use common::peer::{
 };
 use common::seal::Seal;
 use common::store::{Storage, StoreFault};
-use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, StartError, spawn};
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
 use tokio::sync::mpsc;
@@ -125,6 +125,10 @@ impl Wire for Toy {
         }
     }
 
+    fn datagrams() -> Option<Speech> {
+        Some(Speech::Plain)
+    }
+
     fn wire_len(&self) -> u32 {
         5 + match self {
             Toy::Number(_) | Toy::Body(_) => 8,
@@ -206,6 +210,7 @@ pub struct Node {
 /// How a probe is started.
 pub struct Setting {
     pub listen: Option<SocketAddrV4>,
+    pub datagrams: Option<SocketAddrV4>,
     pub line: Line,
     pub firewalled: bool,
     pub limits: Limits,
@@ -216,6 +221,7 @@ impl Default for Setting {
     fn default() -> Self {
         Setting {
             listen: Some(own_address()),
+            datagrams: None,
             line: Line::default(),
             firewalled: false,
             limits: Limits::default(),
@@ -242,6 +248,18 @@ pub async fn reacting(
     setting: Setting,
     react: impl FnMut(&Event<Toy, u32>, &mut Cx<'_, Probe>) + Send + 'static,
 ) -> Node {
+    try_reacting(setting, react).await.expect("the addresses are free")
+}
+
+/// Starts a probe whose addresses may not be free.
+pub async fn try_node(setting: Setting) -> Result<Node, StartError> {
+    try_reacting(setting, |_, _| {}).await
+}
+
+async fn try_reacting(
+    setting: Setting,
+    react: impl FnMut(&Event<Toy, u32>, &mut Cx<'_, Probe>) + Send + 'static,
+) -> Result<Node, StartError> {
     let actions = Arc::new(Mutex::new(VecDeque::new()));
     let (seen_sender, seen) = mpsc::unbounded_channel();
     let (notes_sender, notes) = mpsc::unbounded_channel();
@@ -255,6 +273,7 @@ pub async fn reacting(
     let config = NodeConfig {
         node: NodeId(0),
         listen: setting.listen,
+        datagrams: setting.datagrams,
         attachment: Attachment { line: setting.line, firewalled: setting.firewalled },
         limits: setting.limits,
         seed: 1,
@@ -264,10 +283,10 @@ pub async fn reacting(
     let sink: common::tcp::NoteSink = Arc::new(move |_, _, note| {
         let _ = notes_sender.send(note);
     });
-    let handle = spawn(peer, config, store.clone(), sink).await.expect("the address is free");
+    let handle = spawn(peer, config, store.clone(), sink).await?;
     let mut node = Node { handle, store, actions, seen, notes };
     node.expect("Start", |event| matches!(event, Event::Start).then_some(())).await;
-    node
+    Ok(node)
 }
 
 impl Node {
@@ -330,6 +349,15 @@ impl Node {
     pub async fn message(&mut self) -> (ConnId, Toy) {
         self.expect("a message", |event| match event {
             Event::Message { conn, message } => Some((conn, message)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for a datagram.
+    pub async fn datagram(&mut self) -> (SocketAddrV4, Toy) {
+        self.expect("a datagram", |event| match event {
+            Event::Datagram { from, message } => Some((from, message)),
             _ => None,
         })
         .await

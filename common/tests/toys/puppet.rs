@@ -46,6 +46,9 @@ impl Wire for Word {
     fn seal(side: Option<Seal>) -> Option<Seal> {
         side
     }
+    fn datagrams() -> Option<Option<Seal>> {
+        Some(None)
+    }
     fn wire_len(&self) -> u32 {
         self.1
     }
@@ -69,6 +72,7 @@ pub enum Seen {
     Dialled,
     Accepted,
     Word(i32),
+    Datagram(i32),
     Sealed(PublicKey),
     Body(u32),
     Done(u32),
@@ -130,6 +134,7 @@ impl Peer for Puppet {
             Event::Opened { conn, dialled: true, .. } => (Seen::Dialled, Some(conn)),
             Event::Opened { conn, dialled: false, .. } => (Seen::Accepted, Some(conn)),
             Event::Message { conn, message } => (Seen::Word(message.0), Some(conn)),
+            Event::Datagram { message, .. } => (Seen::Datagram(message.0), None),
             Event::Sealed { conn, key } => (Seen::Sealed(key), Some(conn)),
             Event::Body { conn, len, state: BodyState::Done } => (Seen::Done(len), Some(conn)),
             Event::Body { conn, len, .. } => (Seen::Body(len), Some(conn)),
