@@ -27,6 +27,7 @@
 //! | [`check`] | what must be true of every run |
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
 //! | [`claims`] | what is said of particular systems, tried |
+//! | [`plot`] | pictures of data |
 //! | [`report`] | tables and files |
 //! | [`cli`] | the command line |
 
@@ -42,6 +43,7 @@ pub mod mirror;
 pub mod overlay;
 pub mod overlays;
 pub mod participant;
+pub mod plot;
 pub mod processes;
 pub mod report;
 pub mod scenario;
