@@ -28,9 +28,11 @@
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
 //! | [`claims`] | what is said of particular systems, tried |
 //! | [`plot`] | pictures of data |
+//! | [`analyze`] | logs of a swarm, studied |
 //! | [`report`] | tables and files |
 //! | [`cli`] | the command line |
 
+pub mod analyze;
 pub mod check;
 pub mod claims;
 pub mod cli;

@@ -68,8 +68,9 @@ fn checked(plot: &Plot) -> usize {
     }
     assert_eq!(marks == 0, plot.is_empty(), "{svg}");
     let texts = |class: &str| {
-        let of =
-            document.descendants().filter(|node| node.tag_name().name() == "text" && has_class(*node, class));
+        let of = document.descendants().filter(|node| {
+            node.tag_name().name() == "text" && has_class(*node, class) && !has_class(*node, "halo")
+        });
         of.collect::<Vec<_>>()
     };
     let up: Vec<(f64, &str)> =
@@ -223,8 +224,7 @@ fn points() -> impl Strategy<Value = Vec<(f64, f64)>> {
 }
 
 fn an_axis() -> impl Strategy<Value = Axis> {
-    const UNITS: [Unit; 6] =
-        [Unit::Count, Unit::Bytes, Unit::Seconds, Unit::Share, Unit::Ratio, Unit::Kbps];
+    const UNITS: [Unit; 6] = [Unit::Count, Unit::Bytes, Unit::Seconds, Unit::Share, Unit::Ratio, Unit::Kbps];
     ("\\PC{0,20}", prop::sample::select(&UNITS[..]), any::<bool>(), prop::option::of(a_value())).prop_map(
         |(label, unit, log, reach)| {
             let axis = Axis::new(label, unit);

@@ -102,7 +102,7 @@ impl Axis {
             (low, high) = if matches!(self.kind, Kind::Logarithmic) { (1.0, 10.0) } else { (0.0, 1.0) };
         }
         match &self.kind {
-            Kind::Logarithmic => logarithmic(low, high, self),
+            Kind::Logarithmic => logarithmic(low, high, from_zero, self),
             Kind::Categories(names) => {
                 let high = high.ceil();
                 let each = (names.len() as f64 / 40.0).ceil().max(1.0) as usize;
@@ -233,7 +233,7 @@ fn step(range: f64, count: usize, unit: &str) -> f64 {
     of_ten.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(power * 10.0)
 }
 
-fn logarithmic(low: f64, high: f64, axis: &Axis) -> Ruler {
+fn logarithmic(low: f64, high: f64, from_below: bool, axis: &Axis) -> Ruler {
     let (factor, unit) = axis.shown(high);
     // 1, 2 and 5 times a power of ten, as an exponent that counts them.
     let down = |value: f64| {
@@ -244,7 +244,11 @@ fn logarithmic(low: f64, high: f64, axis: &Axis) -> Ruler {
     let mark = |number: i32| {
         [1.0, 2.0, 5.0][number.rem_euclid(3) as usize] * power_of_ten(f64::from(number.div_euclid(3)))
     };
-    let first = down(low * factor);
+    let mut first = down(low * factor);
+    if from_below && mark(first) >= low * factor * (1.0 - 1e-9) {
+        // Else the lowest bar had no height.
+        first -= 1;
+    }
     let mut last = down(high * factor);
     if mark(last) < high * factor * (1.0 - 1e-9) || last == first {
         last += 1;

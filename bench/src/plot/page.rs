@@ -81,7 +81,7 @@ fn header(plot: &Plot, svg: &mut Svg) -> f64 {
     }
     y = legend(plot, svg, y + LINE + 6.0);
     // The caption of the vertical axis stands above it.
-    y + 14.0
+    y + 22.0
 }
 
 /// A sample and the name of each series, in as many lines as that takes.
@@ -186,7 +186,7 @@ impl<'a> Page<'a> {
         let base = self.y(self.y.base());
         svg.line((self.left, base), (self.right, base), "axis");
         let caption = |text: &str| fitted(text, TEXT, WIDTH - 2.0 * MARGIN);
-        svg.text((MARGIN, self.top - 14.0), "", &caption(&self.y.caption));
+        svg.text((MARGIN, self.top - 20.0), "", &caption(&self.y.caption));
         svg.text(
             ((self.left + self.right) / 2.0, bottom + 16.0 + 2.0 * TEXT + 4.0),
             "middle",
@@ -238,7 +238,8 @@ impl<'a> Page<'a> {
         let each = (to - from - 2.0 * gap) / beside as f64;
         let left = from + gap + each * before as f64;
         let (base, end) = (self.y(self.y.base()), self.y(value));
-        svg.rect((left, base.min(end)), (each, (base - end).abs()), &classes(number, "fill"));
+        let apart = if beside > 1 && each > 8.0 { 2.0 } else { 0.0 };
+        svg.rect((left, base.min(end)), (each - apart, (base - end).abs()), &classes(number, "fill"));
     }
 
     fn guide(&self, svg: &mut Svg, guide: &Guide) {
