@@ -13,6 +13,19 @@ const TICKS_MAX: usize = 24;
 const CLOCK_STEPS: [(&str, &[f64]); 2] =
     [("min", &[1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0]), ("h", &[1.0, 2.0, 3.0, 6.0, 12.0, 24.0])];
 
+/// Where the ticks of times are whose ratios count.
+const TIMES: [(f64, &str); 9] = [
+    (1.0, "1 s"),
+    (10.0, "10 s"),
+    (60.0, "1 min"),
+    (600.0, "10 min"),
+    (3_600.0, "1 h"),
+    (21_600.0, "6 h"),
+    (86_400.0, "1 day"),
+    (864_000.0, "10 days"),
+    (8_640_000.0, "100 days"),
+];
+
 /// An axis of a plot: what it shows, in which unit, and how.
 #[derive(Clone, Debug)]
 pub struct Axis {
@@ -267,6 +280,14 @@ fn logarithmic(low: f64, high: f64, from_below: bool, axis: &Axis) -> Ruler {
         caption: axis.caption(&unit),
         ticks: Vec::new(),
     };
+    let times = TIMES.iter().filter_map(|(seconds, label)| {
+        Some(Tick { at: ruler.at(*seconds)?, label: (*label).to_owned() })
+            .filter(|_| axis.unit == Unit::Seconds)
+    });
+    let times: Vec<Tick> = times.collect();
+    if times.len() > 2 {
+        return Ruler { caption: axis.label.clone(), ticks: times, ..ruler };
+    }
     for number in (first..=last).filter(|number| number % each == 0) {
         if let Some(at) = ruler.at(mark(number) / factor) {
             let power = number.div_euclid(3);
@@ -354,6 +375,8 @@ mod tests {
         let narrow = ruler(&Axis::new("", Unit::Count).log(), 3.0, 40.0);
         assert_eq!((narrow.ends(), labels(&narrow).as_str()), ((2.0, 50.0), "2 5 10 20 50"));
         assert_eq!(narrow.at(10.0), narrow.ticks.iter().find(|tick| tick.label == "10").map(|tick| tick.at));
+        let times = ruler(&Axis::new("stay", Unit::Seconds).log(), 20.0, 90_000.0);
+        assert_eq!((times.caption.as_str(), labels(&times).as_str()), ("stay", "1 min 10 min 1 h 6 h 1 day"));
         assert_eq!((narrow.at(0.0), narrow.at(-1.0), narrow.at(60.0)), (None, None, None));
     }
 

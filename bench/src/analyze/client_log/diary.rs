@@ -9,8 +9,8 @@ use super::About;
 use super::links::{Link, Links};
 use super::others::Others;
 
-/// Parts of a plot: two for each dot of its width, and rates over a shorter time than a second are noise.
-const PARTS_MAX: u64 = 2_000;
+/// Parts of a plot: enough for its width; and rates over a shorter time than a second are noise.
+const PARTS_MAX: u64 = 700;
 const PART_LEAST_MS: u64 = 1_000;
 
 /// What a log has told so far.

@@ -136,11 +136,11 @@ fn complete_sessions(figures: &mut Figures, about: &About, tally: &Tally) {
     figures.add("session_kbps", "their rate, mean", Unit::Kbps, rate).lecture(1_300.0, "better than average");
     figures.add("session_kbps_mode", "... most frequent", Unit::Kbps, tally.rates.mode());
     let duration = tally.durations.mean();
-    figures.add("session_time", "their time, mean", Unit::Seconds, duration).lecture(30_000.0, "8.3 h");
+    figures.add("session_time", "their time, mean", Unit::Seconds, duration).lecture(30_000.0, "30,000 s");
     let at_mean = about.length.zip(rate).map(|(length, rate)| length as f64 * 8.0 / 1_000.0 / rate);
     figures
         .add("time_at_mean_rate", "time of the file at the mean rate", Unit::Seconds, at_mean)
-        .lecture(10_000.0, "2.7 h");
+        .lecture(10_000.0, "10,000 s");
     let spread = duration.zip(at_mean).and_then(|(duration, at_mean)| share(duration, at_mean));
     figures
         .add("spread", "the first of these in terms of the second", Unit::Ratio, spread)

@@ -12,9 +12,11 @@ use crate::plot::{Axis, Plot, Series};
 type Plots = Vec<(&'static str, Plot)>;
 
 pub(super) fn plots(tally: &Tally, options: &Options) -> Plots {
-    let mut plots = vec![("clients", clients("Who is there", &tally.course))];
+    let axis = crowd(tally, "clients", Unit::Count);
+    let mut plots = vec![("clients", clients("Who is there", &tally.course, axis))];
     if let Some(first_days) = &tally.first_days {
-        plots.push(("clients-first-days", clients("Who is there in the first five days", first_days)));
+        let axis = Axis::new("clients", Unit::Count);
+        plots.push(("clients-first-days", clients("Who is there in the first five days", first_days, axis)));
     }
     plots.extend([("arrivals", arrivals(tally)), ("volume", volume(tally))]);
     plots.extend([("throughput", throughput(tally)), ("aggregate", aggregate(tally, options))]);
@@ -24,6 +26,12 @@ pub(super) fn plots(tally: &Tally, options: &Options) -> Plots {
 
 fn since() -> Axis {
     Axis::new("since the first report", Unit::Seconds)
+}
+
+/// An axis for numbers of clients: over months the crowd of the first day and the few of later are seen on a logarithmic one alone.
+fn crowd(tally: &Tally, label: &str, unit: Unit) -> Axis {
+    let axis = Axis::new(label, unit);
+    if tally.first_days.is_some() { axis.log() } else { axis }
 }
 
 /// How long the parts are whose means are shown.
@@ -38,8 +46,8 @@ fn means(of: &Timeline<Part>) -> String {
     format!("means of {number} {unit}")
 }
 
-fn clients(title: &str, of: &Timeline<Part>) -> Plot {
-    Plot::new(title, since(), Axis::new("clients", Unit::Count))
+fn clients(title: &str, of: &Timeline<Part>, axis: Axis) -> Plot {
+    Plot::new(title, since(), axis)
         .note(format!("clients that have started and not stopped, {}", means(of)))
         .with(Series::steps("all", of.steps(|part, length| (part.leechers_s + part.seeds_s) / length)))
         .with(Series::steps("leechers", of.steps(|part, length| part.leechers_s / length)))
@@ -48,7 +56,7 @@ fn clients(title: &str, of: &Timeline<Part>) -> Plot {
 }
 
 fn arrivals(tally: &Tally) -> Plot {
-    Plot::new("Who comes", since(), Axis::new("sessions that begin per hour", Unit::Count))
+    Plot::new("Who comes", since(), crowd(tally, "sessions that begin per hour", Unit::Count))
         .note(means(&tally.course))
         .with(Series::steps(
             "sessions",
@@ -74,7 +82,7 @@ fn aggregate(tally: &Tally, options: &Options) -> Plot {
     let all = tally.course.steps(|part, length| kbps(part.down, length));
     let most = all.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
     let mirrors = (most / options.mirror_kbps).ceil();
-    let plot = Plot::new("What all leechers get together", since(), Axis::new("received", Unit::Kbps))
+    let plot = Plot::new("What all leechers get together", since(), crowd(tally, "received", Unit::Kbps))
         .note(means(&tally.course))
         .with(Series::steps("all leechers", all));
     let label = format!("{mirrors} mirrors of {} Mbit/s", options.mirror_kbps / 1_000.0);

@@ -16,8 +16,8 @@ use super::session::{Beginning, End, Known, Session};
 const CLIENTS_MAX: usize = 4_000_000;
 /// The time that the lecture calls the flash crowd.
 pub(super) const FIRST_DAYS_MS: u64 = 5 * 86_400_000;
-/// Parts of a plot: two for each dot of its width.
-const PARTS_MAX: u64 = 2_000;
+/// Parts of a plot: enough for its width, and long enough for a mean to say something.
+const PARTS_MAX: u64 = 700;
 /// The least part of a plot. Reports come every half hour, and of each hundred clients one in any twenty seconds.
 const PART_LEAST_MS: u64 = 1_000;
 
