@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use common::testing::Program;
+use common::testing::process::Program;
 
 const BENCH: Program = Program(env!("CARGO_BIN_EXE_bench"));
 
