@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`bencode`] | the notation of all that is not the peer wire |
 //! | [`metainfo`] | what a `.torrent` says; [`magnet`] is a link to one |
-//! | [`wire`] | the messages between peers, and HTTP towards tracker and site |
+//! | [`wire`] | the messages between peers, and HTTP or datagrams towards tracker and site |
 //! | [`bitfield`] | a set of pieces |
 //! | [`peer`] | leecher and seed: links, blocks, pieces, the tracker's other end |
 //! | [`picker`] | which piece is asked for next: a policy to play with |
@@ -19,6 +19,7 @@
 //! | [`tracker`] | who is in which swarm |
 //! | [`log`] | what is written down of a swarm: the tracker's log, and a peer's |
 //! | [`site`] | a web site that lists, finds and serves torrents |
+//! | [`url`] | URLs of trackers and sites |
 //! | [`config`] | what a peer is configured with, and the knobs |
 //! | [`node`] | the enum of roles that a driver runs |
 //!
@@ -75,5 +76,7 @@ pub mod peer;
 pub mod picker;
 pub mod site;
 pub mod tracker;
+mod udp_client;
+pub mod url;
 mod web;
 pub mod wire;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -67,6 +67,15 @@ fn tracker() -> (Running, String) {
     let mut tracker = BITTORRENT.start(&["tracker", "--listen", "127.0.0.1:0"]);
     let line = tracker.line();
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    (tracker, url)
+}
+
+/// A tracker, and its URL for datagrams.
+fn udp_tracker() -> (Running, String) {
+    let mut tracker = BITTORRENT.start(&["tracker", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0"]);
+    tracker.line();
+    let line = tracker.line();
+    let url = line.split_whitespace().find(|word| word.starts_with("udp://")).unwrap().to_owned();
     (tracker, url)
 }
 
@@ -221,6 +230,52 @@ fn a_content_is_fetched_by_its_torrent_and_by_links() {
 }
 
 #[test]
+fn a_swarm_meets_at_a_udp_tracker_by_torrent_and_by_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = album(dir.path());
+    let (mut tracker, url) = udp_tracker();
+    let web = tracker.address();
+    let (torrent, magnet) = created(dir.path(), &path, &["--tracker", &url]);
+    assert!(said(&["info", &torrent]).contains(&url));
+    let (seed, _) = seed(&torrent, &path);
+    let out = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    for (name, source) in [("one", &torrent), ("two", &magnet)] {
+        said(&[&["get", source, "--out", &out(name)], &ANY_PORT[..]].concat());
+        assert_same(Path::new(&path), &dir.path().join(name).join("album"));
+    }
+    let figures = || {
+        let mut visitor = TcpStream::connect(&web).unwrap();
+        visitor.write_all(b"GET /scrape HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        visitor.read_to_end(&mut answer).unwrap();
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        text.split("d8:").nth(1).unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    assert_eq!(figures(), "completei1e10:downloadedi2e10:incompletei0eeee", "who has it has said good-bye");
+    assert!(seed.interrupt());
+    assert_eq!(figures(), "completei0e10:downloadedi2e10:incompletei0eeee", "and so has the seed");
+    assert!(tracker.interrupt());
+}
+
+#[test]
+fn a_udp_tracker_that_cannot_be_found_is_told_and_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = album(dir.path());
+    let (tracker, url) = tracker();
+    let (torrent, _) =
+        created(dir.path(), &path, &["--tracker", "udp://nowhere.invalid:1/announce", "--tracker", &url]);
+    let (seed, _) = seed(&torrent, &path);
+    let out = dir.path().join("out");
+    let args = ["get", &torrent, "--out", out.to_str().unwrap()];
+    let output = BITTORRENT.run(&[&args[..], &ANY_PORT[..]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("nowhere.invalid"), "a name that cannot be found is told: {told}");
+    assert_same(Path::new(&path), &out.join("album"));
+    assert!(seed.interrupt() && tracker.interrupt());
+}
+
+#[test]
 fn a_download_that_was_ended_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let path = album(dir.path());
@@ -294,6 +349,7 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["create", &path, "-o", &text("n"), "--piece-length", "100kB"], "power of two"),
         (&["create", &path, "-o", &text("n"), "--piece-length", "much"], "256KiB"),
         (&["create", &path, "-o", &text("n"), "--tracker", "example.org"], "a tracker is a URL"),
+        (&["create", &path, "-o", &text("n"), "--tracker", "udp://example.org/announce"], "has a port"),
         (&["info", &nowhere], "cannot read"),
         (&["info", &other], "not a torrent"),
         (&["info", &text("cut")], "not a torrent"),

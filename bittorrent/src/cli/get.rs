@@ -92,7 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// The torrent that a link leads to.
 async fn sought(args: &Args, link: &Link) -> anyhow::Result<Arc<Metainfo>> {
-    let mut client = args.join.start(None, &link.hosts, &[], None).await?;
+    let mut client = args.join.start(None, &link.urls, &[], None).await?;
     let found = search(&mut client, &link.text).await;
     match &found {
         Err(error) if error.is::<Interrupted>() => client.kill().await?,

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use bittorrent::node::Node;
-use bittorrent::tracker::{TrackerConfig, TrackerKnobs};
-use common::cli::{resolve, serve, start};
+use bittorrent::tracker::{Secret, TrackerConfig, TrackerKnobs};
+use common::cli::{resolve, serve, start_as};
 use common::tcp::SharedStore;
 use common::user::Note;
 
@@ -19,6 +19,9 @@ pub struct Args {
     /// Where to listen, port 0 for any free one; 0.0.0.0 is all addresses of this machine.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6969")]
     listen: String,
+    /// Where to take datagrams too (BEP 15), port 0 for any free one; most trackers have the same port for both.
+    #[arg(long, value_name = "IP:PORT")]
+    udp: Option<String>,
     /// How often peers are to report, for example 30m.
     #[arg(long, value_name = "TIME", value_parser = size::time, default_value = "30m")]
     interval: Duration,
@@ -40,8 +43,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     });
     let listen = resolve(&args.listen)?;
-    let config = TrackerConfig { started_s: now_s(), knobs: Arc::new(knobs), ..TrackerConfig::default() };
-    let handle = start(Node::tracker(config), listen, false, SharedStore::default(), sink).await?;
+    let udp = args.udp.as_deref().map(resolve).transpose()?;
+    let mut secret = Secret::default();
+    getrandom::fill(&mut secret.0).context("this system has no secure random source")?;
+    let (started_s, knobs) = (now_s(), Arc::new(knobs));
+    let tracker = Node::tracker(TrackerConfig { started_s, secret, knobs, ..TrackerConfig::default() });
+    let store = SharedStore::default();
+    let handle = start_as(|node| node.datagrams = udp, tracker, listen, store, sink).await?;
     println!("torrents are reported to at http://{}/announce", handle.address());
+    if let Some(address) = handle.datagrams() {
+        println!("and at udp://{address}/announce");
+    }
     serve(handle, "the tracker").await
 }

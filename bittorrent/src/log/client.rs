@@ -30,7 +30,7 @@ use std::fmt;
 use std::net::SocketAddrV4;
 use std::str::FromStr;
 
-use super::{Fields, Hash, Id, LineError, Seconds};
+use super::{Fields, Id, LineError, Seconds};
 use crate::wire::{Block, InfoHash, PeerId};
 
 /// A line of the log.
@@ -119,7 +119,7 @@ impl fmt::Display for Entry {
         write!(f, "{} ", Seconds(self.time_ms))?;
         match self.what {
             Happening::Torrent { info_hash, length, piece_length, have } => {
-                write!(f, "self torrent {} {length} {piece_length} {have}", Hash(&info_hash))
+                write!(f, "self torrent {info_hash} {length} {piece_length} {have}")
             }
             Happening::Verified(piece) => write!(f, "self verified {piece}"),
             Happening::Wrong(piece) => write!(f, "self wrong {piece}"),

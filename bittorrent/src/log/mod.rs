@@ -40,15 +40,6 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// A hash in 40 hexadecimal digits.
-struct Hash<'a>(&'a InfoHash);
-
-impl fmt::Display for Hash<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 /// A peer id without blanks.
 struct Id<'a>(&'a PeerId);
 
@@ -91,7 +82,7 @@ impl<'a> Fields<'a> {
     }
 
     fn info_hash(&mut self) -> Result<InfoHash, LineError> {
-        hash(self.next("info hash")?).map(InfoHash).ok_or(LineError("info hash"))
+        self.next("info hash")?.parse().map_err(|_| LineError("info hash"))
     }
 
     fn peer_id(&mut self) -> Result<PeerId, LineError> {
@@ -114,18 +105,6 @@ fn time(text: &str) -> Option<u64> {
         return None;
     }
     decimal(seconds)?.checked_mul(1_000)?.checked_add(decimal(milliseconds)?)
-}
-
-fn hash(text: &str) -> Option<[u8; 20]> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 40 {
-        return None;
-    }
-    let mut hash = [0; 20];
-    for (byte, digits) in hash.iter_mut().zip(bytes.chunks_exact(2)) {
-        *byte = hex(digits[0], digits[1])?;
-    }
-    Some(hash)
 }
 
 fn peer_id(text: &str) -> Option<[u8; 20]> {

@@ -21,7 +21,7 @@ use std::fmt;
 use std::net::SocketAddrV4;
 use std::str::FromStr;
 
-use super::{Fields, Hash, Id, LineError, Seconds};
+use super::{Fields, Id, LineError, Seconds};
 use crate::wire::{AnnounceEvent, InfoHash, PeerId};
 
 /// A line of the log.
@@ -56,8 +56,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = EVENTS.iter().find(|(event, _)| *event == self.event).map_or("update", |(_, name)| name);
         let Report { info_hash, peer_id, address, uploaded, downloaded, left, .. } = self;
-        let (time, hash, id) = (Seconds(self.time_ms), Hash(info_hash), Id(peer_id));
-        write!(f, "{time} {event} {hash} {id} {address} {uploaded} {downloaded} {left}")
+        let (time, id) = (Seconds(self.time_ms), Id(peer_id));
+        write!(f, "{time} {event} {info_hash} {id} {address} {uploaded} {downloaded} {left}")
     }
 }
 

@@ -137,7 +137,7 @@ impl Torrent {
 
     /// A link is over, by whose doing.
     pub(super) fn parted(&mut self, at: u32, by: Side, shared: &mut Shared, cx: Hands) {
-        self.give_up_requests(at);
+        self.give_up_requests(at, cx);
         let Some(link) = self.links.remove(at) else { return };
         self.journal.tell(Happening::Link(by, link.remote, Act::Close), cx);
         if let What::Known(content) = &mut self.what {

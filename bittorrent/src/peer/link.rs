@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 
 use common::peer::{ConnId, Time};
 
+use super::Hands;
 use super::meter::Meter;
 use crate::bitfield::Bitfield;
 use crate::wire::{Block, PeerId};
@@ -93,6 +94,8 @@ pub(super) struct Asked {
     pub(super) block: Block,
     /// It has taken too long: others may be asked for it, and it does not count any more.
     pub(super) has_lapsed: bool,
+    /// Nobody else is asked for it, and the driver knows where it goes.
+    pub(super) is_expected: bool,
 }
 
 /// A block whose bytes are coming.
@@ -159,6 +162,14 @@ impl Link {
             told: Vec::new(),
             told_us: None,
             shown: None,
+        }
+    }
+
+    /// Has the driver stop for a block that was asked for, should it come: another may be asked for it.
+    pub(super) fn unexpect(&mut self, block: Block, cx: Hands) {
+        let asked = self.asked.iter_mut().find(|asked| asked.block == block);
+        if asked.is_some_and(|asked| std::mem::take(&mut asked.is_expected)) {
+            cx.unexpect(self.conn, block.announced().key);
         }
     }
 

@@ -13,7 +13,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::peer::{Cx, FileId, Time};
+use common::peer::{Cx, FileId, Place, Time};
 use common::store::{Ranges, StoreFault};
 use common::user::{Failure, FetchId, Note};
 
@@ -30,7 +30,7 @@ use crate::log::client::Happening;
 use crate::metainfo::{Info, Metainfo};
 use crate::node::{Node, Timer};
 use crate::picker::Availability;
-use crate::wire::{AnnounceEvent, InfoHash};
+use crate::wire::{AnnounceEvent, Block, InfoHash};
 
 /// A torrent, by its place in the peer's list.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -119,6 +119,11 @@ impl Content {
 
     pub(super) fn info(&self) -> &Info {
         &self.meta.info
+    }
+
+    /// Where a block goes.
+    pub(super) fn place(&self, block: Block) -> Place {
+        Place { file: self.file, offset: self.info().offset(block.piece) + u64::from(block.begin) }
     }
 
     /// Bytes of verified pieces.

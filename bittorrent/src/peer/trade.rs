@@ -64,7 +64,7 @@ impl Torrent {
             }
             Message::Piece(block) => self.piece(at, block, shared, cx),
             // A second handshake, or what belongs to trackers and sites.
-            Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) => {
+            Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) | Message::Udp(_) => {
                 self.drop_link(at, "a message that cannot be here", shared, cx);
             }
         }
@@ -178,7 +178,7 @@ impl Torrent {
         }
         // With the fast extension each request is still answered, one way or the other.
         if !link.fast {
-            self.give_up_requests(at);
+            self.give_up_requests(at, cx);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a tracker is configured with.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,20 @@ pub struct TrackerConfig {
     pub started_s: u64,
     /// The only torrents whose peers may meet here; `None` is an open tracker, where any may.
     pub allowed: Option<BTreeSet<InfoHash>>,
+    /// What connection ids for datagrams are made with. Random, and no other tracker's, where strangers can ask; in simulations any will do.
+    pub secret: Secret,
     /// Limits and times.
     pub knobs: Arc<TrackerKnobs>,
+}
+
+/// Bytes that nobody but the tracker may know.
+#[derive(Clone, Default)]
+pub struct Secret(pub [u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// Limits and times. Each says where its default comes from.

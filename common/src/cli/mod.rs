@@ -53,30 +53,31 @@ pub async fn start<P: Peer + Send + 'static>(
     store: SharedStore,
     notes: NoteSink,
 ) -> anyhow::Result<Handle> {
-    start_within(Limits::default(), node, listen, firewalled, store, notes).await
+    start_as(|config| config.attachment.firewalled = firewalled, node, listen, store, notes).await
 }
 
-/// The same for a node that needs other limits.
+/// The same for a node that is to be otherwise than usual: `turn` says how.
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_within<P: Peer + Send + 'static>(
-    limits: Limits,
+pub async fn start_as<P: Peer + Send + 'static>(
+    turn: impl FnOnce(&mut NodeConfig),
     node: P,
     listen: SocketAddrV4,
-    firewalled: bool,
     store: SharedStore,
     notes: NoteSink,
 ) -> anyhow::Result<Handle> {
-    let config = NodeConfig {
+    let mut config = NodeConfig {
         node: NodeId(0),
         listen: Some(listen),
-        attachment: Attachment { firewalled, ..Attachment::default() },
-        limits,
+        datagrams: None,
+        attachment: Attachment::default(),
+        limits: Limits::default(),
         seed: entropy(),
         clock: Clock::start(),
         identity: Identity::generate(),
     };
+    turn(&mut config);
     Ok(crate::tcp::spawn(node, config, store, notes).await?)
 }
 
