@@ -112,3 +112,11 @@ pub fn cpu_time(process: u32) -> Duration {
     let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Duration::from_millis(10 * ticks)
 }
+
+/// Memory that a process has resident, in bytes; zero where the system does not tell (Linux does).
+pub fn resident_bytes(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let told = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = told.and_then(|told| told.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or_default() * 1024
+}
