@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use common::net::{Attachment, Line, NodeId};
 use common::sim::Config;
+use common::testing::files::MB;
 use common::user::{Failure, FetchId, FileInfo, Note};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
-use kit::files::{MB, file};
+use kit::files::file;
 use kit::overlay::Overlay;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;

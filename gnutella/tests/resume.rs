@@ -3,8 +3,9 @@
 mod kit;
 
 use common::store::Ranges;
+use common::testing::files::MB;
 use common::user::Note;
-use kit::files::{MB, file};
+use kit::files::file;
 use kit::overlay::Overlay;
 use kit::quiet;
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 use common::net::{Line, NodeId};
 use common::peer::FileId;
 use common::sim::Config;
+use common::testing::files::MB;
 use common::transfer::{DownloadKnobs, QueueKnobs};
 use common::user::{Command, Failure, FileInfo, Note};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
-use kit::files::{MB, file};
+use kit::files::file;
 use kit::overlay::Overlay;
 use kit::{quiet, with};
 

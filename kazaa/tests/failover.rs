@@ -122,7 +122,7 @@ fn a_supernode_that_falls_silent_is_left_by_its_children_and_neighbours() {
 fn running_downloads_do_not_notice_that_a_parent_dies_or_that_their_node_rises() {
     let mut overlay = Overlay::seeded(1);
     let (supernodes, children) = joined(&mut overlay, 2, 4);
-    let file = kit::files::file("Band/Song.mp3", 8 * kit::files::MB);
+    let file = kit::files::file("Band/Song.mp3", 8 * common::testing::files::MB);
     let (asker, holder) = (children[0], children[3]);
     overlay.offer(holder, std::slice::from_ref(&file));
     overlay.slow(holder);
@@ -132,7 +132,7 @@ fn running_downloads_do_not_notice_that_a_parent_dies_or_that_their_node_rises()
     supernodes.iter().for_each(|node| overlay.crash(*node));
     assert_eq!(overlay.end(asker, fetch), Ok(()));
     assert!(!overlay.is_online(asker), "there is no supernode any more");
-    assert_eq!(overlay.body_received(asker), 8 * kit::files::MB, "and no byte came twice");
+    assert_eq!(overlay.body_received(asker), 8 * common::testing::files::MB, "and no byte came twice");
 }
 
 #[test]

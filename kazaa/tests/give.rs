@@ -10,13 +10,14 @@ use std::time::Duration;
 use common::net::NodeId;
 use common::peer::{CloseReason, ConnId, FileId};
 use common::store::{Memory, Ranges};
+use common::testing::files::MB;
 use common::user::{
     Command, Failure, Fetch, FetchId, FileInfo, Hit, Holder, Note, Query, SearchEnd, SharedFile,
 };
 use kazaa::config::{Config, Role};
 use kazaa::node::Node;
 use kazaa::wire::{Message, NETWORK, PushAsk, PushOrder};
-use kit::files::{MB, file, kzhash};
+use kit::files::{file, kzhash};
 use kit::overlay::Overlay;
 use kit::raw::{Far, OURS, Raw, remote};
 

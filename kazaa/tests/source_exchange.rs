@@ -4,9 +4,10 @@ mod kit;
 
 use common::http::Request;
 use common::store::Ranges;
+use common::testing::files::{MB, content};
 use kazaa::config::Config;
 use kit::alone::{Alone, with};
-use kit::files::{MB, content, file, kzhash};
+use kit::files::{file, kzhash};
 use kit::overlay::Overlay;
 use kit::world::{World, answer, honest};
 

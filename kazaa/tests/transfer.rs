@@ -9,10 +9,11 @@ use common::digest::Digest;
 use common::net::NodeId;
 use common::peer::FileId;
 use common::sim::Config;
+use common::testing::files::MB;
 use common::transfer::{DownloadKnobs, QueueKnobs};
 use common::user::{Command, Failure, FileInfo, Note};
 use kazaa::config::Knobs;
-use kit::files::{MB, file, foreign};
+use kit::files::{file, foreign};
 use kit::overlay::Overlay;
 
 fn slots(slots: usize) -> impl Fn(&mut Knobs) {

@@ -13,8 +13,9 @@ use gnutella::node::Node;
 use gnutella::servent::{Dropped, Knobs, ServentConfig};
 use gnutella::wire::{Entry, HitBuilder, Trailer};
 
-use crate::kit::files::{content, hit, remote, sha1};
+use crate::kit::files::{remote, sha1};
 use crate::kit::raw::{Descriptor, HIT, PING, PONG, PUSH, QUERY, Raw, guid};
+use common::testing::files::{content, hit};
 
 pub const GREETING: &str = "GNUTELLA CONNECT/0.6\r\nUser-Agent: bad\r\nBye-Packet: 0.1\r\n\r\n";
 /// What the servent shares.

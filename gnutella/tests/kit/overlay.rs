@@ -13,8 +13,8 @@ use gnutella::host_cache::HostCacheConfig;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, Servent, ServentConfig};
 
-use super::files::{hit, shared};
 use super::quiet;
+use common::testing::files::{hit, shared};
 
 /// Servents on the simulated network.
 #[derive(Default)]

@@ -9,8 +9,8 @@ use common::store::Ranges;
 use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Note};
 use kazaa::config::{Config, Knobs};
 
-use super::files::{hit, shared};
 use super::overlay::Overlay;
+use common::testing::files::{hit, shared};
 
 /// What is told of downloads of a node without supernodes.
 impl Overlay {

@@ -12,8 +12,8 @@ use common::user::{Failure, FileInfo, Hit};
 use kazaa::config::Config;
 
 use super::alone::Alone;
-use super::files::hit;
 use super::raw::remote;
+use common::testing::files::hit;
 
 /// What a holder does with a request for these bytes of the content.
 pub type Manners<'a> = &'a dyn Fn(u8, &Request, &[u8]) -> Vec<u8>;
