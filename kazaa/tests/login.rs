@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::net::NodeId;
 use common::peer::{CloseReason, ConnId};
-use common::user::Note;
+use common::user::{Command, Note};
 use kazaa::config::{Account, Config, Role};
 use kazaa::node::Node;
 use kazaa::services::{Services, ServicesConfig};
@@ -436,4 +436,63 @@ fn a_supernode_at_which_nobody_answers_is_not_listed_and_hears_of_it() {
     alone.advance_s(300);
     let (_, said) = alone.greets_services();
     assert!(matches!(&said[..], [Service::Announce(_)]), "it is tried again: {said:?}");
+}
+
+#[test]
+fn a_supernode_that_leaves_says_so_to_the_services_and_nothing_else() {
+    let mut alone = supernode(false);
+    let child = alone.accept("10.0.0.5:2000".parse().unwrap());
+    alone.command(Command::Leave);
+    assert!(alone.is_closed(child), "everybody else is hung up on");
+    let (conn, said) = alone.greets_services();
+    assert_eq!(said, [Service::Retire]);
+    assert!(alone.is_closed(conn));
+    alone.advance_s(3_600);
+    assert_eq!(alone.next_dial(), None);
+}
+
+#[test]
+fn who_leaves_in_the_middle_of_an_announcement_takes_it_back() {
+    let mut alone = Alone::ordinary(Config { force: Some(Role::Supernode), account: None, ..alice() });
+    let (conn, said) = alone.greets_services();
+    assert!(matches!(&said[..], [Service::Announce(_)]), "{said:?}");
+    alone.command(Command::Leave);
+    assert!(!alone.is_closed(conn));
+    assert_eq!(
+        alone.ask(conn, Service::Supernodes([entry("10.0.0.7:1214".parse().unwrap())].into())),
+        [Service::Retire]
+    );
+    assert!(alone.is_closed(conn));
+    alone.advance_s(3_600);
+    assert_eq!(alone.next_dial(), None, "who is named is nobody's business any more");
+}
+
+#[test]
+fn who_leaves_does_not_wait_for_services_that_are_gone_nor_for_nothing() {
+    let mut alone = supernode(false);
+    alone.command(Command::Leave);
+    let (conn, _) = alone.dial_to(THEIRS).expect("the services are dialled");
+    let told = alone.told().len();
+    alone.hang_up(conn, CloseReason::Refused);
+    alone.advance_s(3_600);
+    assert_eq!(
+        (alone.next_dial(), alone.told().len()),
+        (None, told),
+        "it is not tried again, and nobody need know"
+    );
+    let mut ordinary = Alone::ordinary(Config { account: None, ..alice() });
+    let (conn, said) = ordinary.greets_services();
+    assert_eq!(said, [Service::List]);
+    ordinary.command(Command::Leave);
+    assert!(ordinary.is_closed(conn), "an ordinary node has nothing to say");
+}
+
+#[test]
+fn a_supernode_that_leaves_is_listed_no_longer() {
+    let mut town = Town::new(7);
+    let supernodes = town.supernodes(3);
+    assert_eq!(town.the_services().supernodes(), 3);
+    town.overlay.swarm.command(supernodes[1], Command::Leave);
+    town.overlay.run_s(2);
+    assert_eq!(town.the_services().supernodes(), 2);
 }

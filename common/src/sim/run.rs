@@ -34,6 +34,11 @@ pub(super) enum What<M, T> {
         life: u16,
         file: FileId,
     },
+    Computed {
+        life: u16,
+        task: u32,
+        result: Box<[u8]>,
+    },
     /// Somebody dials.
     Knock {
         dialler: u32,
@@ -174,7 +179,10 @@ impl<P: Peer> Sim<P> {
             What::Finished { life, file } if life == now_living => {
                 self.deliver(node, cause, Event::Finished { file, fault: None });
             }
-            What::Timer { .. } | What::Verified { .. } | What::Finished { .. } => {}
+            What::Computed { life, task, result } if life == now_living => {
+                self.deliver(node, cause, Event::Computed { task, result: Some(result) });
+            }
+            What::Timer { .. } | What::Verified { .. } | What::Finished { .. } | What::Computed { .. } => {}
             What::ChunkArrive { conn, len, corrupt } => {
                 self.arrive(node, cause, conn, In::Chunk { len, corrupt });
             }
@@ -261,6 +269,10 @@ impl<P: Peer> Sim<P> {
                 self.push(self.now, node, cause, What::Verified { life, check, ok });
             }
             Effect::Finish { file } => self.push(self.now, node, cause, What::Finished { life, file }),
+            Effect::Compute { task, work } => {
+                let result = work.run();
+                self.push(self.now, node, cause, What::Computed { life, task, result });
+            }
             Effect::Close { conn } => self.close(node, cause, conn),
             Effect::Wake { at, timer } => {
                 self.push(at.max(self.now), node, cause, What::Timer { life, timer });
@@ -326,6 +338,10 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
         Event::Command(_) => Print::new(0, 8, 0),
         Event::Verified { check, ok } => Print::new(0, 9, u64::from(*ok) << 32 | u64::from(*check)),
         Event::Finished { file, .. } => Print::new(0, 10, u64::from(file.0)),
+        Event::Computed { task, result } => {
+            let len = result.as_ref().map_or(0, |result| result.len());
+            Print::new(0, 12, (len as u64 & 0xff_ffff) << 32 | u64::from(*task))
+        }
         Event::Sealed { conn, key } => {
             // As much of the key as there is room for.
             Print::new(slot(conn), 11, key.0[..7].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))

@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub protocol_errors: u64,
     /// Connections ended by a time-out, dials included.
     pub timeouts: u64,
-    /// Digests and renames refused because too many were waiting.
+    /// Digests, renames and computations refused because too many were waiting.
     pub checks_refused: u64,
     /// The peer or the driver under it has panicked; the node is gone.
     pub crashed: bool,
