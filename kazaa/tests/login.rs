@@ -334,7 +334,7 @@ impl Town {
     fn supernodes(&mut self, count: usize) -> Vec<NodeId> {
         let all: Vec<NodeId> =
             (0..count).map(|n| self.add(&format!("super{n}"), Some(("pw", true)), Role::Supernode)).collect();
-        self.overlay.run_s(400);
+        self.overlay.swarm.run_s(400);
         assert_eq!(self.the_services().supernodes(), count);
         all
     }
@@ -354,7 +354,7 @@ fn supernodes_find_each_other_and_their_children_by_the_services() {
     let child = town.add("alice", None, Role::Ordinary);
     town.overlay.online(child);
     assert!(supernodes.contains(&town.overlay.parent(child).unwrap()));
-    assert_eq!(town.overlay.offline(child), [""; 0], "it was never told otherwise");
+    assert_eq!(town.overlay.swarm.offline(child), [""; 0], "it was never told otherwise");
 }
 
 #[test]
@@ -374,11 +374,11 @@ fn where_tickets_are_required_users_get_in_and_guests_do_not() {
 
     let guest = town.add("guest", None, Role::Ordinary);
     let other = town.add("ALICE", Some(("guess", false)), Role::Ordinary);
-    town.overlay.run_s(600);
-    assert!(!town.overlay.is_online(guest) && !town.overlay.is_online(other));
-    let offline = town.overlay.offline(other);
+    town.overlay.swarm.run_s(600);
+    assert!(!town.overlay.swarm.is_online(guest) && !town.overlay.swarm.is_online(other));
+    let offline = town.overlay.swarm.offline(other);
     assert!(offline[0].contains("refuse the login of ALICE"), "{offline:?}");
-    assert!(town.overlay.is_online(alice));
+    assert!(town.overlay.swarm.is_online(alice));
 }
 
 #[test]
@@ -389,9 +389,9 @@ fn when_the_services_die_nobody_notices_and_newcomers_use_what_they_had_kept() {
     let alice = town.add("alice", None, Role::Ordinary);
     town.overlay.online(alice);
     town.overlay.share(alice, &["Music/Narwhal Polka.mp3"]);
-    town.overlay.crash(town.services);
-    town.overlay.run_s(3_600);
-    assert!(town.overlay.is_online(alice) && town.overlay.offline(alice).is_empty());
+    town.overlay.swarm.crash(town.services);
+    town.overlay.swarm.run_s(3_600);
+    assert!(town.overlay.swarm.is_online(alice) && town.overlay.swarm.offline(alice).is_empty());
     assert!(supernodes.iter().all(|node| town.overlay.node(*node).links() == 2));
 
     let bob = town.overlay.add_as(Config {
@@ -421,8 +421,8 @@ fn when_the_services_die_nobody_notices_and_newcomers_use_what_they_had_kept() {
 fn a_supernode_that_dies_is_named_no_longer() {
     let mut town = Town::new(6);
     let supernodes = town.supernodes(3);
-    town.overlay.crash(supernodes[0]);
-    town.overlay.run_s(1_300);
+    town.overlay.swarm.crash(supernodes[0]);
+    town.overlay.swarm.run_s(1_300);
     assert_eq!(town.the_services().supernodes(), 2);
 }
 
@@ -493,6 +493,6 @@ fn a_supernode_that_leaves_is_listed_no_longer() {
     let supernodes = town.supernodes(3);
     assert_eq!(town.the_services().supernodes(), 3);
     town.overlay.swarm.command(supernodes[1], Command::Leave);
-    town.overlay.run_s(2);
+    town.overlay.swarm.run_s(2);
     assert_eq!(town.the_services().supernodes(), 2);
 }

@@ -11,6 +11,7 @@
 //! | [`files`] | files to share, and hits that tell of them |
 //! | [`process`] | a program as a user starts it |
 
+mod downloads;
 pub mod fake;
 pub mod files;
 pub mod live;

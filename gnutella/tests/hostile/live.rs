@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::digest::Fingerprint;
 use common::store::Disk;
 use common::testing::fake::FakePeer;
+use common::testing::files::{content, hit};
 use common::testing::live::Live;
 use common::user::FileInfo;
 use gnutella::servent::{Knobs, ServentConfig};
@@ -14,7 +15,6 @@ use crate::head;
 use crate::kit::live::{find_one, start};
 use crate::kit::raw::{Descriptor, QUERY};
 use crate::scene::{nth, query};
-use common::testing::files::{content, hit};
 
 const SIZE: usize = 4_000_000;
 

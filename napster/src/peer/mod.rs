@@ -120,8 +120,8 @@ impl Peer {
                 Some(Link::Caller | Link::ListDelivery) | None => {}
             },
             Event::Timer(timer) => self.timer(timer, cx),
-            // Nothing of this protocol is.
-            Event::Sealed { .. } => {}
+            // Nothing of this protocol is sealed, and nothing takes long to compute.
+            Event::Sealed { .. } | Event::Computed { .. } => {}
         }
     }
 
