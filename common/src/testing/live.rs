@@ -23,7 +23,7 @@ const SEARCHES_MAX: u32 = 1_000;
 /// One node with a store of its own, and what its user is told.
 ///
 /// ```no_run
-/// # async fn example<P: common::peer::Peer + Send + 'static>(peer: P, other: P) {
+/// # async fn example<P: common::peer::Peer + Send + 'static>(peer: P) {
 /// use common::net::Attachment;
 /// use common::testing::live::Live;
 /// use common::user::Query;

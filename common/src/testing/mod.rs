@@ -9,7 +9,7 @@
 //! | [`sealed`] | the same on a sealed connection |
 //! | [`tap`] | somebody on the line, who hears every byte |
 //! | [`files`] | files to share, and hits that tell of them |
-//! | [`process`] | a program as a user starts it |
+//! | [`process`] | a program as a user starts it, and a bench as what it measures |
 
 mod downloads;
 pub mod fake;

@@ -1,13 +1,12 @@
 //! The process that is measured.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::net::{Attachment, NodeId};
 use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, spawn};
+use common::testing::process::{Again, wait_for_end_of_input};
 use kazaa::config::{self, Config, Knobs};
 use kazaa::election::ElectionKind;
 use kazaa::node::Node;
@@ -30,30 +29,21 @@ const ROLES: [(Role, &str); 2] =
     [(Role::Supernode, "--as-supernode"), (Role::AsManyBytes, "--as-many-bytes")];
 
 /// A running one. Dropped, it ends.
-pub struct Far {
-    role: Role,
-    pub address: SocketAddrV4,
-    process: Child,
-}
+pub struct Far(Again);
 
 impl Far {
     pub fn start(role: Role) -> Far {
         let argument = ROLES.iter().find(|(known, _)| *known == role).expect("each role has one").1;
-        let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
-            .arg(argument)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
-        let mut line = String::new();
-        let told = BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line);
-        told.expect("it says where it is");
-        Far { role, address: line.trim().parse().expect("an address"), process }
+        Far(Again::start(&[argument]))
+    }
+
+    pub fn address(&self) -> SocketAddrV4 {
+        self.0.address
     }
 
     /// The number that the system knows it by.
     pub fn id(&self) -> u32 {
-        self.process.id()
+        self.0.id()
     }
 
     /// Processor time that its threads have used so far, of those that have not ended; to the nanosecond, since a few hundred
@@ -66,15 +56,6 @@ impl Far {
             stat.split_whitespace().next()?.parse().ok()
         };
         Duration::from_nanos(threads.into_iter().flatten().filter_map(on_cpu_ns).sum())
-    }
-}
-
-impl Drop for Far {
-    fn drop(&mut self) {
-        // The end of its input is its sign to stop.
-        drop(self.process.stdin.take());
-        let ended = self.process.wait().expect("it ends");
-        assert!(ended.success() || std::thread::panicking(), "the {:?} has panicked", self.role);
     }
 }
 
@@ -93,8 +74,7 @@ pub async fn run_role() -> bool {
 }
 
 async fn input_ends() {
-    let end = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-    end.await.expect("reading does not panic").expect("input can be read");
+    tokio::task::spawn_blocking(wait_for_end_of_input).await.expect("reading does not panic");
 }
 
 async fn serve() {

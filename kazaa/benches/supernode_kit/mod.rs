@@ -54,7 +54,7 @@ impl Sessions {
         newcomers: Vec<Newcomer>,
         canned: Option<Exchange>,
     ) -> Vec<Duration> {
-        let (address, mut newcomers) = (far.address, newcomers.into_iter());
+        let (address, mut newcomers) = (far.address(), newcomers.into_iter());
         let mut coming = JoinSet::new();
         let mut times = Vec::new();
         loop {
@@ -83,7 +83,7 @@ impl Sessions {
         let mut times = Vec::new();
         for newcomer in newcomers {
             let start = Instant::now();
-            self.all.push_back(newcomer.join(far.address, canned).await);
+            self.all.push_back(newcomer.join(far.address(), canned).await);
             times.push(start.elapsed());
         }
         times
