@@ -40,6 +40,7 @@ impl Live {
             node: NodeId(number),
             listen: Some(SocketAddrV4::new(ip, 0)),
             datagrams: None,
+            tls: common::tcp::Tls::default(),
             attachment,
             limits: Limits::default(),
             seed: 1,

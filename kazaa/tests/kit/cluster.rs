@@ -48,6 +48,7 @@ impl Place {
             node: NodeId(node),
             listen: Some(self.address(node)),
             datagrams: None,
+            tls: common::tcp::Tls::default(),
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

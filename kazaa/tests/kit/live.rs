@@ -46,6 +46,7 @@ impl Live {
             node: NodeId(number),
             listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
             datagrams: None,
+            tls: common::tcp::Tls::default(),
             attachment: Attachment { line, firewalled: config.firewalled },
             limits: Limits::default(),
             seed: 1,

@@ -32,6 +32,7 @@ pub async fn start_at(node: Node, number: u32, attachment: Attachment) -> Live {
         node: NodeId(number),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment,
         limits: Limits::default(),
         seed: 1,
