@@ -252,7 +252,7 @@ impl<P: Peer> Sim<P> {
         let life = self.nodes[node as usize].life;
         match effect {
             Effect::Dial { conn, to, .. } | Effect::DialTls { conn, to, .. } => {
-                self.dial(node, cause, conn, to)
+                self.dial(node, cause, conn, to);
             }
             Effect::Send { conn, message } => self.send(node, cause, conn, message),
             Effect::SendTo { to, message } => self.send_to(node, cause, to, message),
