@@ -108,7 +108,7 @@ async fn megabytes_come_through_whole_in_both_directions_and_over_shaped_lines()
         let conn = client
             .act(move |cx| {
                 let conn = cx.dial_tls(to, Speech::Plain, "localhost".into());
-                (0..20).for_each(|_| cx.send(conn, text.clone()));
+                (0..10).for_each(|_| cx.send(conn, text.clone()));
                 cx.send(conn, Toy::Body(LEN as u64));
                 cx.send_body(conn, Span { file, offset: 0, len: LEN as u64 });
                 cx.send(conn, Toy::Number(1));
@@ -116,7 +116,7 @@ async fn megabytes_come_through_whole_in_both_directions_and_over_shaped_lines()
             })
             .await;
         server.accepted().await;
-        for _ in 0..20 {
+        for _ in 0..10 {
             assert_eq!(server.message().await.1, Toy::Text(content(60_000).into()));
         }
         server.message().await;
