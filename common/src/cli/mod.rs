@@ -6,6 +6,7 @@
 //! | a node that is started, heard and ended | `client.rs` |
 //! | the folder that is shared, and what happens to it | `share.rs` |
 //! | a file fetched with a progress bar, kept and resumed | `get.rs` |
+//! | sizes, rates and times as users write them | `size.rs` |
 //! | addresses as users write them, remote text for a terminal | `address.rs`, `text.rs` |
 //!
 //! Only binaries want this: it is behind the feature `cli`.
@@ -15,6 +16,7 @@ mod client;
 mod get;
 mod mistake;
 mod share;
+pub mod size;
 mod text;
 
 use std::collections::hash_map::RandomState;
