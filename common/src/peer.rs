@@ -63,6 +63,13 @@
 //!   said before is not covered, so whatever matters of it is to be repeated under the seal. Lengths and times can be
 //!   seen.
 //!
+//! # TLS
+//!
+//! [`Cx::dial_tls`] dials whoever can show a certificate for a name that this node's driver believes, and speaks under TLS with him;
+//! who cannot is [`CloseReason::Untrusted`]. Whether an accepted connection came under TLS is the driver's affair, and a peer hears nothing of it. It is
+//! for protocols whose other end has TLS, as some trackers have; what our own nodes seal among themselves is above. The simulator neither
+//! asks for a name nor charges anything for it.
+//!
 //! # Datagrams
 //!
 //! [`Cx::send_to`] sends a message as one datagram (UDP, over sockets), to whatever address, without a connection: nothing is opened, nothing
@@ -139,6 +146,7 @@
 
 use std::fmt;
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_pcg::Pcg32;
@@ -414,6 +422,8 @@ pub enum CloseReason {
     Limit,
     /// This node's store could not read what it promised to send.
     Store,
+    /// The far side has shown no certificate that this node believes.
+    Untrusted,
 }
 
 impl fmt::Display for CloseReason {
@@ -427,6 +437,7 @@ impl fmt::Display for CloseReason {
             CloseReason::Overflow => "the other side reads too slowly",
             CloseReason::Limit => "connection limit reached",
             CloseReason::Store => "the file could not be read",
+            CloseReason::Untrusted => "no certificate that can be trusted",
         })
     }
 }
@@ -442,6 +453,17 @@ pub enum Effect<P: Peer> {
         to: SocketAddrV4,
         /// What will be spoken.
         setup: SetupOf<P>,
+    },
+    /// Open a connection under TLS; `Opened` or `Closed` follows.
+    DialTls {
+        /// The id the peer already knows it by.
+        conn: ConnId,
+        /// Where to.
+        to: SocketAddrV4,
+        /// What will be spoken.
+        setup: SetupOf<P>,
+        /// Whose certificate it must be: the name of a host, or an address.
+        name: Arc<str>,
     },
     /// Send a message.
     Send {
@@ -601,6 +623,17 @@ impl<'a, P: Peer> Cx<'a, P> {
         assert!(P::Message::seal(setup).is_none(), "a connection is sealed by resume_as, not by its dial");
         let conn = self.conns.open();
         self.outbox.push(Effect::Dial { conn, to, setup });
+        conn
+    }
+
+    /// Opens a connection under TLS, to whoever can show that he is called `name`. Otherwise as [`Cx::dial`].
+    ///
+    /// # Panics
+    /// If the setup seals.
+    pub fn dial_tls(&mut self, to: SocketAddrV4, setup: SetupOf<P>, name: Arc<str>) -> ConnId {
+        assert!(P::Message::seal(setup).is_none(), "a connection is sealed by resume_as, not by its dial");
+        let conn = self.conns.open();
+        self.outbox.push(Effect::DialTls { conn, to, setup, name });
         conn
     }
 

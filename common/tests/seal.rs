@@ -351,6 +351,7 @@ async fn talk_over_tcp() -> Talk {
             node: NodeId(n),
             listen: Some(own_address()),
             datagrams: None,
+            tls: common::tcp::Tls::default(),
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

@@ -240,6 +240,7 @@ async fn start(number: u32, seals: bool, store: &SharedStore, sink: NoteSink) ->
         node: NodeId(number),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits: Limits::default(),
         seed: 1,

@@ -259,7 +259,9 @@ impl<P: Peer> Sim<P> {
     fn apply(&mut self, node: u32, cause: Cause, effect: Effect<P>) {
         let life = self.nodes[node as usize].life;
         match effect {
-            Effect::Dial { conn, to, setup: _ } => self.dial(node, cause, conn, to),
+            Effect::Dial { conn, to, .. } | Effect::DialTls { conn, to, .. } => {
+                self.dial(node, cause, conn, to);
+            }
             Effect::Send { conn, message } => self.send(node, cause, conn, message),
             Effect::SendTo { to, message } => self.send_to(node, cause, to, message),
             Effect::SendBody { conn, span } => {

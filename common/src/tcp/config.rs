@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Tls;
 use crate::net::{Attachment, NodeId};
 use crate::peer::{FileId, Time};
 use crate::seal::Identity;
@@ -31,6 +32,8 @@ pub struct NodeConfig {
     pub seed: u64,
     /// The run's clock.
     pub clock: Clock,
+    /// Whom it believes under TLS, and what it shows there; the default does neither.
+    pub tls: Tls,
     /// Who the node is on sealed connections: [`Identity::generate`], or one that was kept.
     pub identity: Identity,
 }

@@ -1,5 +1,6 @@
 //! What a node's task does about each effect of its peer. None of it waits.
 
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -12,6 +13,7 @@ use super::input::Input;
 use super::node::{Conn, CrashGuard, Node};
 use super::outgoing::{Body, NotQueued, Outgoing};
 use super::reader::{Destination, Order};
+use super::tls::Side;
 use crate::digest::Digest;
 use crate::peer::{
     Announced, CloseReason, ConnId, EXPECTED_BYTES_MAX, Effect, Event, FileId, Peer, Place, SetupOf, Span,
@@ -27,17 +29,10 @@ where
     /// Carries out one effect of an event that happened at `now`.
     pub(super) fn carry_out(&mut self, now: Time, effect: Effect<P>) {
         match effect {
-            Effect::Dial { conn, to, setup } => match self.admission.admit(None) {
-                Ok(ticket) => {
-                    self.counters.lock().dialled += 1;
-                    // An address in 127/8 leads nowhere but there.
-                    let source = self.source.filter(|_| to.ip().is_loopback());
-                    self.start(conn, Origin::Dial { source, to }, setup, ticket);
-                }
-                Err(_) => {
-                    self.counters.lock().refused_full += 1;
-                    self.table.caused.push_back(Event::Closed { conn, reason: CloseReason::Limit });
-                }
+            Effect::Dial { conn, to, setup } => self.dial(conn, to, setup, None),
+            Effect::DialTls { conn, to, setup, name } => match self.tls.dialler(&name) {
+                Some(side) => self.dial(conn, to, setup, Some(side)),
+                None => self.table.caused.push_back(Event::Closed { conn, reason: CloseReason::Untrusted }),
             },
             Effect::Send { conn, message } => self.send(conn, message),
             Effect::SendTo { to, message } => self.send_to(to, message),
@@ -63,8 +58,31 @@ where
         }
     }
 
+    /// Opens a connection, unless there are too many.
+    fn dial(&mut self, conn: ConnId, to: SocketAddrV4, setup: SetupOf<P>, tls: Option<Side>) {
+        match self.admission.admit(None) {
+            Ok(ticket) => {
+                self.counters.lock().dialled += 1;
+                // An address in 127/8 leads nowhere but there.
+                let source = self.source.filter(|_| to.ip().is_loopback());
+                self.start(conn, Origin::Dial { source, to }, tls, setup, ticket);
+            }
+            Err(_) => {
+                self.counters.lock().refused_full += 1;
+                self.table.caused.push_back(Event::Closed { conn, reason: CloseReason::Limit });
+            }
+        }
+    }
+
     /// Starts a connection's task.
-    pub(super) fn start(&mut self, conn: ConnId, origin: Origin, setup: SetupOf<P>, ticket: Ticket) {
+    pub(super) fn start(
+        &mut self,
+        conn: ConnId,
+        origin: Origin,
+        tls: Option<Side>,
+        setup: SetupOf<P>,
+        ticket: Ticket,
+    ) {
         let outgoing = Arc::new(Outgoing::new(Arc::clone(&self.budget)));
         // A reader waits for one order at a time.
         let (orders, orders_receiver) = mpsc::channel(1);
@@ -82,6 +100,7 @@ where
         let connection = Connection {
             conn,
             origin,
+            tls,
             setup,
             outgoing,
             orders: orders_receiver,

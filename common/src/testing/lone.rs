@@ -300,7 +300,7 @@ impl<P: Peer> Lone<P> {
 
     fn apply(&mut self, effect: Effect<P>) {
         match effect {
-            Effect::Dial { conn, to, setup } => {
+            Effect::Dial { conn, to, setup } | Effect::DialTls { conn, to, setup, .. } => {
                 self.link(conn, setup, false);
                 self.dials.push((conn, to));
             }

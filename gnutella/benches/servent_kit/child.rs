@@ -86,6 +86,7 @@ async fn serve(files: usize) {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits: Limits::default(),
         seed: 1,

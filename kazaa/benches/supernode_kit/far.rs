@@ -92,6 +92,7 @@ async fn serve() {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits: Limits { connections_max: CHILDREN_MAX, ..Limits::default() },
         seed: 1,
