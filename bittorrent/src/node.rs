@@ -25,6 +25,8 @@ pub enum Timer {
     Round(TorrentNo),
     /// A torrent's tracker is to be told something.
     Announce(TorrentNo),
+    /// Others may hear of pieces that are there.
+    Tell(TorrentNo),
     /// This connection should have got on by now.
     ConnDue(ConnId),
     /// The limit on what is sent allows more.

@@ -70,6 +70,7 @@ impl JoinArgs {
             hosts: Arc::new(hosts),
             peers: [&named, peers].concat(),
             site: None,
+            census: None,
             knobs: Arc::new(knobs),
         };
         if let Some(listen) = &self.listen {
