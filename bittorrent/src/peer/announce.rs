@@ -155,17 +155,20 @@ impl Torrent {
             downloaded: self.downloaded,
             left,
             event,
-            numwant: Some(if event == AnnounceEvent::Stopped || left == 0 {
-                0
-            } else {
-                shared.knobs.numwant
-            }),
+            numwant: Some(self.numwant(event, shared)),
             key: Some(self.announcer.key),
             compact: true,
             no_peer_id: true,
             ip: None,
             tracker_id: id,
         }
+    }
+
+    /// How many others a tracker is asked for. A seed that few have found asks as well, as mainline 3 and libtorrent do: those who
+    /// lack something may know others only, or be unable to dial it.
+    fn numwant(&self, event: AnnounceEvent, shared: &Shared) -> u32 {
+        let has_enough = self.is_seed() && self.links.len() + self.dialling >= shared.knobs.peers_min;
+        if event == AnnounceEvent::Stopped || has_enough { 0 } else { shared.knobs.numwant }
     }
 
     /// A tracker has answered, or not: `None`.

@@ -110,6 +110,9 @@ impl Torrent {
             return self.piece_was_wrong(&from, shared, cx);
         }
         content.have.insert(piece);
+        if let Some(tally) = content.availability.tally() {
+            tally.gained(piece);
+        }
         let is_complete = content.have.is_complete();
         if let [only] = from[..]
             && let Some(at) = self.links.on(only)
@@ -117,7 +120,7 @@ impl Torrent {
         {
             link.on_parole = false;
         }
-        self.tell_of(piece, shared, cx);
+        self.tell(piece, from, shared, cx);
         self.progress(cx);
         if is_complete {
             self.complete(shared, cx);

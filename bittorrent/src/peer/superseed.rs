@@ -3,27 +3,45 @@
 //! The origin of a new torrent pretends to have nothing, and tells each peer of one piece that few have. When it sees that somebody
 //! else has got it, it shows the peer another: so almost every piece leaves the origin once (BitTornado 0.3.8).
 
+use super::link::Link;
 use super::torrent::{Torrent, What};
 use super::{Hands, Shared};
 use crate::wire::Message;
 
 impl Torrent {
-    /// A peer has got a piece: whoever was shown it has passed it on, if it was another.
+    /// A peer has got a piece: whoever was shown it has passed it on, if it was another. Whoever was shown a piece that others had
+    /// already, or has nobody to pass it on to, is done with it by having it.
     pub(super) fn passed_on(&mut self, by: u32, piece: u32, shared: &mut Shared, cx: Hands) {
         if !shared.knobs.super_seed || !self.is_seed() {
             return;
         }
-        let shown =
-            |(at, link): (u32, &super::link::Link)| (at != by && link.shown == Some(piece)).then_some(at);
-        let passers: Vec<u32> = self.links.iter().filter_map(shown).collect();
+        let is_done = |(at, link): (u32, &Link)| {
+            (link.shown == Some(piece) && (at != by || self.has_passed_on(link))).then_some(at)
+        };
+        let passers: Vec<u32> = self.links.iter().filter_map(is_done).collect();
         for at in passers {
             self.show_next(at, cx);
         }
-        // With nobody else there, nobody can pass it on.
-        let is_alone = self.links.len() == 1;
-        if is_alone && self.links.get(by).is_some_and(|link| link.shown == Some(piece)) {
-            self.show_next(by, cx);
+    }
+
+    /// Others have come with the piece that somebody was shown, or have left who would have taken it: it is looked for in each round,
+    /// so that nobody waits for ever.
+    pub(super) fn show_on(&mut self, shared: &mut Shared, cx: Hands) {
+        if !shared.knobs.super_seed || !self.is_seed() {
+            return;
         }
+        let is_done = |(at, link): (u32, &Link)| self.has_passed_on(link).then_some(at);
+        let passers: Vec<u32> = self.links.iter().filter_map(is_done).collect();
+        for at in passers {
+            self.show_next(at, cx);
+        }
+    }
+
+    /// It has what it was shown, and somebody else has it too, or there is nobody else.
+    fn has_passed_on(&self, link: &Link) -> bool {
+        let (Some(content), Some(shown)) = (self.content(), link.shown) else { return false };
+        let others = content.availability.count(shown) > 1 || self.links.len() == 1;
+        link.have.has(shown) && others
     }
 
     /// Shows a peer the rarest piece that it does not have and that is shown to the fewest.
