@@ -141,3 +141,24 @@ fn a_seed_that_cannot_be_dialled_asks_the_tracker_who_wants_something() {
     swarm.run_for(Duration::from_secs(30));
     assert!(swarm.notes(leecher).any(|note| matches!(note, Note::Fetched(FETCH))));
 }
+
+#[test]
+fn who_has_lost_its_peers_asks_the_tracker_before_the_half_hour_is_over() {
+    let mut swarm = Swarm::seeded(8);
+    let tracker = swarm.add(Node::tracker(TrackerConfig::default()));
+    let url = format!("http://{}/announce", swarm.address(tracker));
+    let torrent = torrent(20 * 256 * KIB, 256 * 1024, &[&url]);
+    let knobs = Knobs { peers_min: 1, ..Knobs::default() };
+    let seed = swarm.add_firewalled(peer(&torrent, &[], &knobs));
+    swarm.command(seed, share(&torrent));
+    swarm.run_for(Duration::from_secs(10));
+    let first = swarm.add(peer(&torrent, &[], &knobs));
+    swarm.command(first, fetch(&torrent));
+    // The seed hears of it after five minutes; then it has whom it needs, and is to report in half an hour.
+    wait_for_all(&mut swarm, &[first]);
+    swarm.command(first, Command::Leave);
+    let second = swarm.add(peer(&torrent, &[], &knobs));
+    swarm.command(second, fetch(&torrent));
+    swarm.run_for(Duration::from_secs(400));
+    assert!(swarm.notes(second).any(|note| matches!(note, Note::Fetched(FETCH))));
+}

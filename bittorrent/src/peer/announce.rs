@@ -208,10 +208,19 @@ impl Torrent {
             }
         }
         self.dial_others(shared, cx);
+        self.announce_after(self.announcer.interval, cx);
+        self.announce_if_short(shared, cx);
+    }
+
+    /// With too few others the tracker is asked again sooner, by the last time that it answered.
+    pub(super) fn announce_if_short(&mut self, shared: &Shared, cx: Hands) {
+        let is_short = self.links.len() + self.dialling < shared.knobs.peers_min;
+        // A tracker that has failed is left alone for as long as that takes.
+        let may_ask = is_short && !self.announcer.is_asking && self.announcer.failures == 0;
+        let Some(answered) = self.announcer.answered.filter(|_| may_ask) else { return };
         let few = shared.knobs.announce_few.max(self.announcer.interval_min);
-        let is_short = !self.is_over && self.links.len() + self.dialling < shared.knobs.peers_min;
-        let after = if is_short { few.min(self.announcer.interval) } else { self.announcer.interval };
-        self.announce_after(after, cx);
+        let due = answered + few.min(self.announcer.interval);
+        self.announce_after(until(due.max(cx.now()), cx), cx);
     }
 
     fn tracker_failed(

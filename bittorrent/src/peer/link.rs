@@ -85,6 +85,7 @@ pub(super) struct Link {
     pub(super) told_us: Option<Time>,
     /// Super-seeding: the piece that it was shown last.
     pub(super) shown: Option<u32>,
+    pub(super) shown_at: Time,
 }
 
 /// A block that somebody was asked for.
@@ -159,6 +160,7 @@ impl Link {
             told: Vec::new(),
             told_us: None,
             shown: None,
+            shown_at: now,
         }
     }
 

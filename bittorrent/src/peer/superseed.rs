@@ -26,9 +26,22 @@ impl Torrent {
 
     /// Others have come with the piece that somebody was shown, or have left who would have taken it: it is looked for in each round,
     /// so that nobody waits for ever.
+    ///
+    /// Whoever had the piece from somebody else may not have said so, since we were thought to have it; but whoever wants nothing
+    /// of us, who has been shown something, has it.
     pub(super) fn show_on(&mut self, shared: &mut Shared, cx: Hands) {
         if !shared.knobs.super_seed || !self.is_seed() {
             return;
+        }
+        let (now, least) = (cx.now(), shared.knobs.rechoke_every);
+        for at in self.links.all() {
+            let Some(link) = self.links.get(at) else { continue };
+            if let Some(shown) = link.shown
+                && !link.is_interested
+                && now.since(link.shown_at) >= least
+            {
+                self.told_one(at, shown, shared, cx);
+            }
         }
         let is_done = |(at, link): (u32, &Link)| self.has_passed_on(link).then_some(at);
         let passers: Vec<u32> = self.links.iter().filter_map(is_done).collect();
@@ -59,6 +72,7 @@ impl Torrent {
         let Some(next) = next else { return };
         if let Some(link) = self.links.get_mut(at) {
             link.shown = Some(next);
+            link.shown_at = cx.now();
         }
         self.say(at, Message::Have(next), cx);
     }

@@ -280,6 +280,7 @@ impl Torrent {
             self.dialling += 1;
             shared.dial(self.no, address, cx);
         }
+        self.announce_if_short(shared, cx);
         if self.needs_rounds(shared) {
             self.keep_rounds(shared, cx);
         }

@@ -110,7 +110,7 @@ impl Torrent {
     }
 
     /// A peer has one more piece.
-    fn told_one(&mut self, at: u32, piece: u32, shared: &mut Shared, cx: Hands) {
+    pub(super) fn told_one(&mut self, at: u32, piece: u32, shared: &mut Shared, cx: Hands) {
         let What::Known(content) = &mut self.what else { return };
         if piece >= content.info().piece_count() {
             return self.drop_link(at, "a piece that there is not", shared, cx);
