@@ -27,6 +27,8 @@ pub enum Timer {
     Announce(TorrentNo),
     /// Others may hear of pieces that are there.
     Tell(TorrentNo),
+    /// The question to a UDP tracker of that transaction should have been answered by now.
+    Datagram(u32),
     /// This connection should have got on by now.
     ConnDue(ConnId),
     /// The limit on what is sent allows more.

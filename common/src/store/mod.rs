@@ -25,6 +25,7 @@ mod shared;
 mod synthetic;
 mod volume;
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 pub use checking::Checking;
@@ -72,6 +73,15 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Writes all of `bytes` at `offset`, or refuses.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StoreFault>;
+
+    /// Writes all of `parts`, one behind the other, from `offset` on, or refuses; what was written before stays.
+    fn write_parts_at(&self, mut offset: u64, parts: &[IoSlice<'_>]) -> Result<(), StoreFault> {
+        for part in parts {
+            self.write_at(offset, part)?;
+            offset = offset.checked_add(part.len() as u64).ok_or(StoreFault::Missing)?;
+        }
+        Ok(())
+    }
 
     /// Makes a written file durable and gives it its final name. Doing so twice changes nothing.
     fn finish(&self) -> Result<(), StoreFault>;

@@ -152,7 +152,7 @@ impl Servent {
             Event::Closed { conn, reason } => self.closed(conn, reason, cx),
             Event::Timer(timer) => self.timer(timer, cx),
             // Nothing of this protocol is.
-            Event::Sealed { .. } => {}
+            Event::Sealed { .. } | Event::Datagram { .. } | Event::Arrived { .. } => {}
         }
     }
 

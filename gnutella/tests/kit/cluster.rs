@@ -41,6 +41,7 @@ impl Place {
         let config_of_node = NodeConfig {
             node: NodeId(node),
             listen: Some(self.address(node)),
+            datagrams: None,
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

@@ -39,6 +39,7 @@ impl Live {
         let node = NodeConfig {
             node: NodeId(number),
             listen: Some(SocketAddrV4::new(ip, 0)),
+            datagrams: None,
             attachment,
             limits: Limits::default(),
             seed: 1,

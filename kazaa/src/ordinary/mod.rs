@@ -143,6 +143,10 @@ impl Ordinary {
             Event::Finished { file, fault } => self.download_finished(file, fault, cx),
             Event::Closed { conn, reason } => self.closed(conn, reason, cx),
             Event::Timer(timer) => self.timer(timer, cx),
+            // Nothing of this protocol here comes in any.
+            Event::Datagram { .. } => {}
+            // No body is expected before its message.
+            Event::Arrived { .. } => {}
         }
     }
 

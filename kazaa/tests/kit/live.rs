@@ -45,6 +45,7 @@ impl Live {
         let node = NodeConfig {
             node: NodeId(number),
             listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+            datagrams: None,
             attachment: Attachment { line, firewalled: config.firewalled },
             limits: Limits::default(),
             seed: 1,

@@ -121,7 +121,7 @@ impl Peer {
             },
             Event::Timer(timer) => self.timer(timer, cx),
             // Nothing of this protocol is.
-            Event::Sealed { .. } => {}
+            Event::Sealed { .. } | Event::Datagram { .. } | Event::Arrived { .. } => {}
         }
     }
 

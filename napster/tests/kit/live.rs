@@ -31,6 +31,7 @@ pub async fn start_at(node: Node, number: u32, attachment: Attachment) -> Live {
     let config = NodeConfig {
         node: NodeId(number),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        datagrams: None,
         attachment,
         limits: Limits::default(),
         seed: 1,

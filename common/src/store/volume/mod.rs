@@ -11,7 +11,7 @@ mod folder;
 mod layout;
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -305,6 +305,27 @@ impl Volume {
         Ok(())
     }
 
+    /// Writes what lies in one file in one go.
+    fn write_together(&self, offset: u64, parts: &[IoSlice<'_>]) -> Result<(), VolumeError> {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let mut whole = self.layout.parts(offset, len as u64);
+        let mut done = 0;
+        if let Some(part) = whole.next().filter(|part| part.len == len as u64) {
+            let written = rustix::io::pwritev(&*self.opened(part.at, Access::Make)?, parts, part.offset);
+            done = written.map_err(|error| self.io(part.at, error.into()))?;
+        }
+        // What is left of it, should the system have taken a part only, or if it lies in several files.
+        let mut at = 0;
+        for part in parts {
+            let skip = done.saturating_sub(at).min(part.len());
+            if skip < part.len() {
+                self.write(offset + (at + skip) as u64, &part[skip..])?;
+            }
+            at += part.len();
+        }
+        Ok(())
+    }
+
     /// Gives every file its length, and has all of them be on disk.
     fn sync(&self, part: &Path) -> Result<(), VolumeError> {
         for entry in &self.layout.entries {
@@ -370,6 +391,14 @@ impl Storage for Volume {
             return Err(StoreFault::Io);
         }
         self.write(offset, bytes).map_err(|error| error.fault())
+    }
+
+    fn write_parts_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> Result<(), StoreFault> {
+        range_within(offset, parts.iter().map(|part| part.len() as u64).sum(), self.layout.length)?;
+        if self.is_finished() {
+            return Err(StoreFault::Io);
+        }
+        self.write_together(offset, parts).map_err(|error| error.fault())
     }
 
     /// Refuses with [`StoreFault::Missing`] while a file is missing or too short.
