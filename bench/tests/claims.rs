@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bench::claims::bittorrent::swarm::{self, Has, Person, Plan, Swarm};
 use bench::claims::draw::{Weighted, sample};
 use bench::claims::finding::Verdict;
 use bench::claims::gnutella::network::{Network, file, fixed};
@@ -220,6 +221,72 @@ fn children_of_a_supernode_that_goes_find_another() {
     assert!(!network.is_supernode(first));
 }
 
+/// A flash crowd of a dozen people for sixteen pieces.
+fn a_dozen(smart: bool, seed: u64) -> Swarm {
+    swarm::after(Plan { smart, ..Plan::flash(16) }, &swarm::crowd(12, swarm::DSL), seed)
+}
+
+#[test]
+fn a_swarm_brings_everybody_everything_and_beats_no_bound() {
+    for smart in [true, false] {
+        let swarm = a_dozen(smart, 3);
+        let outcome = swarm.outcome();
+        assert_eq!((outcome.finished(), swarm.leeching()), (1.0, 0));
+        assert!(outcome.by_bound() >= 1.0 && swarm.utilisation() <= 1.0);
+        // Each byte once for each, and hardly more; of those at least one copy came from the origin.
+        let needed = 12 * swarm.plan().bytes();
+        assert!((needed..needed * 11 / 10).contains(&swarm.delivered()), "{}", swarm.delivered());
+        assert!((1.0..12.0).contains(&swarm.origin_copies()), "{}", swarm.origin_copies());
+        // Who leaves takes along what it has.
+        assert!(swarm.tally().iter().all(|copies| copies == 1), "only the origin's are left");
+    }
+}
+
+#[test]
+fn a_swarm_is_a_function_of_its_seed() {
+    let print = |seed| {
+        let swarm = a_dozen(true, seed);
+        (swarm.events(), swarm.outcome().times_s)
+    };
+    assert_eq!(print(5), print(5));
+    assert_ne!(print(5), print(6));
+}
+
+#[test]
+fn the_oracle_of_a_swarm_knows_what_its_peers_have() {
+    let mut swarm = Swarm::new(Plan::flash(16), 2);
+    let mut people = swarm::crowd(8, swarm::DSL);
+    people[3].has = Has::Any(5);
+    people.iter_mut().for_each(|person| person.stays = None);
+    let mut looks = 0;
+    swarm.run(&people, Duration::from_secs(120), Duration::from_secs(20), &mut |swarm| {
+        let have = |at| swarm.view(at).and_then(|view| view.have()).map_or(0, |have| have.count());
+        let counted = 16 + swarm.present().map(have).sum::<u32>();
+        assert_eq!(swarm.tally().iter().sum::<u32>(), counted);
+        looks += 1;
+    });
+    assert!(looks >= 3);
+}
+
+#[test]
+fn whoever_has_wrong_bytes_deceives_nobody() {
+    let mut swarm = Swarm::new(Plan::flash(8), 4);
+    let liar = Person { has: Has::Any(8), stays: None, ..Person::new(Duration::ZERO, swarm::DSL) };
+    let liar = swarm.join(&liar);
+    swarm.spoil(liar);
+    swarm.run_all(&swarm::crowd(6, swarm::DSL), swarm::LIMIT);
+    assert_eq!((swarm.leeching(), swarm.deceived()), (0, 0));
+    assert!(swarm.delivered() > 6 * swarm.plan().bytes(), "some came in vain");
+}
+
+#[test]
+fn without_its_origin_a_swarm_that_lacks_something_is_given_up() {
+    let plan = Plan { copies_max: Some(0.5), smart: false, ..Plan::flash(16) };
+    let swarm = swarm::after(plan, &swarm::crowd(6, swarm::DSL), 1);
+    assert_eq!((swarm.outcome().finished(), swarm.leeching()), (0.0, 6));
+    assert!(swarm.origin_left().is_some() && swarm.now_s() < 2_000.0);
+}
+
 #[test]
 fn the_same_comes_out_on_one_core_and_on_four() {
     let on = |cores| {
@@ -231,7 +298,7 @@ fn the_same_comes_out_on_one_core_and_on_four() {
 
 #[test]
 fn what_must_hold_by_arithmetic_holds() {
-    let report = tried(&["G3", "G4", "R14"]);
+    let report = tried(&["G3", "G4", "R14", "B2"]);
     for tried in &report.claims {
         assert_eq!(tried.verdict, Verdict::Holds, "{}: {:?}", tried.id, tried.findings);
     }

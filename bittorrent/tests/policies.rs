@@ -204,6 +204,11 @@ fn byte_for_byte_nobody_gets_more_than_his_credit() {
     });
     let choker = LeechChoking::TitForTat { credit }.choker();
     assert_eq!(preferred(&*choker, &peers, at(0)), [2, 3, 0]);
+    // Neither by chance, though there are places for all.
+    let mut optimist = Optimist::new(Duration::from_secs(30), 3);
+    let mut standings = peers.clone();
+    let served = choose(&*choker, &mut optimist, &mut standings, 5, at(0), &mut rng());
+    assert!(served.len() == 3 && !served.contains(&peers[1].conn), "{served:?}");
 }
 
 #[test]

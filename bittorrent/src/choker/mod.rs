@@ -57,6 +57,12 @@ pub trait Choker: Send + Sync {
     /// Puts those who may be served to the front of `peers`, the most deserving first, and returns how many these are. Not interested
     /// peers may be among them: they take no place, but are unchoked, so that they can begin at once when they become interested.
     fn rank(&self, peers: &mut [Standing], now: Time, rng: &mut Pcg32) -> usize;
+
+    /// Whether somebody may be served at all, be it in a place that nobody deserves or in the optimistic one. Anybody may, unless the
+    /// policy is one that refuses.
+    fn may_serve(&self, _: &Standing) -> bool {
+        true
+    }
 }
 
 /// How a leecher chooses.
@@ -139,7 +145,9 @@ pub fn choose(
         }
         unchoked.push(peer.conn);
     }
-    let rest = &peers[unchoked.len()..];
+    let rest = &mut peers[unchoked.len()..];
+    let tolerated = to_front(rest, |peer| choker.may_serve(peer));
+    let rest = &rest[..tolerated];
     // A place that nobody deserves goes by chance too.
     unchoked.extend(optimist.choose(rest, slots.min(1) + places, now, rng));
     unchoked

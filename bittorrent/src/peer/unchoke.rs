@@ -31,12 +31,17 @@ impl Torrent {
     pub(super) fn fill_places(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
         let taken = self.links.iter().filter(|(_, link)| !link.is_choked && link.is_interested).count();
         let is_choked = self.links.get(at).is_some_and(|link| link.is_choked);
-        if is_choked && taken < shared.knobs.unchoked_max {
+        if is_choked && taken < shared.knobs.unchoked_max && self.may_serve(at, shared, cx) {
             self.unchoke(at, shared, cx);
         } else if !is_choked && taken > shared.knobs.unchoked_max {
             // It was unchoked while it wanted nothing; now another loses its place (BEP 3).
             self.rechoke(shared, cx);
         }
+    }
+
+    fn may_serve(&mut self, at: u32, shared: &Shared, cx: Hands) -> bool {
+        let choker = if self.is_seed() { &*shared.seed_choker } else { &*shared.leech_choker };
+        self.links.get_mut(at).is_some_and(|link| choker.may_serve(&standing(link, shared, cx)))
     }
 
     fn unchoke(&mut self, at: u32, shared: &mut Shared, cx: Hands) {

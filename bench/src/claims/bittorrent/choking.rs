@@ -17,7 +17,7 @@ pub(super) const WHOM: Claim = Claim {
     said_by: "lecture (mainline 4 has seeds serve in turn instead)",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces, one in ten of whom serves nobody; who is done stays for {} s",
+            "a flash crowd of {} people for {} pieces, one in ten of whom serves nobody; who is done stays for {} s. A fast plain origin and seeds give to everybody; and requests of those who serve nobody do not wait behind blocks on their own line, where those of others do, for a third of a second each",
             super::people(size),
             super::pieces(size),
             STAYS.as_secs()
@@ -87,6 +87,7 @@ fn whom(trial: &Trial) -> Vec<Reading> {
         ("tit for tat, seeds at random", LeechChoking::Reciprocation, SeedChoking::Random),
         ("all at random", LeechChoking::Random, SeedChoking::Random),
     ];
+    let mut gains = Vec::new();
     for (at, (name, leech, seed)) in policies.into_iter().enumerate() {
         let plan = choosing(Plan { smart: false, ..Plan::flash(super::pieces(trial.size)) }, leech, seed);
         let selfish = Arc::new(plan.clone().with(|knobs| knobs.unchoked_max = 0).knobs);
@@ -110,10 +111,16 @@ fn whom(trial: &Trial) -> Vec<Reading> {
         let reading =
             Reading::new(format!("time of those who do not, by those who give, {name}"), Unit::Ratio, gain);
         readings.push(if at == 3 { reading } else { reading.rule(Rule::at_least(1.2, Mark::Lecture)) });
+        gains.push(gain);
         let given: Vec<f64> =
             (0..people.len()).filter(|at| at % 10 != 5).map(|at| swarm.copies_of(at)).collect();
         readings.push(Reading::new(format!("fairness of giving (Jain), {name}"), Unit::Ratio, jain(&given)));
     }
+    readings.push(Reading::new(
+        "time of those who do not by those who give, tit for tat with seeds fastest by all at random",
+        Unit::Ratio,
+        gains[0] / gains[3],
+    ));
     readings
 }
 

@@ -1,10 +1,9 @@
 //! Who serves whom where lines differ.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::swarm::{Class, MIX_B, Person, Plan, Swarm, mean, poisson, settled};
+use super::swarm::{Class, MIX_B, Person, Plan, Swarm, poisson, settled};
 use crate::claims::draw::Weighted;
 use crate::claims::finding::{Mark, Reading, Rule};
 use crate::claims::{Claim, Size, Trial};
@@ -27,10 +26,10 @@ pub(super) const CLUSTERS: Claim = Claim {
 };
 
 const PRESENT: u32 = 40;
-const PIECES: u32 = 96;
+const PIECES: u32 = 64;
 
 fn watched_s(size: Size) -> u32 {
-    size.pick(1_200, 2_400, 6_000)
+    size.pick(900, 2_400, 6_000)
 }
 
 /// What was seen of pairs of peers.
@@ -103,35 +102,35 @@ fn clusters(trial: &Trial) -> Vec<Reading> {
         .rule(Rule::at_least(1.5, Mark::Derived)),
     ];
     readings[0].rule = Some(Rule::at_least(0.9, Mark::Derived));
-    readings.extend(times(&swarm, &people));
+    readings.extend(rates(&swarm, &people));
     readings
 }
 
-/// Download times by class, and of those who serve nobody by those who do.
-fn times(swarm: &Swarm, people: &[Person]) -> Vec<Reading> {
-    let mut by: BTreeMap<(u32, bool), Vec<f64>> = BTreeMap::new();
-    for (at, (member, person)) in swarm.members().iter().zip(people).enumerate() {
-        if let Some(took_s) = member.took_s().filter(|_| at >= PRESENT as usize) {
-            by.entry((member.class.up_kbps, person.knobs.is_some())).or_default().push(took_s);
-        }
-    }
-    let time =
-        |class: Class, rides: bool| mean(by.get(&(class.up_kbps, rides)).map_or(&[], |times| &times[..]));
+/// What comes to those of each class, and to those who serve nobody by what comes to those who do.
+fn rates(swarm: &Swarm, people: &[Person]) -> Vec<Reading> {
+    let rate = |class: Class, rides: bool| {
+        let members = swarm.members().iter().zip(people).enumerate();
+        let of =
+            members.filter(|(_, (member, person))| member.class == class && person.knobs.is_some() == rides);
+        let (kbits, there_s) = of.fold((0.0, 0.0), |sum, (at, (member, _))| {
+            let until = member.left.unwrap_or(swarm.now());
+            let there_s = until.since(member.joined).as_secs_f64();
+            (sum.0 + swarm.load(at).body_received as f64 * 8.0 / 1e3, sum.1 + there_s)
+        });
+        kbits / there_s
+    };
     let mut readings: Vec<Reading> = MIX_B
         .iter()
         .map(|(class, _)| {
-            let what = format!("download time of those with {} kbit/s up", class.up_kbps);
-            Reading::new(what, Unit::Seconds, time(*class, false))
+            let what = format!("what comes to those with {} kbit/s up", class.up_kbps);
+            Reading::new(what, Unit::Kbps, rate(*class, false))
         })
         .collect();
     let fast = MIX_B[0].0;
+    let what = "what comes to the fast who serve, by what comes to the fast who do not";
     readings.push(
-        Reading::new(
-            "time of the fast who serve nobody by that of the fast who do",
-            Unit::Ratio,
-            time(fast, true) / time(fast, false),
-        )
-        .rule(Rule::at_least(1.2, Mark::Derived)),
+        Reading::new(what, Unit::Ratio, rate(fast, false) / rate(fast, true))
+            .rule(Rule::at_least(1.2, Mark::Derived)),
     );
     readings
 }

@@ -48,7 +48,7 @@ const DSL_UP: u32 = DSL.up_kbps;
 const SEEDING_S: f64 = 100.0;
 
 fn lifetimes(size: Size) -> f64 {
-    size.pick(5.0, 8.0, 12.0)
+    size.pick(4.5, 8.0, 12.0)
 }
 
 /// Seconds that a content takes up one line.
@@ -66,7 +66,7 @@ fn theory_s(per_s: f64) -> f64 {
 
 fn steady(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
-    let rates: &[f64] = trial.size.pick(&[0.08, 0.16, 0.32], &[0.1, 0.2, 0.4], &[0.1, 0.4, 1.6]);
+    let rates: &[f64] = trial.size.pick(&[0.06, 0.24], &[0.1, 0.2, 0.4], &[0.1, 0.2, 0.4, 1.6]);
     let mut means = Vec::new();
     for &per_s in rates {
         let mut rng = trial.rng(2);
@@ -98,7 +98,7 @@ fn steady(trial: &Trial) -> Vec<Reading> {
     }
     let last = means.len() - 1;
     readings.push(
-        Reading::new("download time, four times as many by few", Unit::Ratio, means[last] / means[0])
+        Reading::new("download time, most come by few come", Unit::Ratio, means[last] / means[0])
             .rule(Rule::within(0.9, 1.1, Mark::Derived)),
     );
     readings
@@ -120,8 +120,14 @@ fn origin_pieces_s() -> f64 {
     f64::from(DSL_UP) * 1e3 / (8.0 * f64::from(PIECE))
 }
 
+/// How many more there are in a second, and how many came.
+struct Growth {
+    measured: f64,
+    came: f64,
+}
+
 /// By how many in a second the club of those who lack one piece grows, if so many come and stay so long when they are done.
-fn growth(trial: &Trial, per_s: f64, stays_s: f64) -> f64 {
+fn growth(trial: &Trial, per_s: f64, stays_s: f64) -> Growth {
     let mut rng = trial.rng(2);
     let lasting_s = f64::from(watched_s(trial.size));
     let class = Class { up_kbps: DSL_UP, ..DSL };
@@ -134,15 +140,16 @@ fn growth(trial: &Trial, per_s: f64, stays_s: f64) -> f64 {
     }
     let plan = Plan { origin_kbps: DSL_UP, smart: false, ..Plan::flash(FEW_PIECES) };
     let mut swarm = Swarm::new(plan, trial.seed_of(1));
-    let mut sizes: Vec<(f64, f64)> = Vec::new();
+    // Those who have come are not as many as they are on average.
+    let came = (people.len() as f64 - f64::from(club(trial.size))) / lasting_s;
+    let mut sizes = vec![(0.0, f64::from(club(trial.size)))];
     let lasting = Duration::from_secs_f64(lasting_s);
-    swarm.run(&people, lasting, Duration::from_secs(10), &mut |swarm| {
+    swarm.run(&people, lasting, Duration::from_secs(5), &mut |swarm| {
         sizes.push((swarm.now_s(), swarm.leeching() as f64));
     });
-    // Until there is nobody left, and not in the first minute, in which newcomers begin.
-    let sizes: Vec<(f64, f64)> =
-        sizes.into_iter().filter(|(at_s, _)| *at_s > 60.0).take_while(|size| size.1 > 5.0).collect();
-    slope(&sizes)
+    // Until hardly anybody is left.
+    let until = sizes.iter().position(|(_, size)| *size < 5.0).map_or(sizes.len(), |at| at + 1);
+    Growth { measured: slope(&sizes[..until]), came }
 }
 
 /// The slope of the line with the least squares.
@@ -157,8 +164,8 @@ fn missing(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
     let given = origin_pieces_s();
     for times in [2.0, 3.0] {
-        let per_s = times * given;
-        let by_theory = growth(trial, per_s, 0.0) / (per_s - given);
+        let growth = growth(trial, times * given, 0.0);
+        let by_theory = growth.measured / (growth.came - given);
         readings.push(
             Reading::new(
                 format!("growth by what comes less what is given, {times} times as many come"),
@@ -169,12 +176,12 @@ fn missing(trial: &Trial) -> Vec<Reading> {
             .rule(Rule::within(0.75, 1.25, Mark::Derived)),
         );
     }
-    let few = growth(trial, 0.5 * given, 0.0);
+    let few = growth(trial, 0.5 * given, 0.0).measured;
     readings.push(
         Reading::new("growth in a second, half as many come", Unit::Count, few)
             .rule(Rule::at_most(0.0, Mark::Derived)),
     );
-    let stay = growth(trial, 2.0 * given, 2.0 / given);
+    let stay = growth(trial, 2.0 * given, 2.0 / given).measured;
     let what = "growth in a second, twice as many come, and stay for two pieces' time";
     readings.push(Reading::new(what, Unit::Count, stay).rule(Rule::at_most(0.0, Mark::Derived)));
     readings

@@ -137,7 +137,7 @@ fn lifetimes(size: Size) -> f64 {
 
 fn steady_setup(size: Size) -> String {
     format!(
-        "people come by Poisson's law, about {} are there at a time, and leave when they have all {PIECES} pieces; told of {NAMED} others each; no peer exchange; {} lifetimes",
+        "people come by Poisson's law, about {} are there at a time, and leave when they have all {PIECES} pieces; told of {NAMED} others each, and asking again when two fewer are left; no peer exchange; {} lifetimes",
         present(size),
         lifetimes(size)
     )

@@ -6,7 +6,7 @@ use bittorrent::picker::PickerKind;
 
 use super::swarm::{DSL, LIMIT, Plan, Swarm, after, crowd, mean, median, poisson, settled};
 use crate::claims::finding::{Mark, Reading, Rule};
-use crate::claims::{Claim, Trial};
+use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
 
 /// B11.
@@ -33,7 +33,7 @@ pub(super) const RAREST: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces, a plain origin; copies of each piece in the whole swarm, each 10 s from the first complete copy on",
+            "a flash crowd of {} people for {} pieces, a plain origin; all stay; copies of each piece in the whole swarm, each 10 s",
             super::people(size),
             super::pieces(size)
         )
@@ -51,7 +51,7 @@ pub(super) const NEWCOMERS: Claim = Claim {
     setup: |size| {
         format!(
             "people come by Poisson's law to a swarm of about {} for {PIECES} pieces, of whom each has a random part at the beginning",
-            super::people(size)
+            newcomers_present(size)
         )
     },
     varied: "how many pieces are chosen at random (mainline: 4)",
@@ -107,20 +107,17 @@ fn random(trial: &Trial) -> Vec<Reading> {
     readings
 }
 
-/// The smallest number of copies and the mean, each ten seconds.
+/// The smallest number of copies and the mean, each ten seconds until all have all.
 fn copies(trial: &Trial, picker: PickerKind, origin_kbps: u32) -> Vec<(f64, f64)> {
     let mut copies = Vec::new();
     let plan = Plan { origin_kbps, smart: false, ..Plan::flash(super::pieces(trial.size)) };
     let mut swarm = Swarm::new(plan.with(|knobs| knobs.picker = picker), trial.seed_of(1));
-    let people = crowd(super::people(trial.size), DSL);
+    let mut people = crowd(super::people(trial.size), DSL);
+    people.iter_mut().for_each(|person| person.stays = None);
     swarm.run(&people, LIMIT, Duration::from_secs(10), &mut |swarm| {
         let tally = swarm.tally();
-        let least = tally.iter().min().unwrap_or(0);
         let mean = f64::from(tally.iter().sum::<u32>()) / f64::from(swarm.plan().pieces);
-        // When all leave there is nothing to compare.
-        if swarm.leeching() == swarm.members().len() {
-            copies.push((f64::from(least), mean));
-        }
+        copies.push((f64::from(tally.iter().min().unwrap_or(0)), mean));
     });
     copies
 }
@@ -130,9 +127,7 @@ fn rarest(trial: &Trial) -> Vec<Reading> {
     for origin_kbps in [400, 6_000] {
         let rarest = copies(trial, PickerKind::RarestFirst, origin_kbps);
         let random = copies(trial, PickerKind::Random, origin_kbps);
-        // The origin counts as one; whoever has two has one more in the swarm.
-        let first = rarest.iter().position(|(least, _)| *least >= 2.0).unwrap_or(rarest.len());
-        let both: Vec<_> = rarest.iter().zip(&random).skip(first).collect();
+        let both: Vec<_> = rarest.iter().zip(&random).collect();
         let better = both.iter().filter(|(rarest, random)| rarest.0 >= random.0).count();
         let name = format!("origin of {origin_kbps} kbit/s");
         let what = format!("of the time rarest first has no fewer, {name}");
@@ -140,23 +135,24 @@ fn rarest(trial: &Trial) -> Vec<Reading> {
             Reading::new(what, Unit::Share, better as f64 / both.len() as f64)
                 .rule(Rule::at_least(0.95, Mark::Derived)),
         );
-        let average = |values: Vec<f64>| mean(&values);
-        let by_rarest = average(both.iter().map(|(rarest, _)| rarest.0).collect());
-        let by_random = average(both.iter().map(|(_, random)| random.0).collect());
-        readings.push(Reading::new(
-            format!("copies of the rarest, rarest first, {name}"),
-            Unit::Count,
-            by_rarest,
-        ));
-        readings.push(Reading::new(format!("copies of the rarest, random, {name}"), Unit::Count, by_random));
-        let all = average(both.iter().map(|(rarest, _)| rarest.1).collect());
-        readings.push(Reading::new(format!("copies of any, rarest first, {name}"), Unit::Count, all));
-        let first_s = 10.0 * (first + 1) as f64;
-        readings.push(Reading::new(
-            format!("one copy is in the swarm, rarest first, {name}"),
-            Unit::Seconds,
-            first_s,
-        ));
+        // The origin counts as one; with two one copy is in the swarm.
+        let first_s = |copies: &[(f64, f64)]| {
+            10.0 * copies.iter().position(|(least, _)| *least >= 2.0).map_or(f64::NAN, |at| (at + 1) as f64)
+        };
+        let firsts = (first_s(&rarest), first_s(&random));
+        let what = format!("until a whole copy is in the swarm, rarest first, {name}");
+        readings.push(Reading::new(what, Unit::Seconds, firsts.0));
+        let what = format!("until a whole copy is in the swarm, random by rarest first, {name}");
+        let reading = Reading::new(what, Unit::Ratio, firsts.1 / firsts.0);
+        let is_weak = origin_kbps == 400;
+        readings.push(if is_weak { reading.rule(Rule::at_least(1.1, Mark::Derived)) } else { reading });
+        for (name, copies) in [("rarest first", &rarest), ("random", &random)] {
+            let of: (Vec<f64>, Vec<f64>) = copies.iter().copied().unzip();
+            let what = format!("copies of the rarest piece, {name}, origin of {origin_kbps} kbit/s");
+            readings.push(Reading::new(what, Unit::Count, mean(&of.0)));
+            let what = format!("copies of a piece, {name}, origin of {origin_kbps} kbit/s");
+            readings.push(Reading::new(what, Unit::Count, mean(&of.1)));
+        }
     }
     readings
 }
@@ -164,9 +160,13 @@ fn rarest(trial: &Trial) -> Vec<Reading> {
 /// Pieces of the content that newcomers come to.
 const PIECES: u32 = 64;
 
+fn newcomers_present(size: Size) -> u32 {
+    size.pick(40, 100, 300)
+}
+
 fn newcomers(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
-    let present = super::people(trial.size);
+    let present = newcomers_present(trial.size);
     let stay_s = f64::from(PIECES) * 262_144.0 * 8.0 / 400e3;
     let mut firsts = Vec::new();
     for random_first in [0, 1, 4] {

@@ -659,40 +659,6 @@ impl Outcome {
 pub fn after(plan: Plan, people: &[Person], seed: u64) -> Swarm {
     let mut swarm = Swarm::new(plan, seed);
     swarm.run_all(people, LIMIT);
-    if swarm.leeching() > 0 && std::env::var("DBG").is_ok() {
-        let mut text = format!("smart {} handout {} seed {seed}\n", swarm.plan.smart, swarm.plan.handout);
-        for l in swarm.origin().into_iter().flat_map(|v| v.links()) {
-            text += &format!(
-                "origin {} link {:?} has {} since {:?} interested {} choked {} sent {}\n",
-                ORIGIN.0,
-                swarm.member_at(l.remote()),
-                l.have().count(),
-                l.since(),
-                l.is_interested(),
-                l.is_choked(),
-                l.sent()
-            );
-        }
-        for at in swarm.present().take(6) {
-            let v = swarm.view(at).unwrap();
-            text += &format!("{at} has {}\n", v.have().unwrap().count());
-            for l in v.links() {
-                text += &format!(
-                    "  {at} link {:?} since {:?} has {} interested {}/{} choked {}/{} recv {} sent {}\n",
-                    swarm.member_at(l.remote()),
-                    l.since(),
-                    l.have().count(),
-                    l.is_interested(),
-                    l.interests_us(),
-                    l.is_choked(),
-                    l.chokes_us(),
-                    l.received(),
-                    l.sent()
-                );
-            }
-        }
-        eprintln!("{text}");
-    }
     swarm
 }
 
