@@ -60,8 +60,11 @@ fn a_tracker_is_dialled_by_the_name_in_its_url() {
         let asked = String::from_utf8(lone.take(conn)).unwrap();
         assert!(asked.starts_with("GET /announce?info_hash="), "{asked}");
         assert!(asked.contains(&format!("\r\nHost: {host}\r\n")), "{asked}");
-        lone.feed(conn, b"HTTP/1.0 200 OK\r\n\r\nd8:intervali900e5:peers6:\x0a\0\0\x05\x1a\xe1e");
-        lone.hang_up(conn, CloseReason::Remote);
+        let body = b"d8:intervali900e5:peers6:\x0a\0\0\x05\x1a\xe1e";
+        let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        lone.feed(conn, &[head.as_bytes(), body].concat());
+        let (peer, to) = lone.next_dial().unwrap();
+        assert_eq!((to, lone.tls_name(peer)), ("10.0.0.5:6881".parse().unwrap(), None));
     }
     let mut plain = leecher(&["http://tracker.example/announce"]);
     let (conn, _) = plain.next_dial().unwrap();
