@@ -67,22 +67,14 @@ fn checked(plot: &Plot) -> usize {
         marks += 1;
     }
     assert_eq!(marks == 0, plot.is_empty(), "{svg}");
-    let texts = |class: &str| {
-        let of = document.descendants().filter(|node| {
-            node.tag_name().name() == "text" && has_class(*node, class) && !has_class(*node, "halo")
-        });
-        of.collect::<Vec<_>>()
+    let ticks = |end: &'static str| {
+        document.descendants().filter(move |node| has_class(*node, "tick") && has_class(*node, end))
     };
-    let up: Vec<(f64, &str)> =
-        texts("end").iter().map(|tick| (number(*tick, "y"), tick.text().unwrap())).collect();
+    let up: Vec<(f64, &str)> = ticks("end").map(|tick| (number(tick, "y"), tick.text().unwrap())).collect();
     assert!(up.is_sorted_by(|a, b| a.0 > b.0 && a.1 != b.1), "ticks from below: {up:?}");
-    let along: Vec<f64> = texts("soft")
-        .iter()
-        .filter(|tick| has_class(**tick, "middle"))
-        .map(|tick| number(*tick, "x"))
-        .collect();
-    assert!(along.is_sorted(), "ticks from the left: {along:?}");
-    assert!(up.len() <= 24 && along.len() <= 41);
+    let along: Vec<f64> = ticks("middle").map(|tick| number(tick, "x")).collect();
+    assert!(along.is_sorted_by(|a, b| a < b), "ticks from the left: {along:?}");
+    assert!((2..=24).contains(&up.len()) && (2..=41).contains(&along.len()), "{up:?} {along:?}");
     marks
 }
 

@@ -197,8 +197,13 @@ fn a_content_is_fetched_by_its_torrent_and_by_links() {
     let printed = get(&torrent, &out("one"));
     assert!(printed.contains("is complete already"), "{printed}");
 
-    get(&magnet, &out("two"));
+    // The peer that seeks the torrent of a link logs nothing; the one that then fetches does.
+    let log = dir.path().join("link.log");
+    said(&[&["get", &magnet, "--out", &out("two"), "--log", log.to_str().unwrap()], &ANY_PORT[..]].concat());
     assert_same(Path::new(&path), &dir.path().join("two/album"));
+    let entries = logged(&log);
+    assert!(matches!(entries[0].what, Happening::Torrent { length: 2_203_000, have: 0, .. }));
+    assert_eq!(received(&entries), 2_203_000);
 
     let site = TcpListener::bind("127.0.0.1:0").unwrap();
     let link = format!("http://{}/some/album.torrent", site.local_addr().unwrap());

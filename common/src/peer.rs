@@ -82,6 +82,12 @@
 //! node has no room for is dropped and counted. A node behind a firewall hears only those to whom it has sent something in the last two minutes.
 //! Messages sent as datagrams are not ordered with anything, and do not pause.
 //!
+//! # Work
+//!
+//! A peer's events must be short: while one is handled, nothing else of the node is. What takes milliseconds, such as the hash of a
+//! password, is handed over as [`Work`] by [`Cx::compute`]; the driver does it beside the node's task, and [`Event::Computed`] brings
+//! what came of it.
+//!
 //! # Time
 //!
 //! [`Cx::now`] counts nanoseconds from the start of the run. [`Cx::wake`] asks for [`Event::Timer`] later.
@@ -247,6 +253,29 @@ pub struct Place {
     pub offset: u64,
 }
 
+/// Something to be computed that takes longer than an event may. What comes of it depends on nothing but what it was made from, so that
+/// runs repeat.
+pub struct Work(Box<dyn FnOnce() -> Box<[u8]> + Send>);
+
+impl Work {
+    /// Work that ends with some bytes, in the peer's own words.
+    pub fn new(work: impl FnOnce() -> Box<[u8]> + Send + 'static) -> Work {
+        Work(Box::new(work))
+    }
+
+    /// For drivers: does it.
+    pub fn run(self) -> Box<[u8]> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it is made from may be a secret.
+        f.write_str("Work")
+    }
+}
+
 /// What happens to a peer.
 #[derive(Debug)]
 pub enum Event<M, T> {
@@ -323,6 +352,13 @@ pub enum Event<M, T> {
         file: FileId,
         /// `None` if the file now stands complete under its final name.
         fault: Option<StoreFault>,
+    },
+    /// The answer to [`Cx::compute`].
+    Computed {
+        /// What was asked, in the peer's own numbering.
+        task: u32,
+        /// What the work ended with; `None` if the driver has too much of it waiting already.
+        result: Option<Box<[u8]>>,
     },
     /// A connection has ended without this peer's doing.
     Closed {
@@ -497,6 +533,13 @@ pub enum Effect<P: Peer> {
         /// The file.
         file: FileId,
     },
+    /// Do this beside the node's task; `Computed` follows.
+    Compute {
+        /// Returned with the answer.
+        task: u32,
+        /// What to do.
+        work: Work,
+    },
     /// Close after everything sent before has left.
     Close {
         /// The connection.
@@ -648,6 +691,11 @@ impl<'a, P: Peer> Cx<'a, P> {
     /// Declares a fetched file complete.
     pub fn finish(&mut self, file: FileId) {
         self.outbox.push(Effect::Finish { file });
+    }
+
+    /// Has something computed beside the node's task.
+    pub fn compute(&mut self, task: u32, work: Work) {
+        self.outbox.push(Effect::Compute { task, work });
     }
 
     /// Closes a connection once everything sent on it has left.

@@ -11,6 +11,9 @@
 //!  0      1      2      3
 //!            since the start (days)
 //! ```
+//!
+//! For pages and programs that look into a picture: the field has the class `field`, all that is data lies in a group `marks`, and
+//! the numbers on both axes are of class `tick`.
 
 use super::axis::Ruler;
 use super::look::{COLOURS, TEXT, TITLE, style};
@@ -172,7 +175,7 @@ impl<'a> Page<'a> {
         for tick in &self.y.ticks {
             let y = self.y(tick.at);
             svg.line((self.left, y), (self.right, y), "grid");
-            svg.text((self.left - 10.0, y + TEXT * 0.34), "soft end", &tick.label);
+            svg.text((self.left - 10.0, y + TEXT * 0.34), "tick soft end", &tick.label);
         }
         let slot = room / self.x.ticks.len().max(1) as f64;
         for tick in &self.x.ticks {
@@ -181,7 +184,7 @@ impl<'a> Page<'a> {
                 svg.line((x, bottom), (x, bottom + 6.0), "axis");
             }
             let label = if self.x.is_named { fitted(&tick.label, TEXT, slot) } else { tick.label.clone() };
-            svg.text((x, bottom + 10.0 + TEXT), "soft middle", &label);
+            svg.text((x, bottom + 10.0 + TEXT), "tick soft middle", &label);
         }
         let base = self.y(self.y.base());
         svg.line((self.left, base), (self.right, base), "axis");
@@ -273,7 +276,7 @@ impl<'a> Page<'a> {
                 let ends = [x_low.max(y_low), x_high.min(y_high)].map(|value| self.place((value, value)));
                 let [Some(from), Some(to)] = ends else { return };
                 svg.line(from, to, "guide");
-                label(svg, (to.0 - 12.0, to.1 + 64.0), "end");
+                label(svg, (to.0 - 12.0, to.1 + 84.0), "end");
             }
         }
     }

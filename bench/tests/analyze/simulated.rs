@@ -94,6 +94,7 @@ fn run() -> Run {
 #[test]
 fn both_logs_say_what_the_simulation_has_counted() {
     let run = run();
+    std::fs::write("/tmp/sim_c.log", &run.client_log).unwrap();
     let sent = |node: &NodeId| run.swarm.sim.load(*node).body_sent as f64;
     let by_seed = sent(&run.seed);
     let by_all = by_seed + run.leechers.iter().map(sent).sum::<f64>();

@@ -186,3 +186,24 @@ fn of_several_torrents_the_one_with_most_reports_is_studied_unless_another_is_na
     assert_eq!((about.reports, about.length, about.first_ms), (1, Some(5), 9_000_000));
     assert_eq!(census.about("22".repeat(20).parse().ok()), None);
 }
+
+#[test]
+fn the_size_is_what_many_lacked_and_no_guess_of_those_who_have_but_a_link() {
+    let mut log = String::new();
+    // Some say 16 KiB until they know, some all that there can be, and one lies.
+    for number in 1..=60 {
+        let left = match number {
+            1..=40 => 16_384,
+            41..=45 => ALL,
+            46..=58 => i64::MAX as u64,
+            59 => 400_000,
+            _ => 5 * ALL,
+        };
+        log += &line(u64::from(number), "started", number, number, [0, 0, left]);
+    }
+    log += &line(141, "completed", 41, 41, [0, ALL, 0]);
+    holds(
+        &of_tracker(&log, &Options::default()),
+        &[("length", Some(1e6)), ("complete_sessions", Some(1.0)), ("session_time", Some(100.0))],
+    );
+}

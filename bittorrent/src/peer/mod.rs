@@ -236,8 +236,8 @@ impl Peer {
                 self.closed(conn, cx);
             }
             Event::Timer(timer) => self.timer(timer, cx),
-            // Nothing of this protocol is.
-            Event::Sealed { .. } => {}
+            // Nothing of this protocol is sealed, and nothing takes long to compute.
+            Event::Sealed { .. } | Event::Computed { .. } => {}
         }
         self.take_in_found(cx);
         self.shared.banned_ids.truncate(BANNED_IDS_MAX);

@@ -116,8 +116,8 @@ pub struct Limits {
     pub node_queue_max: usize,
     /// Commands on their way to the node; their senders wait beyond. Default 64.
     pub commands_queued_max: usize,
-    /// Digests and renames that wait or run. Default 4,096. One beyond is answered at once: not verified,
-    /// not finished.
+    /// Digests, renames and computations that wait or run. Default 4,096. One beyond is answered at once: not verified,
+    /// not finished, not computed.
     pub checks_max: usize,
     /// Of those, how many run at a time. Default 2.
     pub checks_running_max: usize,

@@ -17,7 +17,7 @@ use super::tls::Side;
 use crate::digest::Digest;
 use crate::peer::{
     Announced, CloseReason, ConnId, EXPECTED_BYTES_MAX, Effect, Event, FileId, Peer, Place, SetupOf, Span,
-    Time,
+    Time, Work,
 };
 use crate::store::StoreFault;
 use crate::wire::Wire;
@@ -51,6 +51,7 @@ where
             Effect::Resume { conn, setup: Some(setup) } => self.resume_as(conn, setup),
             Effect::Verify { check, span, digest } => self.verify(check, span, digest),
             Effect::Finish { file } => self.finish(file),
+            Effect::Compute { task, work } => self.compute(task, work),
             Effect::Close { conn } => self.close(conn),
             Effect::Wake { at, timer } => self.table.timers.set(at, timer),
             Effect::Note(note) => (self.notes)(now, self.node, note),
@@ -258,6 +259,12 @@ where
         }
     }
 
+    fn compute(&mut self, task: u32, work: Work) {
+        if !self.check(move || work.run(), move |result| Input::Computed { task, result }) {
+            self.table.caused.push_back(Event::Computed { task, result: None });
+        }
+    }
+
     /// Does `work` on a thread made for blocking and tells the node the answer, which is made from `None` if
     /// the work panicked. False if too much work is waiting already.
     fn check<T: Send + 'static>(
@@ -277,7 +284,7 @@ where
                 let _running = running.acquire().await;
                 let done = tokio::task::spawn_blocking(work).await;
                 if let Err(error) = &done {
-                    tracing::error!(%error, "a store panicked");
+                    tracing::error!(%error, "a store, or a computation, panicked");
                 }
                 done.ok()
             };

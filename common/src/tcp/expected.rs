@@ -1,6 +1,5 @@
 //! Bodies whose places a peer has named before they came, and the reader's stock of those that have come.
 
-use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -103,7 +102,7 @@ pub(super) fn store(expected: &Expected, come: &mut Vec<Come>) -> Vec<Told> {
             follows.is_some()
         });
         let run = &come[from..=from + beside.count()];
-        let parts: Vec<IoSlice<'_>> = run.iter().map(|come| IoSlice::new(&come.bytes)).collect();
+        let parts: Vec<Bytes> = run.iter().map(|come| come.bytes.clone()).collect();
         let stored = first.storage.write_parts_at(first.offset, &parts);
         let arrival = stored.map_or_else(Arrival::Failed, |()| Arrival::Stored);
         told.extend(run.iter().map(|come| Told { body: come.body, head: come.head, arrival }));

@@ -259,6 +259,10 @@ where
                 self.table.checks -= 1;
                 self.deliver(Event::Verified { check, ok });
             }
+            Input::Computed { task, result } => {
+                self.table.checks -= 1;
+                self.deliver(Event::Computed { task, result });
+            }
             Input::Finished { file, fault } => {
                 self.table.checks -= 1;
                 self.deliver(Event::Finished { file, fault });

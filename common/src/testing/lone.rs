@@ -358,6 +358,9 @@ impl<P: Peer> Lone<P> {
                 let fault = self.store.get(file).map_or(Some(StoreFault::Missing), |f| f.finish().err());
                 self.follow(Event::Finished { file, fault });
             }
+            Effect::Compute { task, work } => {
+                self.follow(Event::Computed { task, result: Some(work.run()) });
+            }
             Effect::Close { conn } => {
                 if self.ids.close(conn) {
                     self.ended.push(conn);

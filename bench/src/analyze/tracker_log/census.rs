@@ -7,6 +7,10 @@ use bittorrent::wire::{AnnounceEvent, InfoHash};
 
 /// Torrents that are told apart; a log has what a tracker has, and this is the bound of ours.
 const TORRENTS_MAX: usize = 100_000;
+/// More bytes than any torrent has.
+const LENGTH_MAX: u64 = 1 << 50;
+/// Of so many clients who lack what is most frequently lacked one at least has to lack what is taken for the size.
+const FEW: u32 = 10;
 /// Sizes that are counted, of all torrents together.
 const SIZES_MAX: usize = 1_000_000;
 
@@ -41,8 +45,9 @@ pub struct About {
     pub first_ms: u64,
     /// When the last one did.
     pub last_ms: u64,
-    /// The torrent's bytes, which no report says: what most clients lacked who came and had received nothing. Who resumes a
-    /// download lacks less, but hardly two of them the same. `None` if nobody came.
+    /// The torrent's bytes, which no report says: the most that clients lacked who came and had received nothing, and not only few
+    /// of them. Who resumes a download lacks less; whoever has but a link to the torrent cannot know, and some of these say 16 KiB
+    /// and others as much as there can be. `None` if nobody came.
     pub length: Option<u64>,
 }
 
@@ -62,7 +67,10 @@ impl Census {
         });
         seen.reports += 1;
         (seen.first_ms, seen.last_ms) = (seen.first_ms.min(time_ms), seen.last_ms.max(time_ms));
-        if report.event == AnnounceEvent::Started && left > 0 && report.downloaded == 0 {
+        if report.event == AnnounceEvent::Started
+            && (1..=LENGTH_MAX).contains(&left)
+            && report.downloaded == 0
+        {
             match seen.left.get_mut(&left) {
                 Some(count) => *count = count.saturating_add(1),
                 None if self.sizes < SIZES_MAX => {
@@ -81,7 +89,9 @@ impl Census {
         let torrent = torrent.or_else(busiest)?;
         let Seen { reports, first_ms, last_ms, left } = self.torrents.get(&torrent)?;
         let (reports, first_ms, last_ms) = (*reports, *first_ms, *last_ms);
-        let length = left.iter().max_by_key(|(bytes, count)| (**count, **bytes)).map(|(bytes, _)| *bytes);
+        let most = left.values().copied().max().unwrap_or(0);
+        let length =
+            left.iter().rev().find(|(_, count)| **count >= most.div_ceil(FEW)).map(|(bytes, _)| *bytes);
         Some(About { torrent, reports, torrents: self.torrents.len(), first_ms, last_ms, length })
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Session {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Beginning {
     Nothing,
-    /// Some, or nobody knows: its first report was not `started`.
+    /// Some, or nobody knows: its first report was not `started`, or it had but a link to the torrent.
     Some,
     All,
 }

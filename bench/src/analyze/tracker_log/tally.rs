@@ -12,7 +12,7 @@ use super::super::{kbps, seconds};
 use super::About;
 use super::session::{Beginning, End, Known, Session};
 
-/// Clients that are told apart. 4,000,000: twenty times those of the RedHat 9 torrent, in some 200 MB.
+/// Clients that are told apart. 4,000,000: twenty times those of the RedHat 9 torrent, in some 250 MB.
 const CLIENTS_MAX: usize = 4_000_000;
 /// The time that the lecture calls the flash crowd.
 pub(super) const FIRST_DAYS_MS: u64 = 5 * 86_400_000;
