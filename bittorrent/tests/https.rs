@@ -1,5 +1,6 @@
 //! Trackers and sites under TLS, as peers and sites ask for them: by which name, and what comes of one that is not believed.
 
+#[expect(dead_code, reason = "a kit that several test programs share")]
 mod kit;
 
 use std::collections::BTreeMap;
