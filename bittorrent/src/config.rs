@@ -14,8 +14,8 @@ use crate::picker::{Census, PickerKind};
 pub struct Config {
     /// Torrents that it knows: what it is told to share or to fetch is looked up here by name and size. Others it has from the site.
     pub torrents: Arc<[Arc<Metainfo>]>,
-    /// Where hosts of trackers are that are named by words, by `host:port`, with the scheme's own port where the URL has none: names are for whoever configures
-    /// the peer to look up.
+    /// Where hosts of trackers are that are named by words, by `host:port`, with the scheme's own port where the URL has none: names are
+    /// for whoever configures the peer to look up.
     pub hosts: Arc<BTreeMap<Box<str>, SocketAddrV4>>,
     /// Peers to try beside those that trackers name.
     pub peers: Vec<SocketAddrV4>,

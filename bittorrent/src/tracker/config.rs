@@ -14,7 +14,8 @@ pub struct TrackerConfig {
     pub started_s: u64,
     /// The only torrents whose peers may meet here; `None` is an open tracker, where any may.
     pub allowed: Option<BTreeSet<InfoHash>>,
-    /// What connection ids for datagrams are made with. Random, and no other tracker's, where strangers can ask; in simulations any will do.
+    /// What connection ids for datagrams are made with. Random, and no other tracker's, where strangers can ask; in simulations any will
+    /// do.
     pub secret: Secret,
     /// Limits and times.
     pub knobs: Arc<TrackerKnobs>,

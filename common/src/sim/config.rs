@@ -39,8 +39,7 @@ pub struct Config {
     /// The probability, 0 to 1, that a message is lost on its way. (Messages that pause their connection are never lost: what follows
     /// them would be taken for something else.) TCP repairs such losses; this is for protocols that must bear them.
     pub loss: f64,
-    /// The probability, 0 to 1, that a datagram is lost on its way, which nothing repairs. 0: the paths between the access lines of
-    /// the time lost a few in a hundred at worst, and what a run is to bear it should say.
+    /// The probability, 0 to 1, that a datagram is lost on its way, which nothing repairs. 0: what a run is to bear is for the run to say.
     pub datagram_loss: f64,
     /// The probability, 0 to 1, that a chunk of a body arrives corrupt. The peer is not told; a later
     /// [`Cx::verify`](crate::peer::Cx::verify) of the range fails.

@@ -10,7 +10,8 @@
 //! Connections under TLS pass the same stages, on a line without limits if the node has no other; their handshakes and what TLS adds are
 //! not shaped.
 //!
-//! A node's datagrams take their turns like one more connection's chunks, and what comes faster than the line takes it is lost in the kernel.
+//! A node's datagrams take their turns like one more connection's chunks, and what comes faster than the line takes it is lost in the
+//! kernel.
 //!
 //! To open takes a round trip: the dialling side adds its own two delays before `Opened`, and the accepting
 //! side, which the dialler cannot see, holds back the first bytes by its own two.

@@ -1,7 +1,7 @@
 //! TLS, by rustls: whom a node believes, what it shows, and the bytes of a connection under it.
 //!
-//! TLS is below everything else: a connection's reader and writer, and what they seal and shape, know nothing of it. It is a stage of its own
-//! beside them, like a shaped line, so that connections without it do not pass through it.
+//! TLS is below everything else: a connection's reader and writer, and what they seal and shape, know nothing of it. It is a stage of
+//! its own beside them, like a shaped line, so that connections without it do not pass through it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,8 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// Shows this certificate (in PEM, with those that lead to its authority) to whoever dials and begins with TLS. Others are spoken to in the
-    /// plain, at the same address.
+    /// Shows this certificate (in PEM, with those that lead to its authority) to whoever dials and begins with TLS. Others are spoken to
+    /// in the plain, at the same address.
     ///
     /// # Errors
     /// If the files are not what they should be.

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -99,6 +100,7 @@ pub struct Lone<P: Peer> {
     timers: BinaryHeap<Reverse<(Time, usize)>>,
     timer_values: Vec<P::Timer>,
     dials: Vec<(ConnId, SocketAddrV4)>,
+    tls_names: Slots<Arc<str>>,
     datagrams: VecDeque<(SocketAddrV4, Vec<u8>)>,
     ended: Vec<ConnId>,
 }
@@ -120,6 +122,7 @@ impl<P: Peer> Lone<P> {
             timers: BinaryHeap::new(),
             timer_values: Vec::new(),
             dials: Vec::new(),
+            tls_names: Slots::default(),
             datagrams: VecDeque::new(),
             ended: Vec::new(),
         };
@@ -143,6 +146,11 @@ impl<P: Peer> Lone<P> {
     /// The oldest dial of the peer that has not been looked at: its connection and where to.
     pub fn next_dial(&mut self) -> Option<(ConnId, SocketAddrV4)> {
         (!self.dials.is_empty()).then(|| self.dials.remove(0))
+    }
+
+    /// The name that whoever is dialled has to show a certificate of, if this was to be under TLS. The bytes are plain here.
+    pub fn tls_name(&self, conn: ConnId) -> Option<&str> {
+        self.tls_names.get(conn).map(|name| &**name)
     }
 
     /// The dialled node answers.
@@ -300,9 +308,13 @@ impl<P: Peer> Lone<P> {
 
     fn apply(&mut self, effect: Effect<P>) {
         match effect {
-            Effect::Dial { conn, to, setup } | Effect::DialTls { conn, to, setup, .. } => {
+            Effect::Dial { conn, to, setup } => {
                 self.link(conn, setup, false);
                 self.dials.push((conn, to));
+            }
+            Effect::DialTls { conn, to, setup, name } => {
+                self.tls_names.insert(conn, name);
+                self.apply(Effect::Dial { conn, to, setup });
             }
             Effect::Send { conn, message } => self.send(conn, message),
             Effect::SendTo { to, message } => {
