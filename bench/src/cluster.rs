@@ -248,6 +248,7 @@ impl<'a, O: Overlay> Host<'a, O> {
             node,
             listen: Some(self.cast.address(node)),
             datagrams: None,
+            tls: common::tcp::Tls::default(),
             attachment: self.cast.attachment(node),
             limits: Limits::default(),
             seed: world.scenario.seed,

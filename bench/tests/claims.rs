@@ -112,6 +112,15 @@ fn a_power_law_has_its_exponent_and_a_grid_its_corners() {
 }
 
 #[test]
+fn nodes_have_the_links_they_were_to_have_but_for_those_that_fall_together() {
+    let wanted = |node: u32| if node.is_multiple_of(20) { 128 } else { 3 };
+    let graph = Graph::of_degrees((0..5_000).map(wanted), 7);
+    assert!((0..5_000).all(|node| graph.degree(node) <= wanted(node)));
+    let ends: u32 = (0..5_000).map(wanted).sum();
+    assert!(graph.edges().len() as f64 > 0.45 * f64::from(ends), "{} of {ends}", graph.edges().len());
+}
+
+#[test]
 fn weights_are_kept() {
     let weights = Weighted::new([1.0, 0.0, 3.0]);
     let mut rng = Pcg64::seed_from_u64(1);

@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 pub enum Scheme {
     /// HTTP.
     Http,
+    /// HTTP under TLS.
+    Https,
     /// Datagrams (BEP 15).
     Udp,
 }
@@ -17,8 +19,14 @@ impl Scheme {
     fn port(self) -> Option<u16> {
         match self {
             Scheme::Http => Some(80),
+            Scheme::Https => Some(443),
             Scheme::Udp => None,
         }
+    }
+
+    /// True if it is HTTP, under TLS or not.
+    pub fn is_http(self) -> bool {
+        matches!(self, Scheme::Http | Scheme::Https)
     }
 }
 
@@ -38,10 +46,12 @@ impl<'a> Url<'a> {
     /// Takes a URL apart; `None` if it is none, or one of a kind that is not spoken here.
     pub fn parse(text: &'a str) -> Option<Url<'a>> {
         let (scheme, rest) =
-            [("http://", Scheme::Http), ("udp://", Scheme::Udp)].iter().find_map(|(prefix, scheme)| {
-                let (start, rest) = text.split_at_checked(prefix.len())?;
-                start.eq_ignore_ascii_case(prefix).then_some((*scheme, rest))
-            })?;
+            [("http://", Scheme::Http), ("https://", Scheme::Https), ("udp://", Scheme::Udp)]
+                .iter()
+                .find_map(|(prefix, scheme)| {
+                    let (start, rest) = text.split_at_checked(prefix.len())?;
+                    start.eq_ignore_ascii_case(prefix).then_some((*scheme, rest))
+                })?;
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if host.is_empty() {
             return None;
@@ -66,6 +76,14 @@ impl<'a> Url<'a> {
     }
 }
 
+/// A host without its port: what its certificate must name.
+pub fn name_of(host: &str) -> &str {
+    match port_of(host) {
+        Some(_) => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        None => host,
+    }
+}
+
 fn port_of(host: &str) -> Option<u16> {
     host.rsplit_once(':')?.1.parse().ok()
 }
@@ -81,10 +99,20 @@ mod tests {
         assert_eq!(parts("http://a.example:80/announce?x=1"), Some((http, "a.example:80", "/announce?x=1")));
         assert_eq!(parts("HTTP://a"), Some((http, "a", "/")));
         assert_eq!(parts("http://a?x"), Some((http, "a", "?x")));
+        assert_eq!(parts("https://a/x"), Some((Scheme::Https, "a", "/x")));
         assert_eq!(parts("uDp://a:1/announce"), Some((udp, "a:1", "/announce")));
         assert_eq!(parts("udp://a:1"), Some((udp, "a:1", "/")));
-        let none =
-            ["udp://a/announce", "udp://a:x/", "https://a/", "http://", "http:///x", "", "häää://x", "udp:"];
+        let none = [
+            "udp://a/announce",
+            "udp://a:x/",
+            "ftp://a/",
+            "https://",
+            "http://",
+            "http:///x",
+            "",
+            "häää://x",
+            "udp:",
+        ];
         for other in none {
             assert_eq!(parts(other), None, "{other}");
         }
@@ -101,5 +129,8 @@ mod tests {
         assert_eq!(at("udp://a.example:7").as_deref(), Some("10.0.0.1:7"));
         assert_eq!(at("http://b.example/x").as_deref(), Some("10.0.0.2:80"), "the scheme's own port");
         assert_eq!(at("http://c.example"), None);
+        assert_eq!(at("https://127.0.0.1/x").as_deref(), Some("127.0.0.1:443"));
+        assert_eq!(at("https://b.example/x"), None, "another port");
+        assert_eq!(["a", "a:1", "127.0.0.1:443", "[::1]"].map(name_of), ["a", "a", "127.0.0.1", "[::1]"]);
     }
 }

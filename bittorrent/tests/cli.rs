@@ -263,6 +263,36 @@ fn a_swarm_meets_at_a_udp_tracker_by_torrent_and_by_link() {
 }
 
 #[test]
+fn a_swarm_meets_at_an_https_tracker_whose_authority_is_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = album(dir.path());
+    let certificate = |name: &str| format!("{}/../common/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (shown, key, authority) =
+        (certificate("server.pem"), certificate("server.key"), certificate("authority.pem"));
+    let mut tracker = BITTORRENT.start(&["tracker", "--listen", "127.0.0.1:0", "--tls", &shown, &key]);
+    let lines = tracker.line() + &tracker.line();
+    let url = |scheme| lines.split_whitespace().find(|word| word.starts_with(scheme)).unwrap().to_owned();
+    let (torrent, magnet) = created(dir.path(), &path, &["--tracker", &url("https://")]);
+    let believing = ["--tls-ca", &authority];
+    let args = ["seed", &torrent, "--data", &path];
+    let mut seed = BITTORRENT.start(&[&args[..], &ANY_PORT, &believing].concat());
+    seed.address();
+    let out = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    for (name, source) in [("one", &torrent), ("two", &magnet)] {
+        said(&[&["get", source, "--out", &out(name)], &ANY_PORT[..], &believing].concat());
+        assert_same(Path::new(&path), &dir.path().join(name).join("album"));
+    }
+    // Who does not believe it is told so; in the plain the same tracker is there for him.
+    let mut doubting = BITTORRENT.start(&[&args[..], &ANY_PORT].concat());
+    doubting.address();
+    assert_eq!(doubting.line(), "127.0.0.1 shows no certificate that can be trusted\n");
+    let (plain, _) = created(dir.path(), &path, &["--tracker", &url("http://")]);
+    said(&[&["get", &plain, "--out", &out("three")], &ANY_PORT[..]].concat());
+    assert_same(Path::new(&path), &dir.path().join("three/album"));
+    assert!(seed.interrupt() && tracker.interrupt());
+}
+
+#[test]
 fn a_udp_tracker_that_cannot_be_found_is_told_and_passed_over() {
     let dir = tempfile::tempdir().unwrap();
     let path = album(dir.path());
@@ -375,11 +405,17 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["get", &torrent, "--out", &text("n"), "--seed-for", "ages"], "30m"),
         (&["get", &torrent, "--out", &text("n"), "--listen", &taken], "in use"),
         (&["get", "magnet:?dn=x", "--out", &text("n")], "xt=urn:btih:"),
-        (&["get", "https://example.org/x.torrent", "--out", &text("n")], "https is not spoken"),
         (
             &["get", "http://127.0.0.1:1/x.torrent", "--out", &text("n"), "--listen", "127.0.0.1:0"],
             "could not",
         ),
+        (
+            &["get", "https://127.0.0.1:1/x.torrent", "--out", &text("n"), "--listen", "127.0.0.1:0"],
+            "could not",
+        ),
+        (&["get", &torrent, "--out", &text("n"), "--tls-ca", &other], "no certificate in"),
+        (&["tracker", "--listen", "127.0.0.1:0", "--tls", &other, &other], "no certificate in"),
+        (&["tracker", "--listen", "127.0.0.1:0", "--tls", &nowhere, &other], "cannot read"),
         (&["frobnicate"], "frobnicate"),
     ] {
         let said = BITTORRENT.mistake(args);

@@ -67,8 +67,10 @@ impl Lab {
     /// One whose torrent names our tracker by a URL that begins so.
     fn reporting(scheme: &str) -> Lab {
         let address = ["--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0"];
-        let mut tracker = BITTORRENT.start(&[&["tracker", "--log", "/dev/stdout"], &address[..]].concat());
-        let lines = tracker.line() + &tracker.line();
+        let tls = ["--tls", &certificate("server.pem"), &certificate("server.key")];
+        let mut tracker =
+            BITTORRENT.start(&[&["tracker", "--log", "/dev/stdout"], &address[..], &tls].concat());
+        let lines = tracker.line() + &tracker.line() + &tracker.line();
         let url = lines.split_whitespace().find(|word| word.starts_with(scheme)).unwrap().to_owned();
         Lab::at(&url, Some(tracker))
     }
@@ -201,6 +203,11 @@ impl Lab {
     }
 }
 
+/// A certificate of the tests, its key, or its authority.
+fn certificate(name: &str) -> String {
+    format!("{}/../common/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
 fn finishes(command: &mut Command) {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
     assert!(status.expect("the program is installed").success(), "{command:?}");
@@ -283,6 +290,17 @@ fn all_report_to_our_tracker_in_datagrams() {
     let _other = Foreign::start(&mut lab.transmission("seeder", &lab.path("seed"), "20913"));
     lab.wait_for_report();
     lab.our_get(&lab.torrent(), "ours");
+}
+
+#[test]
+#[ignore = "needs aria2c"]
+fn aria2_reports_to_our_tracker_under_tls() {
+    let mut lab = Lab::reporting("https://");
+    let _seed = lab.our_seed(&["--tls-ca", &certificate("authority.pem")]);
+    let authority = format!("--ca-certificate={}", certificate("authority.pem"));
+    finishes(&mut lab.aria(&lab.torrent(), &lab.path("aria"), &["--seed-time=0", &authority]));
+    lab.assert_same(&lab.path("aria"));
+    lab.wait_for_report();
 }
 
 #[test]

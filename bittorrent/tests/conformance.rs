@@ -112,6 +112,7 @@ async fn over_tcp(is_chain: bool, network: Ipv4Addr) -> Outcome {
             node: NodeId(node),
             listen: Some(address_of(node)),
             datagrams: None,
+            tls: common::tcp::Tls::default(),
             attachment: Attachment::default(),
             limits: Limits::default(),
             // Peers with one seed would have one id.

@@ -428,7 +428,7 @@ fn trackers_are_found_by_name_and_the_one_counts_that_knows_most() {
         "http://10.0.0.9/announce",
         "http://nowhere.example/announce",
     ];
-    let others = ["https://10.0.0.7/announce", "http://10.0.0.7/other", "nonsense"];
+    let others = ["wss://10.0.0.7/announce", "http://10.0.0.7/other", "nonsense"];
     let listed = torrent("a", 0, &[&names[..], &others[..]].concat());
     let hash = listed.torrent.info_hash;
     let hosts = BTreeMap::from([("a.example:80".into(), "10.0.0.5:80".parse().unwrap())]);

@@ -63,6 +63,13 @@
 //!   said before is not covered, so whatever matters of it is to be repeated under the seal. Lengths and times can be
 //!   seen.
 //!
+//! # TLS
+//!
+//! [`Cx::dial_tls`] dials whoever can show a certificate for a name that this node's driver believes, and speaks under TLS with him;
+//! who cannot is [`CloseReason::Untrusted`]. Whether an accepted connection came under TLS is the driver's affair, and a peer hears nothing of it. It is
+//! for protocols whose other end has TLS, as some trackers have; what our own nodes seal among themselves is above. The simulator neither
+//! asks for a name nor charges anything for it.
+//!
 //! # Datagrams
 //!
 //! [`Cx::send_to`] sends a message as one datagram (UDP, over sockets), to whatever address, without a connection: nothing is opened, nothing
@@ -74,6 +81,12 @@
 //! Since a driver keeps nothing of those who send, a flood from invented addresses costs it the reading and no memory; what a busy
 //! node has no room for is dropped and counted. A node behind a firewall hears only those to whom it has sent something in the last two minutes.
 //! Messages sent as datagrams are not ordered with anything, and do not pause.
+//!
+//! # Work
+//!
+//! A peer's events must be short: while one is handled, nothing else of the node is. What takes milliseconds, such as the hash of a
+//! password, is handed over as [`Work`] by [`Cx::compute`]; the driver does it beside the node's task, and [`Event::Computed`] brings
+//! what came of it.
 //!
 //! # Time
 //!
@@ -133,6 +146,7 @@
 
 use std::fmt;
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_pcg::Pcg32;
@@ -239,6 +253,29 @@ pub struct Place {
     pub offset: u64,
 }
 
+/// Something to be computed that takes longer than an event may. What comes of it depends on nothing but what it was made from, so that
+/// runs repeat.
+pub struct Work(Box<dyn FnOnce() -> Box<[u8]> + Send>);
+
+impl Work {
+    /// Work that ends with some bytes, in the peer's own words.
+    pub fn new(work: impl FnOnce() -> Box<[u8]> + Send + 'static) -> Work {
+        Work(Box::new(work))
+    }
+
+    /// For drivers: does it.
+    pub fn run(self) -> Box<[u8]> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it is made from may be a secret.
+        f.write_str("Work")
+    }
+}
+
 /// What happens to a peer.
 #[derive(Debug)]
 pub enum Event<M, T> {
@@ -316,6 +353,13 @@ pub enum Event<M, T> {
         /// `None` if the file now stands complete under its final name.
         fault: Option<StoreFault>,
     },
+    /// The answer to [`Cx::compute`].
+    Computed {
+        /// What was asked, in the peer's own numbering.
+        task: u32,
+        /// What the work ended with; `None` if the driver has too much of it waiting already.
+        result: Option<Box<[u8]>>,
+    },
     /// A connection has ended without this peer's doing.
     Closed {
         /// The connection.
@@ -378,6 +422,8 @@ pub enum CloseReason {
     Limit,
     /// This node's store could not read what it promised to send.
     Store,
+    /// The far side has shown no certificate that this node believes.
+    Untrusted,
 }
 
 impl fmt::Display for CloseReason {
@@ -391,6 +437,7 @@ impl fmt::Display for CloseReason {
             CloseReason::Overflow => "the other side reads too slowly",
             CloseReason::Limit => "connection limit reached",
             CloseReason::Store => "the file could not be read",
+            CloseReason::Untrusted => "no certificate that can be trusted",
         })
     }
 }
@@ -406,6 +453,17 @@ pub enum Effect<P: Peer> {
         to: SocketAddrV4,
         /// What will be spoken.
         setup: SetupOf<P>,
+    },
+    /// Open a connection under TLS; `Opened` or `Closed` follows.
+    DialTls {
+        /// The id the peer already knows it by.
+        conn: ConnId,
+        /// Where to.
+        to: SocketAddrV4,
+        /// What will be spoken.
+        setup: SetupOf<P>,
+        /// Whose certificate it must be: the name of a host, or an address.
+        name: Arc<str>,
     },
     /// Send a message.
     Send {
@@ -474,6 +532,13 @@ pub enum Effect<P: Peer> {
     Finish {
         /// The file.
         file: FileId,
+    },
+    /// Do this beside the node's task; `Computed` follows.
+    Compute {
+        /// Returned with the answer.
+        task: u32,
+        /// What to do.
+        work: Work,
     },
     /// Close after everything sent before has left.
     Close {
@@ -561,6 +626,17 @@ impl<'a, P: Peer> Cx<'a, P> {
         conn
     }
 
+    /// Opens a connection under TLS, to whoever can show that he is called `name`. Otherwise as [`Cx::dial`].
+    ///
+    /// # Panics
+    /// If the setup seals.
+    pub fn dial_tls(&mut self, to: SocketAddrV4, setup: SetupOf<P>, name: Arc<str>) -> ConnId {
+        assert!(P::Message::seal(setup).is_none(), "a connection is sealed by resume_as, not by its dial");
+        let conn = self.conns.open();
+        self.outbox.push(Effect::DialTls { conn, to, setup, name });
+        conn
+    }
+
     /// Sends a message.
     pub fn send(&mut self, conn: ConnId, message: P::Message) {
         self.outbox.send(conn, message);
@@ -615,6 +691,11 @@ impl<'a, P: Peer> Cx<'a, P> {
     /// Declares a fetched file complete.
     pub fn finish(&mut self, file: FileId) {
         self.outbox.push(Effect::Finish { file });
+    }
+
+    /// Has something computed beside the node's task.
+    pub fn compute(&mut self, task: u32, work: Work) {
+        self.outbox.push(Effect::Compute { task, work });
     }
 
     /// Closes a connection once everything sent on it has left.

@@ -240,6 +240,7 @@ async fn over_tcp() -> Outcome {
             node: NodeId(n),
             listen: Some(address_of(n)),
             datagrams: Some(address_of(n)),
+            tls: common::tcp::Tls::default(),
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

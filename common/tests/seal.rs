@@ -1,7 +1,5 @@
 //! Sealed connections between real nodes: what their peers hear, what goes over the wire, and that the simulator says the same.
 
-#[path = "seal_kit/mod.rs"]
-mod seal_kit;
 mod tcp_kit;
 
 use std::collections::BTreeSet;
@@ -17,8 +15,8 @@ use common::sim::{Config, Sim};
 use common::store::{Memory, Storage};
 use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, spawn};
 use common::testing::fake::{FakeListener, FakePeer};
+use common::testing::tap::{Overheard, Tap};
 use common::user::{Command, Note};
-use seal_kit::Tap;
 use tcp_kit::{Node, Setting, Speech, Toy, content, encoded, node, own_address};
 use tokio::sync::mpsc;
 
@@ -123,10 +121,11 @@ async fn nothing_of_it_can_be_read_on_the_way() {
     b.body().await;
     b.act(move |cx| cx.close(at_b)).await;
     while !matches!(a.next().await.1, Event::Closed { .. }) {}
-    let [there, back] = tap.heard().await;
+    let heard = tap.heard().await;
+    let [Overheard { there, back, .. }] = &heard[..] else { panic!("{} connections", heard.len()) };
     assert!(there.starts_with(&encoded(Toy::Switch)), "what was said before the seal is there to be read");
     let heard: BTreeSet<[u8; 8]> = [there, back]
-        .iter()
+        .into_iter()
         .flat_map(|bytes| bytes.windows(8))
         .map(|part| part.try_into().unwrap())
         .collect();
@@ -352,6 +351,7 @@ async fn talk_over_tcp() -> Talk {
             node: NodeId(n),
             listen: Some(own_address()),
             datagrams: None,
+            tls: common::tcp::Tls::default(),
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

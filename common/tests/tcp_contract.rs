@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::digest::Algorithm;
-use common::peer::{Arrival, BodyState, CloseReason, EXPECTED_BYTES_MAX, Event, FileId, Place, Span};
+use common::peer::{Arrival, BodyState, CloseReason, EXPECTED_BYTES_MAX, Event, FileId, Place, Span, Work};
 use common::store::{Memory, Storage, StoreFault};
 use common::tcp::Limits;
 use common::testing::fake::{FakeListener, FakePeer};
@@ -396,6 +396,33 @@ async fn ranges_are_verified_and_files_finished_off_the_nodes_task() {
             .await;
         assert_eq!(answer, (file, expected));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_is_done_beside_the_nodes_task_and_refused_where_too_much_of_it_waits() {
+    let limits = Limits { checks_max: 2, ..Limits::default() };
+    let mut here = node(Setting { limits, ..Setting::default() }).await;
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    here.act(move |cx| {
+        // Does not end before the node has gone on with other things.
+        cx.compute(1, Work::new(move || released.recv().map_or_else(|_| Box::default(), |()| Box::new([7]))));
+        cx.compute(2, Work::new(|| panic!("work that panics is an answer, too")));
+        cx.compute(3, Work::new(|| Box::new([9])));
+    })
+    .await;
+    let computed = |event| match event {
+        Event::Computed { task, result } => Some((task, result)),
+        _ => None,
+    };
+    let mut answers = vec![here.expect("Computed", computed).await, here.expect("Computed", computed).await];
+    answers.sort();
+    assert_eq!(answers, [(2, None), (3, None)], "the third is one too many");
+    assert_eq!(here.handle.snapshot().checks_refused, 1);
+    here.act(|cx| cx.wake(Duration::ZERO, 5)).await;
+    here.expect("Timer", |event| matches!(event, Event::Timer(5)).then_some(())).await;
+    release.send(()).unwrap();
+    assert_eq!(here.expect("Computed", computed).await, (1, Some(Box::from([7]))));
+    here.handle.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

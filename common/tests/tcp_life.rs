@@ -34,6 +34,7 @@ async fn start<P: Peer + Send + 'static>(
         node: NodeId(node),
         listen: Some(listen),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits: Limits { leave_timeout: Duration::from_millis(1), ..Limits::default() },
         seed: 1,

@@ -16,12 +16,13 @@ use common::net::{Attachment, NodeId};
 use common::peer::Time;
 use common::sim::{Config, Sim};
 use common::tcp::Handle;
+use common::testing::live::Place;
 use common::user::{Command, Hit, Note, Query, SearchId};
 use common::wire::Wire as _;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
 use gnutella::wire::Message;
-use kit::cluster::{Place, share};
+use kit::files::share;
 
 const NODES: u32 = 20;
 /// Far beyond what any step takes: a test that waits so long has failed.
@@ -140,7 +141,8 @@ async fn over_tcp(place: &mut Place, edges: &[Edge]) -> Outcome {
     let mut outcome = Outcome::new();
     let mut handles = Vec::new();
     for node in 0..NODES {
-        let handle = place.start(node, servent(node, edges, |node| place.address(node))).await;
+        let servent = Node::servent(servent(node, edges, |node| place.address(node)));
+        let handle = place.start(node, servent).await;
         handle.command(share(file_of(node))).await.unwrap();
         handles.push(handle);
     }

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use common::net::{Attachment, Line, NodeId};
 use common::sim::Config;
+use common::testing::files::MB;
 use common::user::{Failure, FetchId, FileInfo, Note};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
-use kit::files::{MB, file};
+use kit::files::file;
 use kit::overlay::Overlay;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
@@ -63,7 +64,7 @@ impl Crowd {
         for (node, files) in shared {
             net.share(node, &files);
         }
-        net.run_s(30);
+        net.swarm.run_s(30);
         (Crowd { net, nodes, wanted: Vec::new() }, files)
     }
 
@@ -74,7 +75,7 @@ impl Crowd {
             assert!(hits.iter().all(|hit| hit.info.digest == info.digest));
             let listens = |at| self.nodes.iter().copied().find(|node| self.net.swarm.address(*node) == at);
             let open = hits.iter().filter_map(|hit| listens(hit.holder.address?)).collect();
-            let fetch = self.net.start(node, hits);
+            let fetch = self.net.swarm.start(node, hits);
             self.wanted.push(Wanted { node, fetch, size: info.size, open });
         }
     }
@@ -86,7 +87,7 @@ impl Crowd {
         let mut due: BTreeMap<NodeId, u64> = BTreeMap::new();
         self.wanted.retain(|wanted| net.swarm.sim.is_up(wanted.node));
         for Wanted { node, fetch, size, open } in &self.wanted {
-            match net.end(*node, *fetch) {
+            match net.swarm.end(*node, *fetch) {
                 Ok(()) => {
                     fetched += 1;
                     *due.entry(*node).or_default() += size;
@@ -100,7 +101,7 @@ impl Crowd {
             }
         }
         for (node, bytes) in due {
-            assert!(net.body_received(node) >= bytes, "node {} has what nobody sent it", node.0);
+            assert!(net.swarm.body_received(node) >= bytes, "node {} has what nobody sent it", node.0);
         }
         assert!(self.wanted.len() > 40 && fetched > 3 * lost, "{fetched} fetched, {lost} not");
         assert!(net.swarm.sent("giv") > 0, "some came by push");
@@ -109,8 +110,8 @@ impl Crowd {
 
     /// Nobody received what nobody sent, and no download ended twice.
     fn audit(&self) {
-        let sent: u64 = self.nodes.iter().map(|node| self.net.body_sent(*node)).sum();
-        let received: u64 = self.nodes.iter().map(|node| self.net.body_received(*node)).sum();
+        let sent: u64 = self.nodes.iter().map(|node| self.net.swarm.body_sent(*node)).sum();
+        let received: u64 = self.nodes.iter().map(|node| self.net.swarm.body_received(*node)).sum();
         assert!(received <= sent, "{received} bytes received, {sent} sent");
         let mut ended = BTreeSet::new();
         for (_, _, note) in self.net.swarm.all_notes() {
@@ -132,7 +133,7 @@ fn run(seed: u64) -> String {
         }
         if turn % 15 == 14 {
             let victim = crowd.nodes[rng.random_range(1..SERVENTS)];
-            crowd.net.crash(victim);
+            crowd.net.swarm.crash(victim);
         }
     }
     let (fetched, lost) = crowd.see_to_the_end();

@@ -10,9 +10,10 @@ use common::digest::Digest;
 use common::http::{ByteRange, Request};
 use common::peer::{CloseReason, ConnId};
 use common::store::{Faulty, Memory, Ranges, Storage};
+use common::testing::files::content;
 use common::user::{Failure, FileInfo, Hit, Holder};
 use gnutella::wire::Sha1Urn;
-use kit::files::{content, remote, sha1};
+use kit::files::{remote, sha1};
 use kit::quiet;
 use kit::raw::Raw;
 use proptest::prelude::*;
@@ -85,7 +86,7 @@ impl World {
     fn run(&mut self, manners: Manners) -> Result<(), Failure> {
         for _ in 0..28_800 {
             while self.turn(manners) {}
-            if let Some(end) = self.alone.end() {
+            if let Some(end) = self.alone.lone.end() {
                 return end;
             }
             self.alone.lone.advance(Duration::from_secs(1));
@@ -129,7 +130,7 @@ fn a_request_says_all_that_servents_expect() {
     {
         let digest = digest.then(|| sha1(&content));
         let mut world = World::with(&content, digest, &[1], None, Ranges::default());
-        let (_, to, request) = world.alone.asked().unwrap();
+        let (_, to, request) = world.alone.lone.asked().unwrap();
         assert_eq!(to, remote(1));
         let (line, headers) = request.split_once("\r\n").unwrap();
         assert_eq!(line, format!("GET {target} HTTP/1.1"));
@@ -397,12 +398,12 @@ fn a_place_in_a_queue_is_kept_by_asking_in_time() {
             times.borrow_mut().push(world.alone.lone.now().since(start).as_secs());
             while world.turn(&queued) {}
         }
-        if world.alone.end().is_some() {
+        if world.alone.lone.end().is_some() {
             break;
         }
         world.alone.lone.advance(Duration::from_secs(1));
     }
-    assert_eq!(world.alone.end(), Some(Ok(())));
+    assert_eq!(world.alone.lone.end(), Some(Ok(())));
     let times = times.into_inner();
     let pauses: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(pauses.len(), 3, "{times:?}");
@@ -466,15 +467,15 @@ fn what_is_refused_or_lost_is_tried_again_a_few_times() {
     let content = content(SIZE);
     let mut world = World::new(&content, &[1, 2]);
     let mut dials = 0;
-    while world.alone.end().is_none() {
-        while world.alone.refuse().is_some() {
+    while world.alone.lone.end().is_none() {
+        while world.alone.lone.refuse().is_some() {
             dials += 1;
         }
         world.alone.lone.advance(Duration::from_secs(1));
     }
-    assert_eq!((world.alone.end(), dials), (Some(Err(Failure::NoHolder)), 6));
+    assert_eq!((world.alone.lone.end(), dials), (Some(Err(Failure::NoHolder)), 6));
     let mut world = World::new(&content, &[1]);
-    let (conn, _, _) = world.alone.asked().unwrap();
+    let (conn, _, _) = world.alone.lone.asked().unwrap();
     world.alone.lone.hang_up(conn, CloseReason::Reset);
     world.alone.lone.advance(Duration::from_secs(10));
     assert_eq!(world.run(&|_, request, bytes| honest(request, bytes)), Ok(()));

@@ -43,7 +43,7 @@ fn dialling_with(change: impl FnOnce(&mut gnutella::servent::Knobs)) -> Raw {
 fn a_caller_by_0_6_is_answered_and_after_its_confirmation_pinged() {
     let mut raw = Raw::with(|_| ());
     let conn = raw.dial(1);
-    assert_eq!(raw.say(conn, GREETING), our_lines(&raw, "GNUTELLA/0.6 200 OK", "10.0.1.1"));
+    assert_eq!(raw.lone.say(conn, GREETING), our_lines(&raw, "GNUTELLA/0.6 200 OK", "10.0.1.1"));
     assert_eq!(raw.degree(), 0);
     // Descriptors may come in one piece with the last step.
     let mut last = CONFIRM.as_bytes().to_vec();
@@ -120,7 +120,7 @@ fn a_full_servent_refuses_with_the_addresses_of_others() {
     raw.neighbour(1);
     raw.neighbour(2);
     let conn = raw.dial(3);
-    let answer = raw.say(conn, GREETING);
+    let answer = raw.lone.say(conn, GREETING);
     assert!(answer.starts_with("GNUTELLA/0.6 503 No free slot\r\n"), "{answer}");
     assert!(answer.contains("X-Try: 10.0.1."), "{answer}");
     for address in ["10.0.1.1:6346", "10.0.1.2:6346"] {
@@ -138,11 +138,11 @@ fn a_full_servent_refuses_with_the_addresses_of_others() {
 fn two_callers_do_not_get_the_last_slot() {
     let mut raw = Raw::with(|knobs| (knobs.degree, knobs.degree_max) = (1, 1));
     let (first, second) = (raw.dial(1), raw.dial(2));
-    assert!(raw.say(first, GREETING).starts_with("GNUTELLA/0.6 200"));
-    assert!(raw.say(second, GREETING).starts_with("GNUTELLA/0.6 503"), "the slot is promised");
+    assert!(raw.lone.say(first, GREETING).starts_with("GNUTELLA/0.6 200"));
+    assert!(raw.lone.say(second, GREETING).starts_with("GNUTELLA/0.6 503"), "the slot is promised");
     raw.lone.hang_up(first, CloseReason::Reset);
     let third = raw.dial(3);
-    assert!(raw.say(third, GREETING).starts_with("GNUTELLA/0.6 200"), "the promise was not taken up");
+    assert!(raw.lone.say(third, GREETING).starts_with("GNUTELLA/0.6 200"), "the promise was not taken up");
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn who_is_refused_hears_of_those_whose_handshake_goes_on() {
     let mut raw = Raw::with(|knobs| (knobs.degree, knobs.degree_max) = (0, 1));
     let (first, second) = (raw.dial(1), raw.dial(2));
     let greeting = GREETING.replace("\r\n\r\n", "\r\nListen-IP: 10.0.1.1:6346\r\n\r\n");
-    assert!(raw.say(first, &greeting).starts_with("GNUTELLA/0.6 200"));
-    let refusal = raw.say(second, GREETING);
+    assert!(raw.lone.say(first, &greeting).starts_with("GNUTELLA/0.6 200"));
+    let refusal = raw.lone.say(second, GREETING);
     assert!(refusal.contains("X-Try: 10.0.1.1:6346\r\n"), "{refusal}");
 }
 
@@ -176,8 +176,8 @@ fn a_refusal_s_addresses_are_dialled() {
 fn a_dialler_that_changes_its_mind_is_let_go() {
     let mut raw = Raw::with(|_| ());
     let conn = raw.dial(1);
-    raw.say(conn, GREETING);
-    raw.say(conn, "GNUTELLA/0.6 503 I have found others\r\nX-Try: 10.0.3.1:6346\r\n\r\n");
+    raw.lone.say(conn, GREETING);
+    raw.lone.say(conn, "GNUTELLA/0.6 503 I have found others\r\nX-Try: 10.0.3.1:6346\r\n\r\n");
     assert!(raw.lone.closed(conn));
     assert_eq!(raw.degree(), 0);
     assert_eq!(raw.lone.next_dial().map(|dial| dial.1.to_string()).as_deref(), Some("10.0.3.1:6346"));
@@ -188,13 +188,13 @@ fn nobody_is_linked_with_itself_or_twice_with_one_other() {
     let mut raw = Raw::with(|_| ());
     let conn = raw.dial(1);
     let ours = our_lines(&raw, "GNUTELLA CONNECT/0.6", "10.0.0.1");
-    assert!(raw.say(conn, &ours).starts_with("GNUTELLA/0.6 409 That is me\r\n"));
+    assert!(raw.lone.say(conn, &ours).starts_with("GNUTELLA/0.6 409 That is me\r\n"));
     let conn = raw.lone.accept("10.0.0.1:4000".parse().unwrap());
-    let answer = raw.say(conn, "GNUTELLA CONNECT/0.6\r\nNode: 10.0.0.1:7000\r\n\r\n");
+    let answer = raw.lone.say(conn, "GNUTELLA CONNECT/0.6\r\nNode: 10.0.0.1:7000\r\n\r\n");
     assert!(answer.starts_with("GNUTELLA/0.6 409 That is me\r\n"), "{answer}");
     raw.neighbour(1);
     let conn = raw.dial(1);
-    let answer = raw.say(conn, "GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.1:6346\r\n\r\n");
+    let answer = raw.lone.say(conn, "GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.1:6346\r\n\r\n");
     assert!(answer.starts_with("GNUTELLA/0.6 409 Already linked\r\n"), "{answer}");
     assert!(raw.lone.closed(conn));
     assert_eq!(raw.degree(), 1);
@@ -204,11 +204,11 @@ fn nobody_is_linked_with_itself_or_twice_with_one_other() {
 fn nobody_can_take_another_s_place_by_naming_its_address() {
     let mut raw = Raw::with(|_| ());
     let evil = raw.lone.accept("203.0.113.5:4000".parse().unwrap());
-    raw.say(evil, "GNUTELLA CONNECT/0.6\r\nListen-IP: 198.51.100.7:6346\r\n\r\n");
+    raw.lone.say(evil, "GNUTELLA CONNECT/0.6\r\nListen-IP: 198.51.100.7:6346\r\n\r\n");
     raw.lone.feed(evil, CONFIRM.as_bytes());
     assert_eq!(raw.degree(), 1);
     let honest = raw.lone.accept("198.51.100.7:4000".parse().unwrap());
-    let answer = raw.say(honest, "GNUTELLA CONNECT/0.6\r\nListen-IP: 198.51.100.7:6346\r\n\r\n");
+    let answer = raw.lone.say(honest, "GNUTELLA CONNECT/0.6\r\nListen-IP: 198.51.100.7:6346\r\n\r\n");
     assert!(answer.starts_with("GNUTELLA/0.6 200 OK\r\n"), "{answer}");
 }
 
@@ -218,17 +218,20 @@ fn one_address_does_not_get_all_slots() {
     for port in 1..=3 {
         let conn = raw.lone.accept("10.0.1.1:4000".parse().unwrap());
         let greeting = format!("GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.1:{port}\r\n\r\n");
-        assert!(raw.say(conn, &greeting).starts_with("GNUTELLA/0.6 200 OK"));
+        assert!(raw.lone.say(conn, &greeting).starts_with("GNUTELLA/0.6 200 OK"));
     }
     let conn = raw.lone.accept("10.0.1.1:4000".parse().unwrap());
-    let answer = raw.say(conn, "GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.1:4\r\n\r\n");
+    let answer = raw.lone.say(conn, "GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.1:4\r\n\r\n");
     assert!(answer.starts_with("GNUTELLA/0.6 429 Too many links from your address\r\n"), "{answer}");
     let conn = raw.dial(2);
-    assert!(raw.say(conn, GREETING).starts_with("GNUTELLA/0.6 200 OK"));
+    assert!(raw.lone.say(conn, GREETING).starts_with("GNUTELLA/0.6 200 OK"));
     for port in 1..=6 {
         let conn = raw.lone.accept("127.0.0.1:4000".parse().unwrap());
         let greeting = format!("GNUTELLA CONNECT/0.6\r\nListen-IP: 127.0.0.1:{port}\r\n\r\n");
-        assert!(raw.say(conn, &greeting).starts_with("GNUTELLA/0.6 200 OK"), "this machine is no stranger");
+        assert!(
+            raw.lone.say(conn, &greeting).starts_with("GNUTELLA/0.6 200 OK"),
+            "this machine is no stranger"
+        );
     }
 }
 
@@ -236,7 +239,7 @@ fn one_address_does_not_get_all_slots() {
 fn a_compressed_link_is_refused() {
     let mut raw = Raw::with(|_| ());
     let conn = raw.dial(1);
-    let answer = raw.say(conn, "GNUTELLA CONNECT/0.6\r\nContent-Encoding: deflate\r\n\r\n");
+    let answer = raw.lone.say(conn, "GNUTELLA CONNECT/0.6\r\nContent-Encoding: deflate\r\n\r\n");
     assert!(answer.starts_with("GNUTELLA/0.6 406"), "{answer}");
 }
 
@@ -248,7 +251,7 @@ fn every_step_has_its_time() {
     let (silent, half, greeted) = (raw.dial(1), raw.dial(2), raw.dial(3));
     raw.lone.feed(half, b"GNUTELLA CONNECT/0.6\r\nUser-A");
     raw.lone.advance(step / 2);
-    raw.say(greeted, GREETING);
+    raw.lone.say(greeted, GREETING);
     raw.lone.advance(step / 2);
     assert!(raw.lone.closed(silent) && raw.lone.closed(half));
     assert!(!raw.lone.closed(greeted), "its second step has its own time");
@@ -298,7 +301,7 @@ fn garbage_and_bombs_cost_only_their_own_connection() {
     }
     // The right words in the wrong state.
     let conn = raw.dial(2);
-    raw.say(conn, GREETING);
+    raw.lone.say(conn, GREETING);
     raw.lone.feed(conn, GREETING.as_bytes());
     assert!(raw.lone.closed(conn));
     assert!(!raw.lone.closed(good));
@@ -326,7 +329,7 @@ fn who_dial_each_other_at_once_end_with_one_link() {
             overlay.add_as(ServentConfig { connect, ..overlay.config.clone() });
         }
     }
-    overlay.run_s(10);
+    overlay.swarm.run_s(10);
     for node in overlay.living() {
         assert_eq!(overlay.degree(node), 1, "node {}", node.0);
     }

@@ -18,7 +18,7 @@ fn pongs(heard: &[Descriptor]) -> Vec<String> {
 fn with_cache() -> (Raw, common::peer::ConnId, common::peer::ConnId) {
     let mut raw = Raw::with(|_| ());
     let conn = raw.dial(1);
-    raw.say(conn, "GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.1:6346\r\nPong-Caching: 0.1\r\n\r\n");
+    raw.lone.say(conn, "GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.1:6346\r\nPong-Caching: 0.1\r\n\r\n");
     raw.lone.feed(conn, b"GNUTELLA/0.6 200 OK\r\n\r\n");
     let ping = raw.heard(conn).remove(0);
     raw.send(conn, &Descriptor::pong(ping.guid, 6, 1, 9));
@@ -210,7 +210,7 @@ fn cost(pong_caching: bool, pings_at_once: usize) -> (u64, u64) {
     (knobs.keeps_degree, knobs.degree, knobs.pings_at_once) = (true, 1, pings_at_once);
     knobs.ping_every = Some(Duration::from_secs(3600));
     overlay.add(&[overlay.servents[0]]);
-    overlay.run_s(5);
+    overlay.swarm.run_s(5);
     (overlay.swarm.sent("ping"), overlay.swarm.sent("pong"))
 }
 
@@ -232,9 +232,9 @@ fn a_storm_of_pings_stops_at_the_first_servent_that_keeps_pongs() {
 fn minute(pong_caching: bool) -> (u64, u64) {
     let mut overlay = Overlay::with(3, |knobs| knobs.pong_caching = pong_caching);
     overlay.graph(3, &[(0, 1), (1, 2)]);
-    overlay.run_s(120);
+    overlay.swarm.run_s(120);
     let so_far = (overlay.swarm.sent("ping"), overlay.swarm.sent("pong"));
-    overlay.run_s(60);
+    overlay.swarm.run_s(60);
     (overlay.swarm.sent("ping") - so_far.0, overlay.swarm.sent("pong") - so_far.1)
 }
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 use common::digest::Digest;
 use common::peer::{CloseReason, ConnId};
 use common::store::{Memory, Ranges};
+use common::testing::files::{MB, hit};
 use common::user::{Command, Failure, Fetch, FetchId, Note, Query, SearchId};
 use gnutella::guid::Guid;
 use gnutella::servent::ServentConfig;
 use gnutella::wire::{Entry, HitBuilder, Sha1Urn, Trailer};
-use kit::files::{MB, file, hit, sha1};
+use kit::files::{file, sha1};
 use kit::overlay::Overlay;
 use kit::quiet;
 use kit::raw::{Descriptor, HIT, PUSH, QUERY, Raw, guid};
@@ -30,12 +31,15 @@ fn a_firewalled_holder_brings_the_file() {
     let hits = net.find(asker, "blue");
     assert_eq!(hits.len(), 2);
     assert_eq!(hits[0].holder.address, None, "the hit says that it cannot be dialled");
-    assert_eq!(net.fetch(asker, hits), Ok(()));
-    net.run_s(1);
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
+    net.swarm.run_s(1);
     for (kind, count) in [("push", 2), ("giv", 1)] {
         assert_eq!(net.swarm.sent(kind), count, "{kind}: one source, though it has the content twice");
     }
-    assert_eq!((net.uploaded(holder), net.body_received(asker), net.body_sent(hub)), (4 * MB, 4 * MB, 0));
+    assert_eq!(
+        (net.swarm.uploaded(holder), net.swarm.body_received(asker), net.swarm.body_sent(hub)),
+        (4 * MB, 4 * MB, 0)
+    );
 }
 
 #[test]
@@ -49,7 +53,7 @@ fn a_holder_behind_a_firewall_that_it_does_not_know_of_is_pushed_once_it_cannot_
     net.share(holder, &[file("Deep/Blue.mp3", MB)]);
     let hits = net.find(asker, "blue");
     assert_eq!(hits[0].holder.address, Some(net.swarm.address(holder)));
-    assert_eq!(net.fetch(asker, hits), Ok(()));
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
     assert_eq!((net.swarm.sent("push"), net.swarm.sent("giv")), (2, 1));
 }
 
@@ -63,10 +67,10 @@ fn when_both_are_firewalled_or_the_way_is_gone_the_download_fails_at_once() {
     net.share(holder, &[file("Deep/Blue.mp3", MB)]);
     let hits = net.find(open, "blue");
     let before = net.swarm.sim.now();
-    assert_eq!(net.fetch(shut, hits.clone()), Err(Failure::NoHolder));
+    assert_eq!(net.swarm.fetch(shut, hits.clone()), Err(Failure::NoHolder));
     // Nobody has told this one of that servent.
     let stranger = net.join(&[hub], false);
-    assert_eq!(net.fetch(stranger, hits), Err(Failure::NoHolder));
+    assert_eq!(net.swarm.fetch(stranger, hits), Err(Failure::NoHolder));
     assert!(net.swarm.sim.now().since(before) < Duration::from_secs(2));
     assert_eq!(net.swarm.sent("push"), 0);
 }
@@ -77,15 +81,15 @@ fn open_and_firewalled_holders_of_one_content_send_at_once() {
     let hub = net.join(&[], false);
     let holders = [net.join(&[hub], true), net.join(&[hub], false), net.join(&[hub], true)];
     for holder in holders {
-        net.slow(holder);
+        net.swarm.slow(holder);
         net.share(holder, &[file("Deep/Blue.mp3", 6 * MB)]);
     }
     let asker = net.join(&[hub], false);
     let hits = net.find(asker, "blue");
     assert_eq!(hits.len(), 3);
-    assert_eq!(net.fetch(asker, hits), Ok(()));
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
     for holder in holders {
-        assert!(net.body_sent(holder) > MB, "{} bytes of one", net.body_sent(holder));
+        assert!(net.swarm.body_sent(holder) > MB, "{} bytes of one", net.swarm.body_sent(holder));
     }
 }
 
@@ -153,7 +157,7 @@ fn a_push_is_answered_with_giv_and_then_with_what_is_asked_for() {
     let hex: String = servent.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(String::from_utf8(scene.raw.lone.take(conn)).unwrap(), format!("GIV 0:{hex}/zebra.ogg\n\n"));
     for target in ["/get/0/zebra.ogg".to_owned(), format!("/uri-res/N2R?{}", urn())] {
-        let answer = scene.raw.say(conn, &format!("GET {target} HTTP/1.1\r\nRange: bytes=4-7\r\n\r\n"));
+        let answer = scene.raw.lone.say(conn, &format!("GET {target} HTTP/1.1\r\nRange: bytes=4-7\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 206") && answer.ends_with("\r\n\r\nvery"), "{answer}");
     }
     // A number that means nothing here is no reason to stay away: what is wanted is asked for afterwards.
@@ -256,7 +260,7 @@ impl Wanting {
     /// Somebody dials and says this; what comes back.
     fn call(&mut self, host: u8, words: &str) -> (ConnId, String) {
         let conn = self.scene.raw.dial(host);
-        (conn, self.scene.raw.say(conn, words))
+        (conn, self.scene.raw.lone.say(conn, words))
     }
 
     /// What the holder sends: these bytes of the content of which `whole` were asked for.
@@ -324,9 +328,9 @@ fn a_push_that_nobody_answers_is_given_up() {
     let asker = net.join(&[hub], false);
     net.share(holder, &[file("Deep/Blue.mp3", MB)]);
     let hits = net.find(asker, "blue");
-    net.crash(holder);
-    net.run_s(1);
-    assert!(net.fetch(asker, hits).is_err());
+    net.swarm.crash(holder);
+    net.swarm.run_s(1);
+    assert!(net.swarm.fetch(asker, hits).is_err());
     let lost = hit(&file("Deep/Blue.mp3", MB), net.swarm.address(holder));
-    assert_eq!(net.fetch(asker, vec![lost]), Err(Failure::NoHolder));
+    assert_eq!(net.swarm.fetch(asker, vec![lost]), Err(Failure::NoHolder));
 }

@@ -3,8 +3,9 @@
 mod kit;
 
 use common::store::Ranges;
+use common::testing::files::MB;
 use common::user::Note;
-use kit::files::{MB, file};
+use kit::files::file;
 use kit::overlay::Overlay;
 use kit::quiet;
 
@@ -30,14 +31,14 @@ fn only_the_gaps_are_fetched() {
             let info = file("Deep/Blue.mp3", 10 * MB);
             let holders: Vec<_> = (0..count).map(|_| net.holder(&info)).collect();
             for holder in &holders {
-                net.slow(*holder);
+                net.swarm.slow(*holder);
             }
             let asker = net.add_as(quiet());
-            let hits = net.hits(&holders, &info);
+            let hits = net.swarm.hits(&holders, &info);
             let have = ranges(have);
-            let fetch = net.resume(asker, hits, have.clone());
-            assert_eq!(net.end(asker, fetch), Ok(()));
-            let (missing, received) = (10 * MB - have.bytes(), net.body_received(asker));
+            let fetch = net.swarm.resume(asker, hits, have.clone());
+            assert_eq!(net.swarm.end(asker, fetch), Ok(()));
+            let (missing, received) = (10 * MB - have.bytes(), net.swarm.body_received(asker));
             assert!(received >= missing, "{received} of {missing} bytes");
             assert!(count > 1 || received == missing, "{received} of {missing} bytes, from one holder");
             assert!(received < missing + MB / 2, "{received} of {missing} bytes");
@@ -55,11 +56,11 @@ fn what_is_whole_already_needs_no_holder() {
     let info = file("Deep/Blue.mp3", MB);
     let holder = net.holder(&info);
     let asker = net.add_as(quiet());
-    let hits = net.hits(&[holder], &info);
-    net.crash(holder);
-    let fetch = net.resume(asker, hits, ranges(&[(0, MB)]));
-    assert_eq!(net.end(asker, fetch), Ok(()));
-    assert_eq!(net.body_received(asker), 0);
+    let hits = net.swarm.hits(&[holder], &info);
+    net.swarm.crash(holder);
+    let fetch = net.swarm.resume(asker, hits, ranges(&[(0, MB)]));
+    assert_eq!(net.swarm.end(asker, fetch), Ok(()));
+    assert_eq!(net.swarm.body_received(asker), 0);
 }
 
 #[test]
@@ -68,7 +69,8 @@ fn more_than_the_file_has_is_not_believed() {
     let info = file("Deep/Blue.mp3", MB);
     let holder = net.holder(&info);
     let asker = net.add_as(quiet());
-    let hits = net.hits(&[holder], &info);
-    let fetch = net.resume(asker, hits, ranges(&[(0, 10), (MB - 10, MB + 10), (u64::MAX - 1, u64::MAX)]));
-    assert_eq!(net.end(asker, fetch), Ok(()));
+    let hits = net.swarm.hits(&[holder], &info);
+    let fetch =
+        net.swarm.resume(asker, hits, ranges(&[(0, 10), (MB - 10, MB + 10), (u64::MAX - 1, u64::MAX)]));
+    assert_eq!(net.swarm.end(asker, fetch), Ok(()));
 }

@@ -19,9 +19,11 @@ use std::time::{Duration, Instant};
 
 use common::net::NodeId;
 use common::tcp::{Handle, raise_fd_limit};
+use common::testing::live::Place;
 use common::user::{Command, Note, Query, SearchId};
+use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
-use kit::cluster::{Place, share};
+use kit::files::share;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 use tokio::task::JoinSet;
@@ -73,7 +75,7 @@ impl Cluster {
     async fn add(&mut self, connect: &[SocketAddrV4]) {
         let config =
             ServentConfig { connect: connect.into(), knobs: self.knobs.clone(), ..ServentConfig::default() };
-        let handle = self.place.start(self.nodes, config).await;
+        let handle = self.place.start(self.nodes, Node::servent(config)).await;
         handle.command(share(&format!("{EVERYBODY} number{}.ogg", self.nodes))).await.unwrap();
         self.living.push(handle);
         self.nodes += 1;

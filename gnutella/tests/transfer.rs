@@ -8,11 +8,12 @@ use std::time::Duration;
 use common::net::{Line, NodeId};
 use common::peer::FileId;
 use common::sim::Config;
+use common::testing::files::MB;
 use common::transfer::{DownloadKnobs, QueueKnobs};
 use common::user::{Command, Failure, FileInfo, Note};
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
-use kit::files::{MB, file};
+use kit::files::file;
 use kit::overlay::Overlay;
 use kit::{quiet, with};
 
@@ -20,7 +21,7 @@ fn holders(net: &mut Overlay, count: usize, file: &Arc<FileInfo>) -> Vec<NodeId>
     (0..count)
         .map(|_| {
             let node = net.holder(file);
-            net.slow(node);
+            net.swarm.slow(node);
             node
         })
         .collect()
@@ -45,10 +46,10 @@ fn a_file_comes_from_its_only_holder_and_no_byte_twice() {
         let info = Arc::new(info);
         let holder = net.holder(&info);
         let asker = net.add_as(quiet());
-        let hits = net.hits(&[holder], &info);
-        assert_eq!(net.fetch(asker, hits), Ok(()));
-        net.run_s(1);
-        assert_eq!((net.uploaded(holder), net.body_received(asker)), (10 * MB, 10 * MB));
+        let hits = net.swarm.hits(&[holder], &info);
+        assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
+        net.swarm.run_s(1);
+        assert_eq!((net.swarm.uploaded(holder), net.swarm.body_received(asker)), (10 * MB, 10 * MB));
         assert_eq!(net.swarm.sent("request"), net.swarm.sent("response"));
     }
 }
@@ -61,13 +62,13 @@ fn holders_of_one_content_send_at_once_and_share_the_work() {
         let info = file("Deep/Blue.mp3", 10 * MB);
         let holders = holders(&mut net, count, &info);
         let asker = net.add_as(quiet());
-        let hits = net.hits(&holders, &info);
+        let hits = net.swarm.hits(&holders, &info);
         let before = net.swarm.sim.now();
-        assert_eq!(net.fetch(asker, hits), Ok(()));
+        assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
         took.push(net.swarm.sim.now().since(before).as_secs_f64());
-        let sent: Vec<u64> = holders.iter().map(|node| net.body_sent(*node)).collect();
+        let sent: Vec<u64> = holders.iter().map(|node| net.swarm.body_sent(*node)).collect();
         assert!(sent.iter().all(|sent| *sent > 10 * MB / count as u64 / 2), "{sent:?}");
-        let received = net.body_received(asker);
+        let received = net.swarm.body_received(asker);
         assert!(received < 10 * MB + MB / 2, "{received} bytes: little is sent twice");
     }
     // A megabit per second each: 80 s, 40 s and 16 s, if nobody ever idles.
@@ -86,11 +87,11 @@ fn without_a_digest_one_source_at_a_time_is_used_and_only_of_the_same_name_and_s
     let good = holders(&mut net, 2, &info);
     let (other_holder, longer_holder) = (net.holder(&other), net.holder(&longer));
     let asker = net.add_as(quiet());
-    let mut hits = net.hits(&good, &info);
-    hits.extend(net.hits(&[other_holder], &other));
-    hits.extend(net.hits(&[longer_holder], &longer));
-    assert_eq!(net.fetch(asker, hits), Ok(()));
-    let sent = [good[0], good[1], other_holder, longer_holder].map(|node| net.body_sent(node));
+    let mut hits = net.swarm.hits(&good, &info);
+    hits.extend(net.swarm.hits(&[other_holder], &other));
+    hits.extend(net.swarm.hits(&[longer_holder], &longer));
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
+    let sent = [good[0], good[1], other_holder, longer_holder].map(|node| net.swarm.body_sent(node));
     assert!(sent == [4 * MB, 0, 0, 0] || sent == [0, 4 * MB, 0, 0], "{sent:?}");
 }
 
@@ -106,9 +107,9 @@ fn candidates_of_another_digest_are_not_asked() {
     let unsure = net.holder(&nameless);
     let asker = net.add_as(quiet());
     let hits = [(&nameless, unsure), (&info, holder), (&other, stranger)];
-    let hits = hits.into_iter().flat_map(|(info, node)| net.hits(&[node], info)).collect();
-    assert_eq!(net.fetch(asker, hits), Ok(()));
-    assert_eq!([unsure, holder, stranger].map(|node| net.body_sent(node)), [0, MB, 0]);
+    let hits = hits.into_iter().flat_map(|(info, node)| net.swarm.hits(&[node], info)).collect();
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
+    assert_eq!([unsure, holder, stranger].map(|node| net.swarm.body_sent(node)), [0, MB, 0]);
 }
 
 #[test]
@@ -118,14 +119,14 @@ fn a_holder_that_vanishes_is_replaced_and_what_it_sent_is_kept() {
         let info = file("Deep/Blue.mp3", 10 * MB);
         let holders = holders(&mut net, count, &info);
         let asker = net.add_as(quiet());
-        let hits = net.hits(&holders, &info);
-        let fetch = net.start(asker, hits);
-        net.wait_for_bytes(asker, fetch, 3 * MB);
-        net.crash(holders[0]);
-        assert_eq!(net.end(asker, fetch), Ok(()));
-        let received = net.body_received(asker);
+        let hits = net.swarm.hits(&holders, &info);
+        let fetch = net.swarm.start(asker, hits);
+        net.swarm.wait_for_bytes(asker, fetch, 3 * MB);
+        net.swarm.crash(holders[0]);
+        assert_eq!(net.swarm.end(asker, fetch), Ok(()));
+        let received = net.swarm.body_received(asker);
         assert!(received < 11 * MB, "{received} bytes");
-        assert!(net.body_sent(holders[1]) > 4 * MB);
+        assert!(net.swarm.body_sent(holders[1]) > 4 * MB);
     }
 }
 
@@ -135,16 +136,16 @@ fn when_all_are_gone_the_download_says_so_and_goes_on_when_they_are_back() {
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
     let asker = net.add_as(quiet());
-    let hits = net.hits(&holders, &info);
-    let fetch = net.start(asker, hits.clone());
-    net.wait_for_bytes(asker, fetch, 3 * MB);
+    let hits = net.swarm.hits(&holders, &info);
+    let fetch = net.swarm.start(asker, hits.clone());
+    net.swarm.wait_for_bytes(asker, fetch, 3 * MB);
     for holder in &holders {
-        net.crash(*holder);
+        net.swarm.crash(*holder);
     }
-    assert_eq!(net.end(asker, fetch), Err(Failure::NoHolder));
-    let nobody = net.fetch(asker, hits);
+    assert_eq!(net.swarm.end(asker, fetch), Err(Failure::NoHolder));
+    let nobody = net.swarm.fetch(asker, hits);
     assert_eq!(nobody, Err(Failure::NoHolder));
-    assert_eq!(net.fetch(asker, Vec::new()), Err(Failure::NoHolder));
+    assert_eq!(net.swarm.fetch(asker, Vec::new()), Err(Failure::NoHolder));
 }
 
 #[test]
@@ -152,19 +153,19 @@ fn who_has_to_wait_polls_its_place_and_gets_its_turn() {
     let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 5 * MB);
     let holder = net.holder_as(slots(1), std::slice::from_ref(&info));
-    net.slow(holder);
+    net.swarm.slow(holder);
     let askers: Vec<NodeId> = (0..3).map(|_| net.add_as(quiet())).collect();
-    let hits = net.hits(&[holder], &info);
+    let hits = net.swarm.hits(&[holder], &info);
     let fetches: Vec<_> = askers
         .iter()
         .map(|asker| {
-            let fetch = net.start(*asker, hits.clone());
-            net.run_s(1);
+            let fetch = net.swarm.start(*asker, hits.clone());
+            net.swarm.run_s(1);
             (*asker, fetch)
         })
         .collect();
     for (asker, fetch) in fetches {
-        assert_eq!(net.end(asker, fetch), Ok(()));
+        assert_eq!(net.swarm.end(asker, fetch), Ok(()));
     }
     let done = |asker: &NodeId| {
         let fetched = net
@@ -189,10 +190,10 @@ fn a_busy_holder_is_left_alone_while_others_send() {
     let free = holders(&mut net, 1, &info)[0];
     let impatient = DownloadKnobs { queue_retries_max: 3, ..DownloadKnobs::default() };
     let asker = net.add_as(with(|all| all.downloads = Arc::new(impatient)));
-    let hits = net.hits(&[full, free], &info);
-    assert_eq!(net.fetch(asker, hits.clone()), Ok(()));
-    assert_eq!(net.body_sent(free), 5 * MB);
-    let never = net.fetch(asker, hits[..1].to_vec());
+    let hits = net.swarm.hits(&[full, free], &info);
+    assert_eq!(net.swarm.fetch(asker, hits.clone()), Ok(()));
+    assert_eq!(net.swarm.body_sent(free), 5 * MB);
+    let never = net.swarm.fetch(asker, hits[..1].to_vec());
     assert_eq!(never, Err(Failure::Refused), "a queue that never moves is given up");
 }
 
@@ -201,12 +202,12 @@ fn a_holder_that_has_a_content_twice_is_one_source() {
     let mut net = Overlay::default();
     let info = file("Deep/Blue.mp3", 2 * MB);
     let holder = net.holder(&info);
-    net.slow(holder);
+    net.swarm.slow(holder);
     let asker = net.add_as(quiet());
-    let mut hits = net.hits(&[holder, holder], &info);
+    let mut hits = net.swarm.hits(&[holder, holder], &info);
     Arc::make_mut(&mut hits[1]).holder.index = 9;
-    assert_eq!(net.fetch(asker, hits), Ok(()));
-    assert_eq!(net.body_sent(holder), 2 * MB);
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
+    assert_eq!(net.swarm.body_sent(holder), 2 * MB);
     let load = net.swarm.sim.load(holder);
     assert_eq!(load.received.messages, net.swarm.sent("request"), "nobody else was asked");
     // A second connection would have been told to wait, and asked again.
@@ -228,12 +229,12 @@ fn a_downloader_that_takes_nothing_loses_its_slot() {
     let holder = net.holder_as(config, std::slice::from_ref(&info));
     // A packet of this line takes twelve seconds.
     let dying = net.swarm.add_behind(Node::servent(quiet()), Line::kbps(1, 1, Duration::ZERO));
-    let hits = net.hits(&[holder], &info);
-    net.start(dying, hits.clone());
-    net.run_s(4);
+    let hits = net.swarm.hits(&[holder], &info);
+    net.swarm.start(dying, hits.clone());
+    net.swarm.run_s(4);
     let other = net.add_as(quiet());
     let before = net.swarm.sim.now();
-    assert_eq!(net.fetch(other, hits), Ok(()));
+    assert_eq!(net.swarm.fetch(other, hits), Ok(()));
     let took = net.swarm.sim.now().since(before);
     assert!((5..60).contains(&took.as_secs()), "{took:?}: it had to wait, and not for long");
 }
@@ -245,8 +246,8 @@ fn what_is_no_longer_shared_is_refused() {
     let holder = net.holder(&info);
     let asker = net.add_as(quiet());
     net.swarm.command(holder, Command::Unshare(FileId(0)));
-    let hits = net.hits(&[holder], &info);
-    assert_eq!(net.fetch(asker, hits), Err(Failure::Refused));
+    let hits = net.swarm.hits(&[holder], &info);
+    assert_eq!(net.swarm.fetch(asker, hits), Err(Failure::Refused));
 }
 
 #[test]
@@ -255,9 +256,9 @@ fn an_empty_file_needs_no_transfer() {
     let info = file("Empty.mp3", 0);
     let holder = net.holder(&info);
     let asker = net.add_as(quiet());
-    let hits = net.hits(&[holder], &info);
-    assert_eq!(net.fetch(asker, hits), Ok(()));
-    assert_eq!(net.body_received(asker), 0);
+    let hits = net.swarm.hits(&[holder], &info);
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
+    assert_eq!(net.swarm.body_received(asker), 0);
 }
 
 #[test]
@@ -266,10 +267,10 @@ fn corrupt_content_is_never_called_complete() {
     let info = file("Deep/Blue.mp3", MB);
     let holders: Vec<NodeId> = (0..3).map(|_| net.holder(&info)).collect();
     let asker = net.add_as(quiet());
-    let hits = net.hits(&holders, &info);
-    assert_eq!(net.fetch(asker, hits.clone()), Err(Failure::Corrupt));
+    let hits = net.swarm.hits(&holders, &info);
+    assert_eq!(net.swarm.fetch(asker, hits.clone()), Err(Failure::Corrupt));
     net.swarm.sim.set_corruption(0.0);
-    assert_eq!(net.fetch(asker, hits), Ok(()));
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
 }
 
 #[test]
@@ -278,15 +279,15 @@ fn a_cancelled_download_ends_at_once_and_its_rest_can_be_fetched_later() {
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
     let asker = net.add_as(quiet());
-    let hits = net.hits(&holders, &info);
-    let fetch = net.start(asker, hits);
-    net.wait_for_bytes(asker, fetch, 3 * MB);
+    let hits = net.swarm.hits(&holders, &info);
+    let fetch = net.swarm.start(asker, hits);
+    net.swarm.wait_for_bytes(asker, fetch, 3 * MB);
     net.swarm.command(asker, Command::Cancel(fetch));
-    assert_eq!(net.end(asker, fetch), Err(Failure::Cancelled));
-    net.run_s(5);
-    let received = net.body_received(asker);
-    net.run_s(60);
-    assert_eq!(net.body_received(asker), received);
+    assert_eq!(net.swarm.end(asker, fetch), Err(Failure::Cancelled));
+    net.swarm.run_s(5);
+    let received = net.swarm.body_received(asker);
+    net.swarm.run_s(60);
+    assert_eq!(net.swarm.body_received(asker), received);
     assert_eq!(net.swarm.notes(asker).filter(|note| matches!(note, Note::Failed(..))).count(), 1);
 }
 
@@ -296,19 +297,19 @@ fn who_leaves_takes_its_downloads_and_uploads_along() {
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
     let asker = net.add_as(quiet());
-    let hits = net.hits(&holders, &info);
-    let fetch = net.start(asker, hits.clone());
-    net.wait_for_bytes(asker, fetch, MB);
+    let hits = net.swarm.hits(&holders, &info);
+    let fetch = net.swarm.start(asker, hits.clone());
+    net.swarm.wait_for_bytes(asker, fetch, MB);
     net.swarm.command(holders[0], Command::Leave);
     // What its line has already taken still arrives.
-    net.run_s(10);
-    let sent = net.body_sent(holders[0]);
-    net.run_s(5);
-    assert_eq!(net.body_sent(holders[0]), sent);
-    assert!(net.uploaded(holders[0]) > 0);
+    net.swarm.run_s(10);
+    let sent = net.swarm.body_sent(holders[0]);
+    net.swarm.run_s(5);
+    assert_eq!(net.swarm.body_sent(holders[0]), sent);
+    assert!(net.swarm.uploaded(holders[0]) > 0);
     net.swarm.command(asker, Command::Leave);
-    assert_eq!(net.end(asker, fetch), Err(Failure::Cancelled));
-    assert_eq!(net.fetch(asker, hits), Err(Failure::Refused));
+    assert_eq!(net.swarm.end(asker, fetch), Err(Failure::Cancelled));
+    assert_eq!(net.swarm.fetch(asker, hits), Err(Failure::Refused));
 }
 
 #[test]
@@ -317,11 +318,14 @@ fn holders_are_heard_of_from_holders() {
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = holders(&mut net, 2, &info);
     let (first, second) = (net.add_as(quiet()), net.add_as(quiet()));
-    let both = net.hits(&holders, &info);
-    assert_eq!(net.fetch(first, both.clone()), Ok(()));
-    let sent = net.body_sent(holders[1]);
-    assert_eq!(net.fetch(second, both[..1].to_vec()), Ok(()));
-    assert!(net.body_sent(holders[1]) > sent + 2 * MB, "the other one was named by the one that is known");
+    let both = net.swarm.hits(&holders, &info);
+    assert_eq!(net.swarm.fetch(first, both.clone()), Ok(()));
+    let sent = net.swarm.body_sent(holders[1]);
+    assert_eq!(net.swarm.fetch(second, both[..1].to_vec()), Ok(()));
+    assert!(
+        net.swarm.body_sent(holders[1]) > sent + 2 * MB,
+        "the other one was named by the one that is known"
+    );
 }
 
 #[test]
@@ -333,12 +337,12 @@ fn many_downloads_at_once_all_end() {
     let fetches: Vec<_> = files
         .iter()
         .map(|info| {
-            let hits = net.hits(&holders, info);
-            net.start(asker, hits)
+            let hits = net.swarm.hits(&holders, info);
+            net.swarm.start(asker, hits)
         })
         .collect();
     for fetch in fetches {
-        assert_eq!(net.end(asker, fetch), Ok(()));
+        assert_eq!(net.swarm.end(asker, fetch), Ok(()));
     }
 }
 
@@ -349,8 +353,8 @@ fn two_runs_of_one_seed_are_the_same_run() {
         let info = file("Deep/Blue.mp3", 3 * MB);
         let holders = holders(&mut net, 3, &info);
         let asker = net.add_as(quiet());
-        let hits = net.hits(&holders, &info);
-        assert_eq!(net.fetch(asker, hits), Ok(()));
+        let hits = net.swarm.hits(&holders, &info);
+        assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
         net.swarm.sim.digest()
     };
     assert_eq!(run(), run());

@@ -11,14 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use common::digest::Fingerprint;
 use common::http::Headers;
 use common::store::Disk;
+use common::testing::live::{Live, PATIENCE};
 use common::user::Note;
 use common::wire::Wire;
 use gnutella::guid::Guid;
 use gnutella::servent::ServentConfig;
 use gnutella::wire::*;
-use kit::live::{Live, PATIENCE};
+use kit::live::{find_one, start_at};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::UdpSocket;
 use tokio_util::codec::Encoder;
@@ -331,16 +333,16 @@ async fn wireshark_follows_a_search_and_a_push_between_servents_on_loopback() {
         let connect = connect.iter().map(|servent| servent.address()).collect();
         ServentConfig { connect, firewalled, ..config }
     };
-    let middle = Live::start_at(ADDRESS, 0, config(&[], false)).await;
+    let middle = start_at(ADDRESS, 0, config(&[], false)).await;
     let port = middle.address().port();
     let mut tap = Wiretap::on(middle.address()).await;
-    let mut holder = Live::start_at(ADDRESS, 1, config(&[&middle], true)).await;
-    holder.share(folder.path(), "Deep Blue.mp3", b"not much of a song").await;
-    let mut asker = Live::start_at(ADDRESS, 2, config(&[&middle], false)).await;
+    let mut holder = start_at(ADDRESS, 1, config(&[&middle], true)).await;
+    holder.share(folder.path(), "Deep Blue.mp3", b"not much of a song", Fingerprint::GNUTELLA).await;
+    let mut asker = start_at(ADDRESS, 2, config(&[&middle], false)).await;
     for servent in [&mut holder, &mut asker] {
         servent.wait_for(|note| matches!(note, Note::Online).then_some(())).await;
     }
-    let hit = asker.find("blue deep").await;
+    let hit = find_one(&mut asker, "blue deep").await;
     let out = tempfile::tempdir().expect("a folder for the copy");
     let copy = Arc::new(Disk::create(out.path(), &hit.info).expect("there is room"));
     asker.fetch(vec![hit], &copy).await;

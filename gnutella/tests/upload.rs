@@ -54,7 +54,7 @@ fn a_file_is_sent_whole_by_number_and_by_content() {
     {
         let mut holder = holder();
         let conn = holder.call(1, &format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
-        let answer = holder.text(conn);
+        let answer = holder.lone.text(conn);
         let (head, body) = head_and_body(&answer);
         let expected = format!(
             "HTTP/1.1 200 OK\r\nContent-Length: 33\r\nServer: p2p-testbed/{}\r\nConnection: Keep-Alive\r\n\
@@ -85,7 +85,7 @@ fn ranges_are_cut_as_asked_and_nothing_outside_the_file_is_sent() {
         ("lines=1-2", "200", "Content-Length: 33", "the very bytes that were promised"),
     ] {
         let request = format!("GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\nRange: {range}\r\n\r\n");
-        let answer = holder.say(conn, &request);
+        let answer = holder.lone.say(conn, &request);
         assert_eq!(status(&answer), expected_status, "{range}");
         let (head, sent) = head_and_body(&answer);
         assert!(head.contains(line), "{range}: {head}");
@@ -108,7 +108,7 @@ fn what_is_not_here_is_not_found() {
     ] {
         let mut holder = holder();
         let conn = holder.call(1, &format!("GET {target} HTTP/1.1\r\n\r\n"));
-        let answer = holder.text(conn);
+        let answer = holder.lone.text(conn);
         assert_eq!(status(&answer), "404", "{target}");
         assert!(answer.contains("Content-Length: 0\r\n") && holder.lone.closed(conn), "{target}: {answer}");
     }
@@ -120,7 +120,7 @@ fn requests_sent_ahead_are_answered_in_their_order_and_an_old_client_is_left() {
     let get =
         |range: &str| format!("GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\nRange: bytes={range}\r\n\r\n");
     let conn = holder.call(1, &[get("0-2"), get("4-7"), get("9-13")].concat());
-    let answer = holder.text(conn);
+    let answer = holder.lone.text(conn);
     let bodies: Vec<&str> =
         answer.split("\r\n\r\n").skip(1).map(|part| part.split("HTTP/").next().unwrap()).collect();
     assert_eq!(bodies, ["the", "very", "bytes"]);
@@ -133,7 +133,7 @@ fn requests_sent_ahead_are_answered_in_their_order_and_an_old_client_is_left() {
     ] {
         let mut holder = holder_as(quiet());
         let conn = holder.call(1, &format!("GET /get/0/zebra%20giraffe.ogg HTTP/{version}\r\n{line}\r\n"));
-        let answer = holder.text(conn);
+        let answer = holder.lone.text(conn);
         assert_eq!(head_and_body(&answer).1.as_bytes(), CONTENT);
         assert_eq!(!holder.lone.closed(conn), stays, "{version} {line}");
         assert_eq!(answer.contains("Connection: close"), !stays, "{answer}");
@@ -145,7 +145,7 @@ fn requests_sent_ahead_are_answered_in_their_order_and_an_old_client_is_left() {
 fn a_head_alone_needs_no_slot_and_carries_no_body() {
     let mut holder = holder_as(few_slots(0));
     let conn = holder.call(1, "HEAD /get/0/zebra%20giraffe.ogg HTTP/1.1\r\n\r\n");
-    let answer = holder.text(conn);
+    let answer = holder.lone.text(conn);
     assert_eq!((status(&answer), head_and_body(&answer).1), ("200", ""));
     assert!(answer.contains("Content-Length: 33\r\n") && !holder.lone.closed(conn));
     assert!(uploaded(&holder).is_empty());
@@ -156,20 +156,20 @@ fn who_comes_when_all_slots_are_taken_is_told_a_place_and_gets_its_turn() {
     let mut holder = holder_as(few_slots(1));
     let get = "GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\nX-Queue: 1.0\r\n\r\n";
     let first = holder.call(1, get);
-    assert_eq!(status(&holder.text(first)), "200");
+    assert_eq!(status(&holder.lone.text(first)), "200");
     // The slot stays with its connection for a while.
     let second = holder.call(2, get);
-    let answer = holder.text(second);
+    let answer = holder.lone.text(second);
     assert_eq!((status(&answer), head_and_body(&answer).1), ("503", ""));
     assert!(answer.contains("X-Queue: position=1,length=1,limit=1,pollMin=1,pollMax=60\r\n"), "{answer}");
     assert!(answer.contains("Retry-After: 1\r\n"), "{answer}");
     let third = holder.call(3, get);
-    assert!(holder.text(third).contains("X-Queue: position=2,length=2"));
-    assert_eq!(status(&holder.say(first, get)), "200", "its next request needs no queue");
+    assert!(holder.lone.text(third).contains("X-Queue: position=2,length=2"));
+    assert_eq!(status(&holder.lone.say(first, get)), "200", "its next request needs no queue");
     holder.lone.hang_up(first, common::peer::CloseReason::Remote);
     holder.lone.advance(Duration::from_secs(10));
-    assert!(holder.say(third, get).contains("X-Queue: position=2"), "it is not yet its turn");
-    assert_eq!(status(&holder.say(second, get)), "200");
+    assert!(holder.lone.say(third, get).contains("X-Queue: position=2"), "it is not yet its turn");
+    assert_eq!(status(&holder.lone.say(second, get)), "200");
 }
 
 #[test]
@@ -181,13 +181,13 @@ fn a_place_outlives_a_connection_that_is_closed_at_once_but_not_one_that_waited(
         let second = holder.call(2, get);
         let third = holder.call(3, get);
         assert_eq!(
-            [first, second, third].map(|conn| holder.text(conn)[9..12].to_owned()),
+            [first, second, third].map(|conn| holder.lone.text(conn)[9..12].to_owned()),
             ["200", "503", "503"]
         );
         holder.lone.advance(Duration::from_secs(stays));
         holder.lone.hang_up(second, common::peer::CloseReason::Remote);
         holder.lone.hang_up(first, common::peer::CloseReason::Remote);
-        assert_eq!(status(&holder.say(third, get)), turn, "after {stays} s");
+        assert_eq!(status(&holder.lone.say(third, get)), turn, "after {stays} s");
     }
 }
 
@@ -199,14 +199,17 @@ fn who_is_queued_may_ask_for_a_head_and_stays_queued_until_it_goes() {
     let first = holder.call(1, &get);
     let second = holder.call(2, &get);
     let third = holder.call(3, &get);
-    assert_eq!([first, second, third].map(|conn| holder.text(conn)[9..12].to_owned()), ["200", "503", "503"]);
-    assert_eq!(status(&holder.say(second, &head)), "200");
+    assert_eq!(
+        [first, second, third].map(|conn| holder.lone.text(conn)[9..12].to_owned()),
+        ["200", "503", "503"]
+    );
+    assert_eq!(status(&holder.lone.say(second, &head)), "200");
     // Longer than who is not queued may be silent, shorter than a place lasts.
     holder.lone.advance(Duration::from_secs(40));
     assert_eq!((holder.lone.closed(first), holder.lone.closed(second)), (true, false));
-    assert_eq!(status(&holder.say(third, &get)), "503", "the slot is kept for who stands before it");
+    assert_eq!(status(&holder.lone.say(third, &get)), "503", "the slot is kept for who stands before it");
     holder.lone.hang_up(second, common::peer::CloseReason::Remote);
-    assert_eq!(status(&holder.say(third, &get)), "200", "nobody stands before it any more");
+    assert_eq!(status(&holder.lone.say(third, &get)), "200", "nobody stands before it any more");
 }
 
 #[test]
@@ -216,7 +219,10 @@ fn one_address_has_one_slot() {
     let first = holder.call(1, get);
     let greedy = holder.call(1, get);
     let other = holder.call(2, get);
-    assert_eq!([first, greedy, other].map(|conn| holder.text(conn)[9..12].to_owned()), ["200", "503", "200"]);
+    assert_eq!(
+        [first, greedy, other].map(|conn| holder.lone.text(conn)[9..12].to_owned()),
+        ["200", "503", "200"]
+    );
 }
 
 #[test]
@@ -225,7 +231,7 @@ fn who_says_nothing_is_hung_up_on_and_so_is_who_waits_beyond_its_place() {
     let get = "GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\n\r\n";
     let idle = holder.call(1, get);
     let waiting = holder.call(2, get);
-    assert_eq!(status(&holder.text(waiting)), "503");
+    assert_eq!(status(&holder.lone.text(waiting)), "503");
     holder.lone.advance(Duration::from_secs(59));
     assert_eq!((holder.lone.closed(idle), holder.lone.closed(waiting)), (true, false));
     holder.lone.advance(Duration::from_secs(30));
@@ -254,7 +260,7 @@ fn a_head_may_come_in_pieces_but_not_forever() {
     for byte in b"GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\nRange: bytes=0-2\r\n\r\n" {
         holder.lone.feed(conn, &[*byte]);
     }
-    assert!(holder.text(conn).ends_with("\r\n\r\nthe"));
+    assert!(holder.lone.text(conn).ends_with("\r\n\r\nthe"));
     let slow = holder.call(2, "GET /get/0/zebra");
     for _ in 0..30 {
         holder.lone.feed(slow, b"a");
@@ -273,7 +279,7 @@ fn connections_of_downloaders_are_bounded() {
     assert_eq!(open, 1 + 2 + 16);
     holder.lone.hang_up(conns[0], common::peer::CloseReason::Remote);
     let next = holder.call(200, "HEAD /get/0/zebra%20giraffe.ogg HTTP/1.1\r\n\r\n");
-    assert_eq!(status(&holder.text(next)), "200", "who leaves makes room");
+    assert_eq!(status(&holder.lone.text(next)), "200", "who leaves makes room");
 }
 
 #[test]
@@ -281,9 +287,9 @@ fn other_holders_are_told_to_the_next_who_asks() {
     let mut holder = holder();
     let get = "GET /get/0/zebra%20giraffe.ogg HTTP/1.1\r\n";
     let first = holder.call(1, &format!("{get}X-Alt: 10.0.9.9:6347, 10.0.1.2:5000, rubbish\r\n\r\n"));
-    assert!(!holder.text(first).contains("X-Alt"), "nobody is told what it has just said");
+    assert!(!holder.lone.text(first).contains("X-Alt"), "nobody is told what it has just said");
     let second = holder.call(2, &format!("{get}\r\n"));
-    let answer = holder.text(second);
+    let answer = holder.lone.text(second);
     assert!(answer.contains("X-Alt: 10.0.9.9:6347\r\n"), "not itself: {answer}");
 }
 

@@ -20,10 +20,9 @@
 //! rounds.)
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,7 +31,7 @@ use common::net::{Attachment, NodeId};
 use common::peer::Time;
 use common::store::{Disk, Storage as _};
 use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore, spawn};
-use common::testing::process::cpu_time;
+use common::testing::process::{Again, cpu_time, wait_for_end_of_input};
 use common::user::{self, Fetch, FetchId, FileInfo, Hit, Holder, Note, SharedFile};
 use kazaa::config::{Config, Role};
 use kazaa::node::Node;
@@ -104,7 +103,8 @@ fn compare(options: &Options) {
         options.dir.display()
     );
     println!("The tree of MD5 alone, in cache: {:.0} MB/s on one core", tree_rate() / 1e6);
-    let holders = METHODS.map(|(_, argument, _)| Serving::start(argument, &source));
+    let holders = METHODS
+        .map(|(_, argument, _)| Again::start(&["--serve".as_ref(), argument.as_ref(), source.as_os_str()]));
     let info = told_of(&source);
     let mut samples = METHODS.map(|_| Vec::new());
     for round in 0..=options.rounds {
@@ -178,40 +178,8 @@ fn told_of(source: &Path) -> FileInfo {
     FileInfo { name: "Bench/source".into(), size: disk.size(), digest: Some(digest), ..FileInfo::default() }
 }
 
-/// A sending process. Dropped, it ends.
-struct Serving {
-    process: Child,
-    address: SocketAddrV4,
-}
-
-impl Serving {
-    fn start(method: &str, source: &Path) -> Self {
-        let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
-            .args(["--serve", method])
-            .arg(source)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program runs twice");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("piped"))
-            .read_line(&mut line)
-            .expect("it says where it is");
-        Serving { process, address: line.trim().parse().expect("an address") }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // The end of its input is its sign to stop.
-        drop(self.process.stdin.take());
-        let ended = self.process.wait().expect("it ends");
-        assert!(ended.success() || std::thread::panicking(), "the holder has failed");
-    }
-}
-
-fn measure(method: Method, holder: &Serving, target: &Path, info: &FileInfo) -> Sample {
-    let cpu = || (cpu_time(std::process::id()) + cpu_time(holder.process.id())).as_secs_f64();
+fn measure(method: Method, holder: &Again, target: &Path, info: &FileInfo) -> Sample {
+    let cpu = || (cpu_time(std::process::id()) + cpu_time(holder.id())).as_secs_f64();
     let runtime = runtime();
     let (cpu_before, start) = (cpu(), Instant::now());
     let sample = || Sample { seconds: start.elapsed().as_secs_f64(), cpu_seconds: cpu() - cpu_before };
@@ -272,6 +240,7 @@ async fn start(number: u32, seals: bool, store: &SharedStore, sink: NoteSink) ->
         node: NodeId(number),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits: Limits::default(),
         seed: 1,
@@ -323,8 +292,4 @@ fn serve(method: &str, path: &Path) {
     println!("{}", handle.address());
     wait_for_end_of_input();
     runtime.block_on(handle.shutdown()).expect("the holder's node is sound");
-}
-
-fn wait_for_end_of_input() {
-    std::io::stdin().read_to_end(&mut Vec::new()).expect("an input");
 }

@@ -4,11 +4,26 @@ mod services_kit;
 
 use std::time::{Duration, Instant};
 
-use common::peer::CloseReason;
+use common::peer::{CloseReason, ConnId};
 use common::user::Note;
 use kazaa::services::{Account, Accounts, HashCost};
 use kazaa::wire::{Refusal, Service};
-use services_kit::{Alone, credentials, services_config, services_key};
+use services_kit::{Alone, credentials, services_config, services_key, services_of};
+
+fn register<'a>(
+    accounts: &'a mut Accounts,
+    name: &str,
+    password: &str,
+    salt: [u8; 16],
+) -> Result<&'a Account, Refusal> {
+    let hash = accounts.to_register(name, password, salt)?.run().expect("it has nothing to be held against");
+    accounts.registered(name, &hash)
+}
+
+fn login<'a>(accounts: &'a Accounts, name: &str, password: &str) -> Result<&'a Account, Refusal> {
+    let is_right = accounts.to_login(name, password).run().is_some();
+    accounts.logged_in(name, is_right)
+}
 
 fn accounts() -> Accounts {
     Accounts::new(HashCost::CHEAP, 100, Vec::new())
@@ -17,13 +32,13 @@ fn accounts() -> Accounts {
 #[test]
 fn a_name_is_one_person_s_whatever_its_case() {
     let mut accounts = accounts();
-    assert_eq!(accounts.register("Alice", "secret", [1; 16]).unwrap().name(), "Alice");
-    assert_eq!(accounts.register("aLICE", "other", [2; 16]), Err(Refusal::Taken));
-    assert_eq!(accounts.login("alice", "secret").unwrap().name(), "Alice", "as it was registered");
+    assert_eq!(register(&mut accounts, "Alice", "secret", [1; 16]).unwrap().name(), "Alice");
+    assert_eq!(register(&mut accounts, "aLICE", "other", [2; 16]), Err(Refusal::Taken));
+    assert_eq!(login(&accounts, "alice", "secret").unwrap().name(), "Alice", "as it was registered");
     for (name, password) in
         [("alice", "Secret"), ("alice", ""), ("alic", "secret"), ("", ""), ("alice", "secret ")]
     {
-        assert_eq!(accounts.login(name, password), Err(Refusal::WrongPassword), "{name} {password}");
+        assert_eq!(login(&accounts, name, password), Err(Refusal::WrongPassword), "{name} {password}");
     }
 }
 
@@ -40,16 +55,16 @@ fn names_and_passwords_that_cannot_be_are_refused() {
         ("bob", ""),
         ("bob", &long_password),
     ] {
-        assert_eq!(accounts.register(name, password, [0; 16]), Err(Refusal::Malformed), "{name:?}");
+        assert_eq!(register(&mut accounts, name, password, [0; 16]), Err(Refusal::Malformed), "{name:?}");
     }
-    assert!(accounts.register(&"x".repeat(32), &"\u{20ac}".repeat(42), [0; 16]).is_ok());
+    assert!(register(&mut accounts, &"x".repeat(32), &"\u{20ac}".repeat(42), [0; 16]).is_ok());
     assert_eq!(accounts.len(), 1);
 }
 
 #[test]
 fn an_account_survives_as_a_line_that_hides_its_password() {
     let mut first = accounts();
-    let line = first.register("Alice", "secret", [1; 16]).unwrap().to_line();
+    let line = register(&mut first, "Alice", "secret", [1; 16]).unwrap().to_line();
     assert!(
         line.starts_with("account Alice $argon2id$v=19$m=8,t=1,p=1$") && !line.contains("secret"),
         "{line}"
@@ -58,8 +73,8 @@ fn an_account_survives_as_a_line_that_hides_its_password() {
     // Those who come back find services that by now hash at another cost.
     let dearer = HashCost { memory_kib: 16, ..HashCost::CHEAP };
     let second = Accounts::new(dearer, 100, known);
-    assert!(second.login("ALICE", "secret").is_ok() && second.login("alice", "Secret").is_err());
-    let other = first.register("bob", "secret", [2; 16]).unwrap().to_line();
+    assert!(login(&second, "ALICE", "secret").is_ok() && login(&second, "alice", "Secret").is_err());
+    let other = register(&mut first, "bob", "secret", [2; 16]).unwrap().to_line();
     assert_ne!(
         other.split('$').next_back(),
         line.split('$').next_back(),
@@ -70,13 +85,13 @@ fn an_account_survives_as_a_line_that_hides_its_password() {
 #[test]
 fn a_password_costs_what_is_asked_for_at_least() {
     let mut accounts = Accounts::new(HashCost::default(), 1, Vec::new());
-    let line = accounts.register("alice", "secret", [1; 16]).unwrap().to_line();
+    let line = register(&mut accounts, "alice", "secret", [1; 16]).unwrap().to_line();
     assert!(line.starts_with("account alice $argon2id$v=19$m=19456,t=2,p=1$"), "{line}");
 }
 
 #[test]
 fn lines_that_are_no_accounts_are_none() {
-    let hash = accounts().register("alice", "secret", [1; 16]).unwrap().to_line();
+    let hash = register(&mut accounts(), "alice", "secret", [1; 16]).unwrap().to_line();
     let hash = hash.split(' ').nth(2).unwrap();
     assert!(Account::from_line(&format!("account bob {hash}")).is_some());
     for bad in [
@@ -104,11 +119,11 @@ fn lines_that_are_no_accounts_are_none() {
 fn the_services_clock_does_not_tell_who_is_a_user() {
     let cost = HashCost { memory_kib: 4 * 1024, ..HashCost::default() };
     let mut accounts = Accounts::new(cost, 10, Vec::new());
-    accounts.register("alice", "secret", [1; 16]).unwrap();
+    register(&mut accounts, "alice", "secret", [1; 16]).unwrap();
     let fastest = |name: &str| {
         let time = |_| {
             let start = Instant::now();
-            assert_eq!(accounts.login(name, "guess"), Err(Refusal::WrongPassword));
+            assert_eq!(login(&accounts, name, "guess"), Err(Refusal::WrongPassword));
             start.elapsed()
         };
         (0..8).map(time).min().unwrap()
@@ -151,6 +166,54 @@ fn registration_and_login_give_a_ticket() {
         &again.ask(conn, Service::Login(credentials("ALICE", "secret")))[..],
         [Service::Welcome(_)]
     ));
+}
+
+fn registers(services: &mut Alone, ip: &str, user: &str) -> ConnId {
+    let conn = services.client(ip, 2);
+    assert_eq!(
+        services.ask(conn, Service::Register(credentials(user, "secret"))),
+        [],
+        "a hash takes its time"
+    );
+    conn
+}
+
+#[test]
+fn while_a_password_is_hashed_others_are_served_and_who_waits_has_to_be_silent() {
+    let mut services = Alone::services();
+    services.holds_works = true;
+    let [alice, bob] =
+        [("10.0.0.2", "alice"), ("10.0.0.3", "bob")].map(|(ip, user)| registers(&mut services, ip, user));
+    assert!(services.told_supernodes().is_empty());
+    assert_eq!(services.ask(bob, Service::List), []);
+    assert!(services.is_closed(bob));
+    // However long the machine takes for it.
+    services.advance_s(100);
+    services.do_works();
+    assert!(matches!(&services_of(services.heard(alice))[..], [Service::Welcome(_)]));
+    assert_eq!(services.the_services().accounts(), 1, "nobody has an account that nobody was told of");
+}
+
+#[test]
+fn of_two_who_take_a_name_at_the_same_moment_one_gets_it() {
+    let mut services = Alone::services();
+    services.holds_works = true;
+    let [first, second] = ["10.0.0.2", "10.0.0.3"].map(|ip| registers(&mut services, ip, "alice"));
+    services.do_works();
+    assert!(matches!(&services_of(services.heard(first))[..], [Service::Welcome(_)]));
+    assert_eq!(services_of(services.heard(second)), [Service::Refused(Refusal::Taken)]);
+}
+
+#[test]
+fn where_too_much_is_computed_a_login_is_refused_and_may_come_again() {
+    let mut services = Alone::services();
+    services.holds_works = true;
+    let alice = registers(&mut services, "10.0.0.2", "alice");
+    services.refuse_works();
+    assert_eq!(services_of(services.heard(alice)), [Service::Refused(Refusal::Busy)]);
+    services.holds_works = false;
+    let answer = services.ask(alice, Service::Register(credentials("alice", "secret")));
+    assert!(matches!(&answer[..], [Service::Welcome(_)]), "{answer:?}");
 }
 
 #[test]

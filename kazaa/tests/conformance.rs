@@ -15,12 +15,13 @@ use common::net::{Attachment, NodeId};
 use common::peer::Time;
 use common::sim::{Config as Network, Sim};
 use common::tcp::Handle;
+use common::testing::live::Place;
 use common::user::{Command, Hit, Note, Query, SearchId};
 use common::wire::Wire as _;
 use kazaa::config::{Config, Knobs, Role};
 use kazaa::node::Node;
 use kazaa::wire::Message;
-use kit::cluster::{Place, share};
+use kit::files::share;
 
 const SUPERNODES: u32 = 3;
 const NODES: u32 = 15;
@@ -125,7 +126,7 @@ async fn over_tcp(place: &mut Place, stages: &[u64]) -> Outcome {
     let mut outcome = Outcome::new();
     let mut handles = Vec::new();
     for node in 0..NODES {
-        let handle = place.start(node, config(node, |node| place.address(node))).await;
+        let handle = place.start(node, Node::ordinary(config(node, |node| place.address(node)))).await;
         while !matches!(place.notes.recv().await, Some((NodeId(who), Note::Online)) if who == node) {}
         handle.command(share(file_of(node))).await.unwrap();
         handles.push(handle);

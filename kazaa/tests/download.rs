@@ -11,10 +11,11 @@ use common::http::Request;
 use common::peer::CloseReason;
 use common::seal::Seal;
 use common::store::{Faulty, Memory, Ranges};
+use common::testing::files::content;
 use common::user::Failure;
 use kazaa::config::Config;
 use kit::alone::with;
-use kit::files::{content, kzhash};
+use kit::files::kzhash;
 use kit::raw::remote;
 use kit::world::{World, answer, first_and_last, honest};
 use proptest::prelude::*;
@@ -49,7 +50,7 @@ fn a_request_says_all_that_holders_expect_and_names_no_file() {
         let content = content(SIZE);
         let config = with(|knobs| knobs.seals_transfers = seals);
         let mut world = World::with(config, &content, &[(1, kzhash(&content))], None, Ranges::default());
-        let (_, to, request) = world.alone.asked().unwrap();
+        let (_, to, request) = world.alone.lone.asked().unwrap();
         assert_eq!(to, remote(1));
         let (first, last) = first_and_last(&Request::parse(request.as_bytes()).unwrap());
         assert!(first == 0 && last < SIZE as u64);
@@ -169,8 +170,8 @@ fn a_seal_that_does_not_come_about_costs_that_holder_its_place() {
     {
         let mut world = world(&[1]);
         let mut dials = 0;
-        while world.alone.end().is_none() {
-            if let Some((conn, _, _)) = world.alone.asked() {
+        while world.alone.lone.end().is_none() {
+            if let Some((conn, _, _)) = world.alone.lone.asked() {
                 dials += 1;
                 world.alone.lone.feed(conn, AGREED);
                 assert_eq!(world.alone.lone.awaits_seal(conn), Some(Seal::Dialler));
@@ -178,12 +179,12 @@ fn a_seal_that_does_not_come_about_costs_that_holder_its_place() {
             }
             world.alone.lone.advance(Duration::from_secs(1));
         }
-        assert_eq!(world.alone.end(), Some(Err(end)));
+        assert_eq!(world.alone.lone.end(), Some(Err(end)));
         assert_eq!(dials, if end == Failure::Refused { 1 } else { 3 });
     }
     // Nor does one that never ends hold up the download for ever.
     let mut world = world(&[1, 2]);
-    let (stuck, _, _) = world.alone.asked().unwrap();
+    let (stuck, _, _) = world.alone.lone.asked().unwrap();
     world.alone.lone.feed(stuck, AGREED);
     assert_eq!(world.run(&honestly), Ok(()));
     assert!(world.is_right() && world.alone.lone.closed(stuck));
@@ -372,13 +373,13 @@ fn a_holder_that_misbehaves_alone_ends_the_download_and_is_not_asked_for_ever() 
 fn who_cannot_be_dialled_and_has_no_supernode_is_tried_a_few_times() {
     let mut world = world(&[1, 2]);
     let mut dials = 0;
-    while world.alone.end().is_none() {
-        while world.alone.refuse().is_some() {
+    while world.alone.lone.end().is_none() {
+        while world.alone.lone.refuse().is_some() {
             dials += 1;
         }
         world.alone.lone.advance(Duration::from_secs(1));
     }
-    assert_eq!((world.alone.end(), dials), (Some(Err(Failure::NoHolder)), 6));
+    assert_eq!((world.alone.lone.end(), dials), (Some(Err(Failure::NoHolder)), 6));
 }
 
 proptest! {

@@ -18,7 +18,7 @@ fn named(note: &Note, word: &str) -> bool {
 fn crowd(overlay: &mut Overlay, first: NodeId, count: usize, seconds: u64) {
     for _ in 0..count {
         overlay.add(&[first]);
-        overlay.run_ms(1_000 * seconds / count as u64);
+        overlay.swarm.run_ms(1_000 * seconds / count as u64);
     }
 }
 
@@ -38,7 +38,7 @@ fn a_crowd_elects_as_many_as_it_needs_and_everybody_finds_a_place() {
     let first = overlay.add(&[]);
     crowd(&mut overlay, first, 200, 60);
     all_online(&mut overlay);
-    overlay.run_s(60);
+    overlay.swarm.run_s(60);
     let supernodes = overlay.supernodes();
     assert!(
         (10..=30).contains(&supernodes.len()),
@@ -80,7 +80,7 @@ fn the_policy_says_who() {
         for (kbps, rises) in [(384, strong), (33, weak)] {
             let config = Config { bandwidth_kbps: (1_500, kbps), ..overlay.config.clone() };
             let node = overlay.add_as(config);
-            overlay.run_s(1);
+            overlay.swarm.run_s(1);
             assert_eq!(overlay.node(node).is_supernode(), rises, "{election:?} {kbps}");
         }
     }
@@ -94,7 +94,7 @@ fn nobody_behind_a_firewall_rises_and_force_overrides_the_rest() {
     let forced = overlay.add_as(Config { force: Some(Role::Supernode), ..weak });
     let strong = Config { force: Some(Role::Ordinary), ..overlay.config.clone() };
     let strong = overlay.add_as(strong);
-    overlay.run_s(1);
+    overlay.swarm.run_s(1);
     let rose = [walled, forced, strong].map(|node| overlay.node(node).is_supernode());
     assert_eq!(rose, [false, true, false]);
 }
@@ -111,9 +111,9 @@ fn children_rise_when_the_lists_say_that_places_are_few() {
     all_online(&mut overlay);
     assert_eq!(overlay.supernodes(), [first]);
     // Nobody has been there for ten minutes yet.
-    overlay.run_s(500);
+    overlay.swarm.run_s(500);
     assert_eq!(overlay.supernodes(), [first]);
-    overlay.run_s(3_000);
+    overlay.swarm.run_s(3_000);
     let supernodes = overlay.supernodes();
     assert!(supernodes.len() >= 2, "{supernodes:?}");
     let children: usize = supernodes.iter().map(|node| overlay.node(*node).children()).sum();
@@ -126,7 +126,7 @@ fn a_supernode_that_nobody_needs_steps_down_and_sends_its_children_elsewhere() {
     let first = overlay.supernode(&[]);
     let forced_by_hand = overlay.child_of(first);
     let idle = overlay.add(&[]);
-    overlay.run_s(1);
+    overlay.swarm.run_s(1);
     assert!(overlay.node(idle).is_supernode(), "it knew nobody");
     // Now it hears of the other one, by a link.
     let linking = overlay.supernode(&[first, idle]);
@@ -134,17 +134,17 @@ fn a_supernode_that_nobody_needs_steps_down_and_sends_its_children_elsewhere() {
     overlay.online(child);
     assert_eq!(overlay.parent(child), Some(idle));
     overlay.share(child, &["Band/Song.mp3"]);
-    overlay.run_s(1_700);
+    overlay.swarm.run_s(1_700);
     assert!(overlay.node(idle).is_supernode());
     overlay.swarm.wait_for(idle, |note| named(note, "no longer"));
-    overlay.run_s(10);
+    overlay.swarm.run_s(10);
     assert!(!overlay.node(idle).is_supernode());
     assert!([first, linking].contains(&overlay.parent(idle).expect("it is somebody's child now")));
     assert!([first, linking].contains(&overlay.parent(child).expect("its child was told of others")));
     assert_eq!(overlay.find(forced_by_hand, "song"), [child]);
     assert!(overlay.node(first).is_supernode() && overlay.node(linking).is_supernode(), "they are forced");
     for node in [idle, child] {
-        assert_eq!(overlay.offline(node), Vec::<String>::new());
+        assert_eq!(overlay.swarm.offline(node), Vec::<String>::new());
     }
 }
 
@@ -152,7 +152,7 @@ fn a_supernode_that_nobody_needs_steps_down_and_sends_its_children_elsewhere() {
 fn the_last_supernode_stays() {
     let mut overlay = Overlay::seeded(1);
     let only = overlay.add(&[]);
-    overlay.run_s(4_000);
+    overlay.swarm.run_s(4_000);
     assert!(overlay.node(only).is_supernode());
 }
 
@@ -167,7 +167,7 @@ fn who_rises_takes_shares_and_searches_along() {
     let riser = overlay.add(&[first]);
     overlay.share(riser, &["Band/Other Song.mp3"]);
     overlay.swarm.wait_for(riser, |note| named(note, "is a supernode now"));
-    overlay.run_s(5);
+    overlay.swarm.run_s(5);
     assert_eq!((overlay.node(riser).links(), overlay.node(riser).files_indexed()), (1, 1));
     assert_eq!(overlay.find(riser, "song"), [child]);
     assert_eq!(overlay.find(child, "song"), [riser]);

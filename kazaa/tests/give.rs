@@ -10,13 +10,14 @@ use std::time::Duration;
 use common::net::NodeId;
 use common::peer::{CloseReason, ConnId, FileId};
 use common::store::{Memory, Ranges};
+use common::testing::files::MB;
 use common::user::{
     Command, Failure, Fetch, FetchId, FileInfo, Hit, Holder, Note, Query, SearchEnd, SharedFile,
 };
 use kazaa::config::{Config, Role};
 use kazaa::node::Node;
 use kazaa::wire::{Message, NETWORK, PushAsk, PushOrder};
-use kit::files::{MB, file, kzhash};
+use kit::files::{file, kzhash};
 use kit::overlay::Overlay;
 use kit::raw::{Far, OURS, Raw, remote};
 
@@ -60,10 +61,10 @@ fn a_firewalled_holder_brings_the_file_over_one_supernode_or_two_sealed_or_not()
         assert_eq!(hits.len(), 1);
         let port = hits[0].holder.address.unwrap().port();
         assert_eq!(port == 0, knows_it, "who knows it says so");
-        assert_eq!(net.fetch(asker, hits), Ok(()));
-        net.run_s(1);
+        assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
+        net.swarm.run_s(1);
         assert_eq!(net.swarm.sent("give"), 1);
-        assert_eq!((net.uploaded(holder), net.body_received(asker)), (4 * MB, 4 * MB));
+        assert_eq!((net.swarm.uploaded(holder), net.swarm.body_received(asker)), (4 * MB, 4 * MB));
         assert_eq!(net.swarm.sim.sealing(holder).sent > 0, seals);
     }
 }
@@ -77,7 +78,7 @@ fn when_both_are_firewalled_the_download_fails_at_once() {
     net.offer(holder, &[file("Deep/Blue.mp3", MB)]);
     let hits = found(&mut net, shut, "blue");
     let before = net.swarm.sim.now();
-    assert_eq!(net.fetch(shut, hits), Err(Failure::NoHolder));
+    assert_eq!(net.swarm.fetch(shut, hits), Err(Failure::NoHolder));
     assert!(net.swarm.sim.now().since(before) < Duration::from_secs(1));
     assert_eq!(net.swarm.sent("push"), 0);
 }
@@ -92,15 +93,15 @@ fn open_and_firewalled_holders_of_one_content_send_at_once() {
         walled(&mut net, supernodes[1], true),
     ];
     for holder in holders {
-        net.slow(holder);
+        net.swarm.slow(holder);
         net.offer(holder, &[file("Deep/Blue.mp3", 6 * MB)]);
     }
     let asker = net.child_of(supernodes[1]);
     let hits = found(&mut net, asker, "blue");
     assert_eq!(hits.len(), 3);
-    assert_eq!(net.fetch(asker, hits), Ok(()));
+    assert_eq!(net.swarm.fetch(asker, hits), Ok(()));
     for holder in holders {
-        assert!(net.body_sent(holder) > MB, "{} bytes of one", net.body_sent(holder));
+        assert!(net.swarm.body_sent(holder) > MB, "{} bytes of one", net.swarm.body_sent(holder));
     }
 }
 
@@ -112,9 +113,9 @@ fn a_push_that_nobody_answers_is_given_up() {
     net.offer(holder, &[file("Deep/Blue.mp3", MB)]);
     let asker = net.child_of(supernodes[1]);
     let hits = found(&mut net, asker, "blue");
-    net.crash(holder);
-    net.run_s(1);
-    assert!(net.fetch(asker, hits).is_err());
+    net.swarm.crash(holder);
+    net.swarm.run_s(1);
+    assert!(net.swarm.fetch(asker, hits).is_err());
 }
 
 /// A node with one parent, who is the test.

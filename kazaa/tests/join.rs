@@ -19,7 +19,7 @@ fn at_distances(overlay: &mut Overlay, milliseconds: &[u64]) -> Vec<NodeId> {
         overlay.swarm.sim.set_line_at(now, *node, line);
     }
     // Their lists have all of them after this.
-    overlay.run_s(120);
+    overlay.swarm.run_s(120);
     supernodes
 }
 
@@ -43,7 +43,7 @@ fn of_those_on_the_scouts_list_the_nearest_becomes_the_parent() {
     // The scout, and the four others on its list: the scout's own round trip is known.
     assert_eq!(sent, [5, 5]);
     assert_eq!(overlay.parent(child), Some(supernodes[2]));
-    overlay.run_s(2);
+    overlay.swarm.run_s(2);
     let children: Vec<usize> = supernodes.iter().map(|node| overlay.node(*node).children()).collect();
     assert_eq!(children, [0, 0, 1, 0, 0], "the scout and the others were left");
 }
@@ -96,22 +96,22 @@ fn the_dead_of_a_list_are_passed_over_one_by_one() {
     });
     overlay.online(child);
     assert_eq!(overlay.parent(child), Some(alive));
-    assert_eq!(overlay.offline(child), Vec::<String>::new());
+    assert_eq!(overlay.swarm.offline(child), Vec::<String>::new());
 }
 
 #[test]
 fn who_knows_nobody_and_may_not_rise_says_so_and_who_reaches_nobody_tries_again() {
     let mut overlay = Overlay::seeded(1);
     let alone = overlay.child(&[]);
-    overlay.run_s(1);
-    assert_eq!(overlay.offline(alone), ["no supernode is known; name one, or the services"]);
+    overlay.swarm.run_s(1);
+    assert_eq!(overlay.swarm.offline(alone), ["no supernode is known; name one, or the services"]);
 
     let supernode = overlay.supernode(&[]);
-    overlay.crash(supernode);
-    overlay.run_s(1);
+    overlay.swarm.crash(supernode);
+    overlay.swarm.run_s(1);
     let child = overlay.add(&[supernode]);
-    overlay.run_s(120);
-    let told = overlay.offline(child);
+    overlay.swarm.run_s(120);
+    let told = overlay.swarm.offline(child);
     assert!(
         told.len() == 1 && told[0].starts_with("no supernode can be reached; trying again in "),
         "{told:?}"
@@ -147,7 +147,7 @@ fn a_node_leaves_without_a_trace() {
     let supernode = overlay.supernode(&[]);
     let child = overlay.holder(supernode, &["band/song.mp3"]);
     overlay.swarm.command(child, common::user::Command::Leave);
-    overlay.run_s(1);
+    overlay.swarm.run_s(1);
     assert_eq!((overlay.node(supernode).children(), overlay.node(supernode).files_indexed()), (0, 0));
     assert!(matches!(overlay.swarm.notes(child).last(), Some(Note::Offline(why)) if &**why == "left"));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::net::NodeId;
 use common::peer::{CloseReason, ConnId};
-use common::user::Note;
+use common::user::{Command, Note};
 use kazaa::config::{Account, Config, Role};
 use kazaa::node::Node;
 use kazaa::services::{Services, ServicesConfig};
@@ -334,7 +334,7 @@ impl Town {
     fn supernodes(&mut self, count: usize) -> Vec<NodeId> {
         let all: Vec<NodeId> =
             (0..count).map(|n| self.add(&format!("super{n}"), Some(("pw", true)), Role::Supernode)).collect();
-        self.overlay.run_s(400);
+        self.overlay.swarm.run_s(400);
         assert_eq!(self.the_services().supernodes(), count);
         all
     }
@@ -354,7 +354,7 @@ fn supernodes_find_each_other_and_their_children_by_the_services() {
     let child = town.add("alice", None, Role::Ordinary);
     town.overlay.online(child);
     assert!(supernodes.contains(&town.overlay.parent(child).unwrap()));
-    assert_eq!(town.overlay.offline(child), [""; 0], "it was never told otherwise");
+    assert_eq!(town.overlay.swarm.offline(child), [""; 0], "it was never told otherwise");
 }
 
 #[test]
@@ -374,11 +374,11 @@ fn where_tickets_are_required_users_get_in_and_guests_do_not() {
 
     let guest = town.add("guest", None, Role::Ordinary);
     let other = town.add("ALICE", Some(("guess", false)), Role::Ordinary);
-    town.overlay.run_s(600);
-    assert!(!town.overlay.is_online(guest) && !town.overlay.is_online(other));
-    let offline = town.overlay.offline(other);
+    town.overlay.swarm.run_s(600);
+    assert!(!town.overlay.swarm.is_online(guest) && !town.overlay.swarm.is_online(other));
+    let offline = town.overlay.swarm.offline(other);
     assert!(offline[0].contains("refuse the login of ALICE"), "{offline:?}");
-    assert!(town.overlay.is_online(alice));
+    assert!(town.overlay.swarm.is_online(alice));
 }
 
 #[test]
@@ -389,9 +389,9 @@ fn when_the_services_die_nobody_notices_and_newcomers_use_what_they_had_kept() {
     let alice = town.add("alice", None, Role::Ordinary);
     town.overlay.online(alice);
     town.overlay.share(alice, &["Music/Narwhal Polka.mp3"]);
-    town.overlay.crash(town.services);
-    town.overlay.run_s(3_600);
-    assert!(town.overlay.is_online(alice) && town.overlay.offline(alice).is_empty());
+    town.overlay.swarm.crash(town.services);
+    town.overlay.swarm.run_s(3_600);
+    assert!(town.overlay.swarm.is_online(alice) && town.overlay.swarm.offline(alice).is_empty());
     assert!(supernodes.iter().all(|node| town.overlay.node(*node).links() == 2));
 
     let bob = town.overlay.add_as(Config {
@@ -421,8 +421,8 @@ fn when_the_services_die_nobody_notices_and_newcomers_use_what_they_had_kept() {
 fn a_supernode_that_dies_is_named_no_longer() {
     let mut town = Town::new(6);
     let supernodes = town.supernodes(3);
-    town.overlay.crash(supernodes[0]);
-    town.overlay.run_s(1_300);
+    town.overlay.swarm.crash(supernodes[0]);
+    town.overlay.swarm.run_s(1_300);
     assert_eq!(town.the_services().supernodes(), 2);
 }
 
@@ -436,4 +436,63 @@ fn a_supernode_at_which_nobody_answers_is_not_listed_and_hears_of_it() {
     alone.advance_s(300);
     let (_, said) = alone.greets_services();
     assert!(matches!(&said[..], [Service::Announce(_)]), "it is tried again: {said:?}");
+}
+
+#[test]
+fn a_supernode_that_leaves_says_so_to_the_services_and_nothing_else() {
+    let mut alone = supernode(false);
+    let child = alone.accept("10.0.0.5:2000".parse().unwrap());
+    alone.command(Command::Leave);
+    assert!(alone.is_closed(child), "everybody else is hung up on");
+    let (conn, said) = alone.greets_services();
+    assert_eq!(said, [Service::Retire]);
+    assert!(alone.is_closed(conn));
+    alone.advance_s(3_600);
+    assert_eq!(alone.next_dial(), None);
+}
+
+#[test]
+fn who_leaves_in_the_middle_of_an_announcement_takes_it_back() {
+    let mut alone = Alone::ordinary(Config { force: Some(Role::Supernode), account: None, ..alice() });
+    let (conn, said) = alone.greets_services();
+    assert!(matches!(&said[..], [Service::Announce(_)]), "{said:?}");
+    alone.command(Command::Leave);
+    assert!(!alone.is_closed(conn));
+    assert_eq!(
+        alone.ask(conn, Service::Supernodes([entry("10.0.0.7:1214".parse().unwrap())].into())),
+        [Service::Retire]
+    );
+    assert!(alone.is_closed(conn));
+    alone.advance_s(3_600);
+    assert_eq!(alone.next_dial(), None, "who is named is nobody's business any more");
+}
+
+#[test]
+fn who_leaves_does_not_wait_for_services_that_are_gone_nor_for_nothing() {
+    let mut alone = supernode(false);
+    alone.command(Command::Leave);
+    let (conn, _) = alone.dial_to(THEIRS).expect("the services are dialled");
+    let told = alone.told().len();
+    alone.hang_up(conn, CloseReason::Refused);
+    alone.advance_s(3_600);
+    assert_eq!(
+        (alone.next_dial(), alone.told().len()),
+        (None, told),
+        "it is not tried again, and nobody need know"
+    );
+    let mut ordinary = Alone::ordinary(Config { account: None, ..alice() });
+    let (conn, said) = ordinary.greets_services();
+    assert_eq!(said, [Service::List]);
+    ordinary.command(Command::Leave);
+    assert!(ordinary.is_closed(conn), "an ordinary node has nothing to say");
+}
+
+#[test]
+fn a_supernode_that_leaves_is_listed_no_longer() {
+    let mut town = Town::new(7);
+    let supernodes = town.supernodes(3);
+    assert_eq!(town.the_services().supernodes(), 3);
+    town.overlay.swarm.command(supernodes[1], Command::Leave);
+    town.overlay.swarm.run_s(2);
+    assert_eq!(town.the_services().supernodes(), 2);
 }

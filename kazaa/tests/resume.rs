@@ -3,8 +3,9 @@
 mod kit;
 
 use common::store::Ranges;
+use common::testing::files::MB;
 use common::user::Note;
-use kit::files::{MB, file};
+use kit::files::file;
 use kit::overlay::Overlay;
 
 fn ranges(spans: &[(u64, u64)]) -> Ranges {
@@ -28,11 +29,11 @@ fn only_the_gaps_are_fetched() {
             let info = file("Deep/Blue.mp3", 10 * MB);
             let holders = net.slow_loners(count, &info);
             let asker = net.loner();
-            let hits = net.hits(&holders, &info);
+            let hits = net.swarm.hits(&holders, &info);
             let have = ranges(have);
-            let fetch = net.resume(asker, hits, have.clone());
-            assert_eq!(net.end(asker, fetch), Ok(()));
-            let (missing, received) = (10 * MB - have.bytes(), net.body_received(asker));
+            let fetch = net.swarm.resume(asker, hits, have.clone());
+            assert_eq!(net.swarm.end(asker, fetch), Ok(()));
+            let (missing, received) = (10 * MB - have.bytes(), net.swarm.body_received(asker));
             assert!(received >= missing, "{received} of {missing} bytes");
             assert!(count > 1 || received == missing, "{received} of {missing} bytes, from one holder");
             assert!(received < missing + MB / 2, "{received} of {missing} bytes");
@@ -50,11 +51,11 @@ fn what_is_whole_already_needs_no_holder() {
     let info = file("Deep/Blue.mp3", MB);
     let holder = net.loner_with_file(&info);
     let asker = net.loner();
-    let hits = net.hits(&[holder], &info);
-    net.crash(holder);
-    let fetch = net.resume(asker, hits, ranges(&[(0, MB)]));
-    assert_eq!(net.end(asker, fetch), Ok(()));
-    assert_eq!(net.body_received(asker), 0);
+    let hits = net.swarm.hits(&[holder], &info);
+    net.swarm.crash(holder);
+    let fetch = net.swarm.resume(asker, hits, ranges(&[(0, MB)]));
+    assert_eq!(net.swarm.end(asker, fetch), Ok(()));
+    assert_eq!(net.swarm.body_received(asker), 0);
 }
 
 #[test]
@@ -63,14 +64,14 @@ fn a_download_that_was_left_goes_on_with_other_holders() {
     let info = file("Deep/Blue.mp3", 10 * MB);
     let holders = net.slow_loners(2, &info);
     let asker = net.loner();
-    let hits = net.hits(&holders, &info);
-    let fetch = net.start(asker, hits[..1].to_vec());
-    net.wait_for_bytes(asker, fetch, 4 * MB);
-    net.crash(holders[0]);
-    assert!(net.end(asker, fetch).is_err());
+    let hits = net.swarm.hits(&holders, &info);
+    let fetch = net.swarm.start(asker, hits[..1].to_vec());
+    net.swarm.wait_for_bytes(asker, fetch, 4 * MB);
+    net.swarm.crash(holders[0]);
+    assert!(net.swarm.end(asker, fetch).is_err());
     let told = |note: &Note| if let Note::Progress(_, bytes) = note { Some(*bytes) } else { None };
     let have = net.swarm.notes(asker).filter_map(told).last().unwrap();
-    let fetch = net.resume(asker, hits, ranges(&[(0, have)]));
-    assert_eq!(net.end(asker, fetch), Ok(()));
-    assert_eq!(net.body_sent(holders[1]), 10 * MB - have);
+    let fetch = net.swarm.resume(asker, hits, ranges(&[(0, have)]));
+    assert_eq!(net.swarm.end(asker, fetch), Ok(()));
+    assert_eq!(net.swarm.body_sent(holders[1]), 10 * MB - have);
 }

@@ -96,7 +96,7 @@ fn a_supernode_that_is_no_neighbour_is_visited() {
         let next = overlay.supernode(&[chain[at]]);
         chain.push(next);
     }
-    overlay.run_s(300);
+    overlay.swarm.run_s(300);
     let links: usize = chain.iter().map(|node| overlay.node(*node).links()).sum();
     assert_eq!(links, 8, "four links");
     let holders = [3, 4].map(|at| overlay.holder(chain[at], &["Band/A Song.mp3"]));
@@ -108,7 +108,7 @@ fn a_supernode_that_is_no_neighbour_is_visited() {
     let far = overlay.child_of(chain[4]);
     let (sent, found) = overlay.counted(&KINDS, |overlay| overlay.find(far, "song"));
     assert_eq!((sent, found), (vec![1, 2, 1, 4, 1, 4], holders.to_vec()));
-    overlay.run_s(1);
+    overlay.swarm.run_s(1);
     let after: usize = chain.iter().map(|node| overlay.node(*node).links()).sum();
     assert_eq!(after, 8, "visitors do not stay");
 }
@@ -170,7 +170,7 @@ fn a_search_ends_with_as_many_results_as_were_wanted() {
         let query = Query { results_max: wanted, ..Query::words("song") };
         let search = overlay.ask(asker, query);
         assert_eq!(overlay.swarm.search_end(asker, search), SearchEnd::Complete);
-        overlay.run_s(10);
+        overlay.swarm.run_s(10);
         assert_eq!(overlay.swarm.found(asker, search).len(), wanted as usize);
     }
     assert_eq!(overlay.find(supernodes[1], "song").len(), 9);
@@ -182,7 +182,7 @@ fn what_cannot_be_asked_is_refused() {
     let supernode = overlay.supernode(&[]);
     let asker = overlay.child_of(supernode);
     assert_eq!(overlay.search(asker, " -song ").1, SearchEnd::Refused);
-    overlay.crash(supernode);
+    overlay.swarm.crash(supernode);
     let searches: Vec<SearchId> = (0..3).map(|_| overlay.ask(asker, Query::words("song"))).collect();
     assert_eq!(overlay.swarm.search_end(asker, searches[2]), SearchEnd::Refused);
     for search in &searches[..2] {

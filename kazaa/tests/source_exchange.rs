@@ -4,9 +4,10 @@ mod kit;
 
 use common::http::Request;
 use common::store::Ranges;
+use common::testing::files::{MB, content};
 use kazaa::config::Config;
 use kit::alone::{Alone, with};
-use kit::files::{MB, content, file, kzhash};
+use kit::files::{file, kzhash};
 use kit::overlay::Overlay;
 use kit::world::{World, answer, honest};
 
@@ -21,11 +22,14 @@ fn holders_are_heard_of_from_holders() {
         let info = file("Deep/Blue.mp3", 10 * MB);
         let holders = net.slow_loners(2, &info);
         let (first, second) = (net.loner(), net.loner());
-        let both = net.hits(&holders, &info);
-        assert_eq!(net.fetch(first, both.clone()), Ok(()));
-        let sent = net.body_sent(holders[1]);
-        assert_eq!(net.fetch(second, both[..1].to_vec()), Ok(()));
-        assert!(net.body_sent(holders[1]) > sent + 2 * MB, "the one that is known has named the other one");
+        let both = net.swarm.hits(&holders, &info);
+        assert_eq!(net.swarm.fetch(first, both.clone()), Ok(()));
+        let sent = net.swarm.body_sent(holders[1]);
+        assert_eq!(net.swarm.fetch(second, both[..1].to_vec()), Ok(()));
+        assert!(
+            net.swarm.body_sent(holders[1]) > sent + 2 * MB,
+            "the one that is known has named the other one"
+        );
     }
 }
 
@@ -38,17 +42,17 @@ fn a_holder_passes_on_to_ours_what_ours_have_told() {
     let said = "X-Testbed-Sources: 10.0.9.9:6347, 10.0.1.2:5000, rubbish\r\n";
     let mut holder = Alone::sharing(with(|_| {}), "Songs/zebra.ogg", CONTENT, Some(kzhash(CONTENT)));
     let foreign = holder.call(9, &get("giFT-FastTrack 0.8.9", "X-Testbed-Sources: 10.0.9.8:1\r\n"));
-    assert!(!holder.text(foreign).contains("Sources"));
+    assert!(!holder.lone.text(foreign).contains("Sources"));
     let first = holder.call(1, &get(OURS, said));
-    assert!(!holder.text(first).contains("Sources"), "nobody is told what it has just said");
+    assert!(!holder.lone.text(first).contains("Sources"), "nobody is told what it has just said");
     let second = holder.call(2, &get(OURS, ""));
-    let answer = holder.text(second);
+    let answer = holder.lone.text(second);
     assert!(
         answer.contains("X-Testbed-Sources: 10.0.9.9:6347\r\n"),
         "not itself, nor hearsay of others: {answer}"
     );
     let foreign = holder.call(3, &get("giFT-FastTrack 0.8.9", ""));
-    assert!(!holder.text(foreign).contains("Sources"));
+    assert!(!holder.lone.text(foreign).contains("Sources"));
 }
 
 /// Two holders, of which the first one names others in each of its answers.

@@ -26,7 +26,7 @@ fn words(words: &str, id: u16) -> Query {
 fn a_full_one_names_others_and_a_node_goes_there() {
     let mut overlay = Overlay::with(1, |knobs| knobs.children_max = 2);
     let supernodes = overlay.mesh(2);
-    overlay.run_s(120);
+    overlay.swarm.run_s(120);
     let child_beginning_at_the_first = |overlay: &mut Overlay| {
         let child = overlay.child(&supernodes[..1]);
         overlay.online(child);
@@ -39,8 +39,8 @@ fn a_full_one_names_others_and_a_node_goes_there() {
     let children = supernodes.clone().into_iter().map(|node| overlay.node(node).children());
     assert_eq!(children.collect::<Vec<_>>(), [2, 2]);
     let late = overlay.child(&supernodes);
-    overlay.run_s(60);
-    assert!(overlay.offline(late)[0].starts_with("every known supernode is full; trying again in "));
+    overlay.swarm.run_s(60);
+    assert!(overlay.swarm.offline(late)[0].starts_with("every known supernode is full; trying again in "));
     let after =
         overlay.node(supernodes[0]).refused().children + overlay.node(supernodes[1]).refused().children;
     assert!(after > refused);
@@ -282,7 +282,7 @@ fn the_size_of_the_network_is_told_as_it_is_once_it_is_large_enough() {
     for at in [0, 0, 0, 1, 1] {
         overlay.holder(supernodes[at], &["Band/Song.mp3"]);
     }
-    overlay.run_s(120);
+    overlay.swarm.run_s(120);
     let stats = overlay.node(supernodes[0]).network_size();
     assert_eq!((stats.users, stats.files), (7, 5), "five children and two supernodes");
     assert_eq!(overlay.search(overlay.nodes[2], "song").1, SearchEnd::Complete);

@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 
 use common::net::NodeId;
 use common::tcp::{Handle, raise_fd_limit};
+use common::testing::live::Place;
 use common::user::{Command, Note, Query, SearchEnd, SearchId};
 use kazaa::config::{Config, Knobs};
-use kit::cluster::{Place, share};
+use kazaa::node::Node;
+use kit::files::share;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
 use tokio::task::JoinSet;
@@ -68,7 +70,7 @@ impl Cluster {
             knobs: self.knobs.clone(),
             ..Config::default()
         };
-        let handle = self.place.start(node, config).await;
+        let handle = self.place.start(node, Node::ordinary(config)).await;
         handle.command(share(&format!("number{node}.ogg"))).await.unwrap();
         self.living.push(handle);
     }

@@ -2,17 +2,17 @@
 
 mod kit;
 
-use std::net::SocketAddrV4;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use common::digest::Fingerprint;
 use common::store::{Disk, Storage as _};
-use common::user::{FileInfo, Hit};
+use common::testing::files::{content, hit};
+use common::testing::live::Live;
+use common::testing::tap::Tap;
+use common::user::{FileInfo, Hit, Query};
 use kazaa::config::{Config, Role};
 use kit::alone::with;
-use kit::files::{content, hit};
-use kit::live::Live;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream, tcp};
+use kit::live::{child_of, start};
 
 const SIZE: usize = 4_000_000;
 
@@ -34,9 +34,9 @@ impl Scene {
         let bytes = content(SIZE);
         let (mut holders, mut dirs, mut info) = (Vec::new(), Vec::new(), FileInfo::default());
         for number in 0..count {
-            let holder = Live::start(number, sealing(seals)).await;
+            let holder = start(number, sealing(seals)).await;
             let dir = tempfile::tempdir().unwrap();
-            info = holder.share(dir.path(), "Deep Blue.ogg", &bytes).await;
+            info = holder.share(dir.path(), "Deep Blue.ogg", &bytes, Fingerprint::KAZAA).await;
             dirs.push(dir);
             holders.push(holder);
         }
@@ -62,7 +62,7 @@ async fn one_holder_or_three_send_the_file_byte_for_byte_sealed_or_not() {
         [(1, true, true), (3, true, true), (3, false, true), (1, true, false)]
     {
         let scene = Scene::set(count, holders_seal).await;
-        let mut asker = Live::start(9, sealing(asker_seals)).await;
+        let mut asker = start(9, sealing(asker_seals)).await;
         let disk = scene.disk();
         asker.fetch(scene.hits(), &disk).await;
         assert_eq!(asker.end().await, Ok(()));
@@ -70,8 +70,8 @@ async fn one_holder_or_three_send_the_file_byte_for_byte_sealed_or_not() {
         asker.stop().await;
         for holder in scene.holders {
             let sent = holder.stop().await;
-            assert!(sent.body > 0, "every holder has sent something");
-            assert_eq!(sent.sealing > 0, holders_seal && asker_seals);
+            assert!(sent.load.body_sent > 0, "every holder has sent something");
+            assert_eq!(sent.sealing.sent > 0, holders_seal && asker_seals);
         }
     }
 }
@@ -79,7 +79,7 @@ async fn one_holder_or_three_send_the_file_byte_for_byte_sealed_or_not() {
 #[tokio::test]
 async fn a_holder_that_vanishes_costs_nothing_but_time() {
     let mut scene = Scene::set(3, true).await;
-    let mut asker = Live::start(9, sealing(true)).await;
+    let mut asker = start(9, sealing(true)).await;
     let disk = scene.disk();
     asker.fetch(scene.hits(), &disk).await;
     asker.wait_for_bytes(SIZE as u64 / 4).await;
@@ -91,7 +91,7 @@ async fn a_holder_that_vanishes_costs_nothing_but_time() {
 #[tokio::test]
 async fn who_is_killed_in_the_middle_goes_on_where_it_was() {
     let scene = Scene::set(1, true).await;
-    let mut asker = Live::start(8, sealing(true)).await;
+    let mut asker = start(8, sealing(true)).await;
     let disk = scene.disk();
     asker.fetch(scene.hits(), &disk).await;
     asker.wait_for_bytes(SIZE as u64 / 2).await;
@@ -101,7 +101,7 @@ async fn who_is_killed_in_the_middle_goes_on_where_it_was() {
     let disk = scene.disk();
     let have = disk.have().bytes();
     assert!(have >= SIZE as u64 / 2, "{have} bytes are known to be there");
-    let mut again = Live::start(9, sealing(true)).await;
+    let mut again = start(9, sealing(true)).await;
     again.fetch(scene.hits(), &disk).await;
     assert_eq!(again.end().await, Ok(()));
     scene.check(&disk);
@@ -112,7 +112,7 @@ async fn who_is_killed_in_the_middle_goes_on_where_it_was() {
 #[tokio::test]
 async fn gaps_are_filled_byte_for_byte() {
     let mut scene = Scene::set(1, true).await;
-    let mut asker = Live::start(9, sealing(true)).await;
+    let mut asker = start(9, sealing(true)).await;
     let disk = scene.disk();
     for (start, end) in [(0, 100_000), (1_000_000, 2_500_000), (3_999_999, SIZE)] {
         disk.write_at(start as u64, &scene.bytes[start..end]).unwrap();
@@ -123,69 +123,42 @@ async fn gaps_are_filled_byte_for_byte() {
     assert_eq!(asker.end().await, Ok(()));
     scene.check(&disk);
     let sent = scene.holders.remove(0).stop().await;
-    assert_eq!(sent.body, SIZE as u64 - have, "only what was missing");
+    assert_eq!(sent.load.body_sent, SIZE as u64 - have, "only what was missing");
 }
 
 #[tokio::test]
 async fn a_firewalled_holder_brings_the_file_byte_for_byte() {
-    let supernode = Live::start(0, Config { force: Some(Role::Supernode), ..Config::default() }).await;
-    let holder = Live::child_of(&supernode, 1, true).await;
-    let mut asker = Live::child_of(&supernode, 2, false).await;
+    let supernode = start(0, Config { force: Some(Role::Supernode), ..Config::default() }).await;
+    let holder = child_of(&supernode, 1, true).await;
+    let mut asker = child_of(&supernode, 2, false).await;
     let (source, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let bytes = content(SIZE);
-    holder.share(source.path(), "Deep Blue.ogg", &bytes).await;
-    let hits = asker.find("deep blue").await;
+    holder.share(source.path(), "Deep Blue.ogg", &bytes, Fingerprint::KAZAA).await;
+    let hits = asker.find(&Query::words("deep blue")).await;
     assert_eq!(hits[0].holder.address.map(|address| address.port()), Some(0));
     let disk = Arc::new(Disk::create(out.path(), &hits[0].info).unwrap());
     asker.fetch(hits, &disk).await;
     assert_eq!(asker.end().await, Ok(()));
     assert!(std::fs::read(disk.path()).unwrap() == bytes, "the copy differs");
     let sent = holder.stop().await;
-    assert_eq!(sent.body, SIZE as u64);
-    assert!(sent.sealing > 0);
-    assert_eq!(supernode.stop().await.body, 0, "files never pass a supernode");
-}
-
-/// Everything that passed a listener in the middle, both ways.
-type Heard = Arc<Mutex<Vec<u8>>>;
-
-/// Somebody in the middle, who passes on what comes to who listens at `to`, and keeps a copy.
-async fn listen_in(to: SocketAddrV4) -> (SocketAddrV4, Heard) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string().parse().unwrap();
-    let heard = Heard::default();
-    let all = heard.clone();
-    tokio::spawn(async move {
-        while let Ok((near, _)) = listener.accept().await {
-            let (near, far) = (near.into_split(), TcpStream::connect(to).await.unwrap().into_split());
-            tokio::spawn(pass_on(near.0, far.1, all.clone()));
-            tokio::spawn(pass_on(far.0, near.1, all.clone()));
-        }
-    });
-    (address, heard)
-}
-
-async fn pass_on(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, heard: Heard) {
-    let mut block = vec![0; 65_536];
-    while let Ok(len @ 1..) = from.read(&mut block).await {
-        heard.lock().unwrap().extend_from_slice(&block[..len]);
-        if to.write_all(&block[..len]).await.is_err() {
-            break;
-        }
-    }
+    assert_eq!(sent.load.body_sent, SIZE as u64);
+    assert!(sent.sealing.sent > 0);
+    assert_eq!(supernode.stop().await.load.body_sent, 0, "files never pass a supernode");
 }
 
 #[tokio::test]
 async fn who_listens_in_learns_no_name_and_under_seal_no_byte_of_the_file() {
     for seals in [true, false] {
         let scene = Scene::set(1, seals).await;
-        let (address, heard) = listen_in(scene.holders[0].address()).await;
-        let mut asker = Live::start(9, sealing(seals)).await;
+        let tap = Tap::before(scene.holders[0].address()).await;
+        let mut asker = start(9, sealing(seals)).await;
         let disk = scene.disk();
-        asker.fetch(vec![hit(&scene.info, address)], &disk).await;
+        asker.fetch(vec![hit(&scene.info, tap.address())], &disk).await;
         assert_eq!(asker.end().await, Ok(()));
         scene.check(&disk);
-        let heard = heard.lock().unwrap();
+        asker.stop().await;
+        let heard: Vec<u8> =
+            tap.heard().await.into_iter().flat_map(|heard| [heard.there, heard.back]).flatten().collect();
         let has = |needle: &[u8]| heard.windows(needle.len()).any(|window| window == needle);
         assert!(has(b"GET /.hash="), "what is open is HTTP's");
         for name in ["Deep Blue", "Deep%20Blue", "Blue.ogg", "Songs/"] {

@@ -58,7 +58,7 @@ fn a_real_clients_request_is_answered_in_kazaas_words() {
               X-Kazaa-Username: seeker\r\nConnection: Close\r\n\
               X-Kazaa-XferUid: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nHost: 10.0.0.1:7000\r\n"),
     );
-    let answer = holder.text(conn);
+    let answer = holder.lone.text(conn);
     let (head, body) = head_and_body(&answer);
     let expected = format!(
         "HTTP/1.1 206 Partial Content\r\nContent-Length: 33\r\nContent-Range: bytes 0-32/33\r\n\
@@ -68,7 +68,7 @@ fn a_real_clients_request_is_answered_in_kazaas_words() {
     );
     assert_eq!((head, body.as_bytes()), (&*expected, CONTENT));
     assert!(holder.lone.closed(conn));
-    assert_eq!(holder.uploaded(), [33]);
+    assert_eq!(holder.lone.uploaded(), [33]);
     assert!(!answer.contains("zebra"), "no name is told");
 }
 
@@ -77,12 +77,12 @@ fn a_file_is_sent_whole_by_content_and_by_number_with_its_name() {
     for target in [&target(), "/0/zebra%20giraffe.mp3", "/0/zebra giraffe.mp3"] {
         let mut holder = holder();
         let conn = holder.call(1, &format!("GET {target} HTTP/1.1\r\n\r\n"));
-        let answer = holder.text(conn);
+        let answer = holder.lone.text(conn);
         let (head, body) = head_and_body(&answer);
         assert!(head.starts_with("HTTP/1.1 200 OK\r\nContent-Length: 33\r\n"), "{target}: {head}");
         assert!(head.contains("\r\nConnection: Keep-Alive\r\n"), "giFT falls over an answer without: {head}");
         assert_eq!(body.as_bytes(), CONTENT, "{target}");
-        assert_eq!(holder.uploaded(), [33]);
+        assert_eq!(holder.lone.uploaded(), [33]);
     }
 }
 
@@ -99,7 +99,7 @@ fn ranges_are_cut_as_asked_and_nothing_outside_the_file_is_sent() {
         ("bytes=18446744073709551615-", "416", "Content-Range: bytes */33", ""),
         ("bytes=7-4", "200", "Content-Length: 33", "the very bytes that were promised"),
     ] {
-        let answer = holder.say(conn, &get(&format!("Range: {range}\r\n")));
+        let answer = holder.lone.say(conn, &get(&format!("Range: {range}\r\n")));
         let (head, sent) = head_and_body(&answer);
         assert_eq!((status(&answer), sent), (expected_status, body), "{range}");
         assert!(head.contains(line), "{range}: {head}");
@@ -123,15 +123,15 @@ fn what_is_not_here_is_not_found_and_what_is_not_spoken_is_not_done() {
     ] {
         let mut holder = holder();
         let conn = holder.call(1, &format!("GET {target} HTTP/1.1\r\n\r\n"));
-        let answer = holder.text(conn);
+        let answer = holder.lone.text(conn);
         assert_eq!(status(&answer), "404", "{target}");
         assert!(answer.contains("Content-Length: 0\r\n") && holder.lone.closed(conn), "{target}: {answer}");
         assert!(answer.contains("X-Kazaa-Username: somebody\r\n"), "{answer}");
     }
     let mut holder = holder();
     let conn = holder.call(1, &get("").replace("GET", "HEAD"));
-    assert_eq!(status(&holder.text(conn)), "200");
-    let answer = holder.say(conn, &get("").replace("GET", "DELETE"));
+    assert_eq!(status(&holder.lone.text(conn)), "200");
+    let answer = holder.lone.say(conn, &get("").replace("GET", "DELETE"));
     assert_eq!((status(&answer), holder.lone.closed(conn)), ("501", true));
 }
 
@@ -139,34 +139,34 @@ fn what_is_not_here_is_not_found_and_what_is_not_spoken_is_not_done() {
 fn a_head_alone_needs_no_slot_and_carries_no_body() {
     let mut holder = holder_as(few_slots(0));
     let conn = holder.call(1, &get("").replace("GET", "HEAD"));
-    let answer = holder.text(conn);
+    let answer = holder.lone.text(conn);
     assert_eq!((status(&answer), head_and_body(&answer).1), ("200", ""));
     assert!(answer.contains("Content-Length: 33\r\n") && !holder.lone.closed(conn));
-    assert!(holder.uploaded().is_empty());
+    assert!(holder.lone.uploaded().is_empty());
 }
 
 #[test]
 fn who_comes_when_all_slots_are_taken_is_told_when_to_come_again() {
     let mut holder = holder_as(few_slots(1));
     let first = holder.call(1, &get(""));
-    assert_eq!(status(&holder.text(first)), "200");
+    assert_eq!(status(&holder.lone.text(first)), "200");
     // The slot stays with its connection for a while.
     let second = holder.call(2, &get("X-Queue: 0.1\r\n"));
-    let answer = holder.text(second);
+    let answer = holder.lone.text(second);
     assert_eq!((status(&answer), head_and_body(&answer).1), ("503", ""));
     assert!(answer.contains("X-Queue: position=1,length=1,limit=1,pollMin=1,pollMax=60\r\n"), "{answer}");
     assert!(answer.contains("Retry-After: 1\r\n"), "{answer}");
     // A foreign one is told what KaZaA's clients were told, and no more.
     let third = holder.call(3, &get("Connection: close\r\n"));
-    let answer = holder.text(third);
+    let answer = holder.lone.text(third);
     assert!(answer.contains("Retry-After: 2\r\n") && !answer.contains("X-Queue"), "{answer}");
     assert!(holder.lone.closed(third));
-    assert_eq!(status(&holder.say(first, &get(""))), "200", "its next request needs no queue");
+    assert_eq!(status(&holder.lone.say(first, &get(""))), "200", "its next request needs no queue");
     holder.lone.hang_up(first, CloseReason::Remote);
     holder.lone.advance(Duration::from_secs(10));
     let third = holder.call(3, &get(""));
-    assert_eq!(status(&holder.text(third)), "503", "it is not yet its turn");
-    assert_eq!(status(&holder.say(second, &get(""))), "200");
+    assert_eq!(status(&holder.lone.text(third)), "503", "it is not yet its turn");
+    assert_eq!(status(&holder.lone.say(second, &get(""))), "200");
 }
 
 #[test]
@@ -174,20 +174,20 @@ fn a_place_is_kept_for_as_long_as_kazaas_clients_were_told_to_wait() {
     for (wait, turn) in [(299, "200"), (301, "503")] {
         let mut holder = holder_as(few_slots(1));
         let first = holder.call(1, &get(""));
-        assert_eq!(status(&holder.text(first)), "200");
+        assert_eq!(status(&holder.lone.text(first)), "200");
         let second = holder.call(2, &get("Connection: close\r\n"));
-        assert_eq!(status(&holder.text(second)), "503");
+        assert_eq!(status(&holder.lone.text(second)), "503");
         holder.lone.advance(Duration::from_secs(wait));
         let third = holder.call(3, &get(""));
-        let third = status(&holder.text(third)).to_owned();
+        let third = status(&holder.lone.text(third)).to_owned();
         let second = holder.call(2, &get(""));
-        assert_eq!(status(&holder.text(second)), turn, "after {wait} s");
+        assert_eq!(status(&holder.lone.text(second)), turn, "after {wait} s");
         assert_ne!(third, turn, "the other one");
     }
     let full = QueueKnobs { slots: 0, places_max: 0, ..(*Config::default().knobs.uploads).clone() };
     let mut holder = holder_as(with(|knobs| knobs.uploads = Arc::new(full)));
     let conn = holder.call(1, &get(""));
-    let answer = holder.text(conn);
+    let answer = holder.lone.text(conn);
     assert!(status(&answer) == "503" && answer.contains("Retry-After: 300\r\n"), "{answer}");
     assert!(holder.lone.closed(conn));
 }
@@ -199,20 +199,20 @@ fn a_request_that_may_be_sealed_is_answered_under_seal() {
     let mut holder = holder();
     let conn = holder.call(1, &get(OFFER));
     assert_eq!(
-        holder.text(conn),
+        holder.lone.text(conn),
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: p2p-testbed/1\r\n\r\n"
     );
-    assert_eq!(holder.uploaded(), [], "nothing goes before the seal stands");
+    assert_eq!(holder.lone.uploaded(), [], "nothing goes before the seal stands");
     assert_eq!(holder.seal(conn), Some(Seal::Acceptor));
-    let answer = holder.text(conn);
+    let answer = holder.lone.text(conn);
     assert_eq!((status(&answer), head_and_body(&answer).1.as_bytes()), ("200", CONTENT));
     // The next ones need no seal of their own, whatever they say.
     for lines in ["Range: bytes=4-7\r\n", &format!("Range: bytes=4-7\r\n{OFFER}")] {
-        let answer = holder.say(conn, &get(lines));
+        let answer = holder.lone.say(conn, &get(lines));
         assert_eq!((status(&answer), head_and_body(&answer).1), ("206", "very"));
     }
     assert_eq!(holder.lone.awaits_seal(conn), None);
-    assert_eq!(holder.uploaded(), [33, 4, 4]);
+    assert_eq!(holder.lone.uploaded(), [33, 4, 4]);
 }
 
 #[test]
@@ -224,28 +224,28 @@ fn requests_sent_ahead_are_answered_in_their_order_sealed_or_not() {
     };
     let mut plain = holder();
     let conn = plain.call(1, &[ranged("0-2", ""), ranged("4-7", ""), ranged("9-13", "")].concat());
-    assert_eq!(bodies(&plain.text(conn)), ["the", "very", "bytes"]);
+    assert_eq!(bodies(&plain.lone.text(conn)), ["the", "very", "bytes"]);
     let mut sealed = holder();
     let conn = sealed.call(1, &ranged("0-2", OFFER));
-    sealed.text(conn);
+    sealed.lone.text(conn);
     sealed.lone.feed(conn, [ranged("4-7", ""), ranged("9-13", "")].concat().as_bytes());
-    assert_eq!(sealed.text(conn), "");
+    assert_eq!(sealed.lone.text(conn), "");
     sealed.seal(conn).expect("it was agreed to");
-    assert_eq!(bodies(&sealed.text(conn)), ["the", "very", "bytes"]);
-    assert_eq!(sealed.uploaded(), [3, 4, 5]);
+    assert_eq!(bodies(&sealed.lone.text(conn)), ["the", "very", "bytes"]);
+    assert_eq!(sealed.lone.uploaded(), [3, 4, 5]);
 }
 
 #[test]
 fn a_busy_holder_says_so_under_seal_and_goes_on() {
     let mut holder = holder_as(few_slots(1));
     let first = holder.call(1, &get(""));
-    assert_eq!(status(&holder.text(first)), "200");
+    assert_eq!(status(&holder.lone.text(first)), "200");
     let second = holder.call(2, &get(OFFER));
-    holder.text(second);
+    holder.lone.text(second);
     holder.seal(second);
-    assert_eq!(status(&holder.text(second)), "503");
+    assert_eq!(status(&holder.lone.text(second)), "503");
     holder.lone.hang_up(first, CloseReason::Remote);
-    assert_eq!(status(&holder.say(second, &get(""))), "200");
+    assert_eq!(status(&holder.lone.say(second, &get(""))), "200");
     assert!(!holder.lone.closed(second));
 }
 
@@ -253,9 +253,9 @@ fn a_busy_holder_says_so_under_seal_and_goes_on() {
 fn who_does_not_go_through_with_the_seal_is_hung_up_on() {
     let mut holder = holder_as(few_slots(1));
     let conn = holder.call(1, &get(OFFER));
-    assert_eq!(status(&holder.text(conn)), "101");
+    assert_eq!(status(&holder.lone.text(conn)), "101");
     let other = holder.call(2, &get(""));
-    assert_eq!(status(&holder.text(other)), "200", "it holds no slot meanwhile");
+    assert_eq!(status(&holder.lone.text(other)), "200", "it holds no slot meanwhile");
     holder.lone.advance(Duration::from_secs(20));
     assert!(holder.lone.closed(conn));
 }
@@ -266,7 +266,7 @@ fn without_the_knob_or_for_another_protocol_nothing_is_sealed() {
     for (config, lines) in [(open, OFFER), (with(|_| {}), "Connection: Upgrade\r\nUpgrade: websocket\r\n")] {
         let mut holder = holder_as(config);
         let conn = holder.call(1, &get(lines));
-        let answer = holder.text(conn);
+        let answer = holder.lone.text(conn);
         assert_eq!((status(&answer), head_and_body(&answer).1.as_bytes()), ("200", CONTENT), "{lines}");
         assert_eq!(holder.lone.awaits_seal(conn), None);
     }
@@ -277,7 +277,7 @@ fn who_says_nothing_is_hung_up_on_and_so_is_who_waits_beyond_its_place() {
     let mut holder = holder_as(few_slots(1));
     let idle = holder.call(1, &get(""));
     let waiting = holder.call(2, &get(""));
-    assert_eq!(status(&holder.text(waiting)), "503");
+    assert_eq!(status(&holder.lone.text(waiting)), "503");
     holder.lone.advance(Duration::from_secs(21));
     assert_eq!((holder.lone.closed(idle), holder.lone.closed(waiting)), (true, false));
     holder.lone.advance(Duration::from_secs(300));
@@ -294,7 +294,7 @@ fn connections_of_downloaders_are_bounded() {
     assert_eq!(open, 1 + 2 + 16);
     holder.lone.hang_up(conns[0], CloseReason::Remote);
     let next = holder.call(200, &head);
-    assert_eq!(status(&holder.text(next)), "200", "who leaves makes room");
+    assert_eq!(status(&holder.lone.text(next)), "200", "who leaves makes room");
 }
 
 proptest! {

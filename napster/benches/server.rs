@@ -8,9 +8,7 @@
 //! Each client dials from its own address in 127/8, shares ten files and stays. Searches come from a few clients
 //! that ask as soon as they are answered, so the latency is that of a saturated server.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,6 +16,7 @@ use std::time::{Duration, Instant};
 use common::metrics::Times;
 use common::net::{Attachment, NodeId};
 use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, raise_fd_limit, spawn};
+use common::testing::process::{Again, wait_for_end_of_input};
 use napster::node::Node;
 use napster::server::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -46,19 +45,8 @@ async fn main() {
         files > users as u64 + 100,
         "{users} users need more than the {files} open files that the system allows"
     );
-    let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .arg(SERVE)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this program can be started again");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped"))
-        .read_line(&mut line)
-        .expect("the server says where it is");
-    let server = line.trim().parse().expect("an address");
-
-    let (clients, logins) = log_in(server, users).await;
+    let server = Again::start(&[SERVE]);
+    let (clients, logins) = log_in(server.address, users).await;
     println!("logins: {users} users with {FILES_PER_USER} files each in {:.2} s", logins.as_secs_f64());
     println!("logins/s: {:.0}", users as f64 / logins.as_secs_f64());
 
@@ -71,9 +59,6 @@ async fn main() {
         let time_s = times.quantile_s(q).expect("somebody has searched");
         println!("search {name}: {:.3} ms", time_s * 1e3);
     }
-    // The end of its input is the server's sign to stop.
-    drop(child.stdin.take());
-    assert!(child.wait().expect("the server ends").success(), "the server has panicked");
 }
 
 /// The server's process: says where it listens and serves until its input ends.
@@ -85,6 +70,7 @@ async fn serve() {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits,
         seed: 1,
@@ -94,8 +80,7 @@ async fn serve() {
     let sink = Arc::new(|_, _, _| {});
     let handle = spawn(Node::server(config), node, SharedStore::default(), sink).await.expect("a free port");
     println!("{}", handle.address());
-    let end = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-    end.await.expect("reading does not panic").expect("input can be read");
+    tokio::task::spawn_blocking(wait_for_end_of_input).await.expect("reading does not panic");
     handle.shutdown().await.expect("the server has not panicked");
 }
 

@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use common::digest::Fingerprint;
 use common::store::{Memory, Storage, StoreFault};
+use common::testing::live::{Live, PATIENCE};
 use common::testing::process::{Program, signal};
 use common::user::{Command, FileInfo, Note, SharedFile};
-use kit::live::{Live, PATIENCE, find, peer, start};
+use kit::live::{find, peer, start};
 
 use napster::node::Node;
 use napster::server::ServerConfig;

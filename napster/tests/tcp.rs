@@ -9,11 +9,12 @@ use common::digest::Fingerprint;
 use common::net::{Attachment, Line};
 use common::store::{Disk, Ranges, Storage};
 use common::testing::fake::FakePeer;
+use common::testing::live::Live;
 use common::user::{
     Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile,
 };
 use kit::frame;
-use kit::live::{Live, find, peer, peer_at, start};
+use kit::live::{find, peer, peer_at, start};
 use napster::node::Node;
 use napster::server::ServerConfig;
 

@@ -84,13 +84,22 @@ impl Graph {
         let mut rng = Pcg64::seed_from_u64(seed);
         let degree_max = nodes.max(2) - 1;
         let degrees = Weighted::new((1..=degree_max).map(|degree| libm::pow(f64::from(degree), -alpha)));
-        let mut ends: Vec<u32> = Vec::new();
-        for node in 0..nodes {
-            let degree = degrees.draw(&mut rng) + 1;
-            ends.extend(std::iter::repeat_n(node, degree));
-        }
-        shuffle(&mut ends, &mut rng);
-        Graph::new(nodes, ends.chunks_exact(2).map(|pair| (pair[0], pair[1])))
+        let drawn: Vec<u32> = (0..nodes).map(|_| degrees.draw(&mut rng) as u32 + 1).collect();
+        Graph::joined(&drawn, &mut rng)
+    }
+
+    /// A random graph in which each node has at most so many neighbours: that many ends for each, joined at random. Loops and double
+    /// edges, which fall to the largest nodes, are left out.
+    pub fn of_degrees(degrees: impl IntoIterator<Item = u32>, seed: u64) -> Graph {
+        let degrees: Vec<u32> = degrees.into_iter().collect();
+        Graph::joined(&degrees, &mut Pcg64::seed_from_u64(seed))
+    }
+
+    fn joined(degrees: &[u32], rng: &mut Pcg64) -> Graph {
+        let ends_of = |(node, degree): (u32, &u32)| std::iter::repeat_n(node, *degree as usize);
+        let mut ends: Vec<u32> = (0..).zip(degrees).flat_map(ends_of).collect();
+        shuffle(&mut ends, rng);
+        Graph::new(degrees.len() as u32, ends.chunks_exact(2).map(|pair| (pair[0], pair[1])))
     }
 
     /// A square grid of `side` times `side` nodes.

@@ -127,7 +127,8 @@ impl Client {
             Event::Verified { check, ok } => self.verified(FetchId(check), ok, cx),
             Event::Finished { file, fault } => self.finished(file, fault, cx),
             Event::Timer(timer) => self.timer(timer, cx),
-            Event::Sent { .. } | Event::Sealed { .. } | Event::Datagram { .. } | Event::Arrived { .. } => {}
+            Event::Sent { .. } | Event::Sealed { .. } | Event::Datagram { .. } => {}
+            Event::Arrived { .. } | Event::Computed { .. } => {}
         }
     }
 

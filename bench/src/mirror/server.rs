@@ -101,7 +101,7 @@ impl Server {
             Event::Closed { conn, .. } => self.forget(conn, cx),
             Event::Timer(Timer::Upload(conn)) => self.due(conn, cx),
             Event::Body { .. } | Event::Sealed { .. } | Event::Datagram { .. } | Event::Arrived { .. } => {}
-            Event::Verified { .. } | Event::Finished { .. } | Event::Timer(_) => {}
+            Event::Verified { .. } | Event::Finished { .. } | Event::Computed { .. } | Event::Timer(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ use bittorrent::metainfo::{Info, Metainfo, TORRENT_BYTES_MAX};
 use bittorrent::node::Node;
 use bittorrent::url::{Scheme, Url};
 use common::cli::{Client, resolve};
+use common::tcp::Tls;
 use common::user::{FileInfo, Hit};
 
 use super::log_file::LogFile;
@@ -29,6 +30,9 @@ pub struct JoinArgs {
     /// A peer to connect with, beside those that trackers name; may be given several times.
     #[arg(long, value_name = "HOST:PORT")]
     peer: Vec<String>,
+    /// Certificates (PEM) of authorities to believe beside the system's, for https trackers; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Vec<PathBuf>,
     /// Bytes per second to send at most, for example 500kB/s.
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     max_upload: Option<u64>,
@@ -67,7 +71,9 @@ impl JoinArgs {
     ) -> anyhow::Result<Client> {
         let named = self.peer.iter().map(|peer| resolve(peer)).collect::<anyhow::Result<Vec<_>>>()?;
         let trackers = torrent.iter().flat_map(|torrent| &torrent.trackers).flatten();
-        let hosts = look_up(trackers.chain(urls).map(|url| &**url));
+        let urls: Vec<&str> = trackers.chain(urls).map(|url| &**url).collect();
+        let tls = trust(&self.tls_ca, &urls)?;
+        let hosts = look_up(urls.into_iter());
         let knobs = Knobs { upload_max: self.max_upload, download_max, ..Knobs::default() };
         let config = Config {
             torrents: torrent.cloned().into_iter().collect(),
@@ -78,13 +84,17 @@ impl JoinArgs {
             log_since_s: torrent.filter(|_| self.log.is_some()).map(|_| now_s()),
             knobs: Arc::new(knobs),
         };
+        let start = async |config, listen| {
+            let tls = tls.clone();
+            Client::start_as(|node| node.tls = tls, Node::peer(config), listen).await
+        };
         if let Some(listen) = &self.listen {
-            return Client::start(Node::peer(config), resolve(listen)?, false).await;
+            return start(config, resolve(listen)?).await;
         }
         let usual = resolve(LISTEN)?;
-        match Client::start(Node::peer(config.clone()), usual, false).await {
+        match start(config.clone(), usual).await {
             Ok(client) => Ok(client),
-            Err(_) => Client::start(Node::peer(config), SocketAddrV4::new(*usual.ip(), 0), false).await,
+            Err(_) => start(config, SocketAddrV4::new(*usual.ip(), 0)).await,
         }
     }
 
@@ -123,15 +133,21 @@ pub fn named(text: &str) -> anyhow::Result<Named> {
         let (urls, peers) = (magnet.trackers, magnet.peers);
         return Ok(Named::Link(Link { text: text.to_owned(), urls, peers }));
     }
-    if text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
-        bail!("https is not spoken here; fetch the .torrent with a browser and name the file");
-    }
     match Url::parse(text) {
-        Some(url) if url.scheme == Scheme::Http => {
+        Some(url) if url.scheme.is_http() => {
             Ok(Named::Link(Link { text: text.to_owned(), urls: vec![text.into()], peers: Vec::new() }))
         }
         _ => read_torrent(&PathBuf::from(text)).map(Named::Torrent),
     }
+}
+
+/// Whom to believe if any of these is asked under TLS. The system's authorities are some hundred files, and not read for nothing.
+pub fn trust(authorities: &[PathBuf], urls: &[&str]) -> anyhow::Result<Tls> {
+    let is_https = |url: &&str| Url::parse(url).is_some_and(|url| url.scheme == Scheme::Https);
+    if authorities.is_empty() && !urls.iter().any(is_https) {
+        return Ok(Tls::default());
+    }
+    Ok(Tls::default().trust(authorities)?)
 }
 
 /// Where the hosts of URLs are; those that cannot be found are told and left out.

@@ -8,7 +8,7 @@ use bittorrent::node::Node;
 use bittorrent::site::{Listed, SiteConfig};
 use bittorrent::wire::ANSWER_BYTES_MAX;
 use common::cli::{counted, printable, resolve, serve, start_as};
-use common::tcp::{Limits, SharedStore};
+use common::tcp::{Limits, NodeConfig, SharedStore};
 use common::user::Note;
 
 use super::{join, now_s};
@@ -23,13 +23,18 @@ pub struct Args {
     /// Where to listen, port 0 for any free one; 0.0.0.0 is all addresses of this machine.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8000")]
     listen: String,
+    /// Certificates (PEM) of authorities to believe beside the system's, for https trackers; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Vec<PathBuf>,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let torrents = read(&args.dir)?;
     println!("{} in {}", counted(torrents.len(), "torrent"), args.dir.display());
     let trackers = torrents.iter().flat_map(|listed| listed.torrent.trackers.iter().flatten());
-    let hosts = join::look_up(trackers.map(|url| &**url));
+    let urls: Vec<&str> = trackers.map(|url| &**url).collect();
+    let tls = join::trust(&args.tls_ca, &urls)?;
+    let hosts = join::look_up(urls.into_iter());
     let config = SiteConfig { hosts: Arc::new(hosts), started_s: now_s(), torrents, ..SiteConfig::default() };
     let sink = Arc::new(|_, _, note: Note| {
         if let Note::Text(text) = note {
@@ -39,9 +44,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listen = resolve(&args.listen)?;
     // A torrent goes out in one answer, and that may be longer than any that other overlays give.
     let limits = Limits { send_queue_bytes_max: ANSWER_BYTES_MAX + (1 << 20), ..Limits::default() };
-    let handle =
-        start_as(|node| node.limits = limits, Node::site(config), listen, SharedStore::default(), sink)
-            .await?;
+    let turn = |node: &mut NodeConfig| (node.limits, node.tls) = (limits, tls);
+    let handle = start_as(turn, Node::site(config), listen, SharedStore::default(), sink).await?;
     println!("http://{}/", handle.address());
     serve(handle, "the site").await
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use bittorrent::node::Node;
 use bittorrent::tracker::{Secret, TrackerConfig, TrackerKnobs};
 use common::cli::{resolve, serve, start_as};
-use common::tcp::SharedStore;
+use common::tcp::{NodeConfig, SharedStore, Tls};
 use common::user::Note;
 
 use super::log_file::LogFile;
@@ -22,6 +22,9 @@ pub struct Args {
     /// Where to take datagrams too (BEP 15), port 0 for any free one; most trackers have the same port for both.
     #[arg(long, value_name = "IP:PORT")]
     udp: Option<String>,
+    /// A certificate and its key (PEM): https is spoken too, at the same port.
+    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"])]
+    tls: Option<Vec<PathBuf>>,
     /// How often peers are to report, for example 30m.
     #[arg(long, value_name = "TIME", value_parser = size::time, default_value = "30m")]
     interval: Duration,
@@ -44,13 +47,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     });
     let listen = resolve(&args.listen)?;
     let udp = args.udp.as_deref().map(resolve).transpose()?;
+    let tls = match args.tls.as_deref() {
+        Some([certificate, key]) => Tls::default().show(certificate, key)?,
+        _ => Tls::default(),
+    };
+    let is_secured = args.tls.is_some();
     let mut secret = Secret::default();
     getrandom::fill(&mut secret.0).context("this system has no secure random source")?;
     let (started_s, knobs) = (now_s(), Arc::new(knobs));
     let tracker = Node::tracker(TrackerConfig { started_s, secret, knobs, ..TrackerConfig::default() });
     let store = SharedStore::default();
-    let handle = start_as(|node| node.datagrams = udp, tracker, listen, store, sink).await?;
+    let turn = |node: &mut NodeConfig| (node.datagrams, node.tls) = (udp, tls);
+    let handle = start_as(turn, tracker, listen, store, sink).await?;
     println!("torrents are reported to at http://{}/announce", handle.address());
+    if is_secured {
+        println!("and at https://{}/announce", handle.address());
+    }
     if let Some(address) = handle.datagrams() {
         println!("and at udp://{address}/announce");
     }

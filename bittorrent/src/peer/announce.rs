@@ -140,9 +140,9 @@ impl Torrent {
         (self.announcer.telling, self.announcer.is_asking) = (Some(event), true);
         let announce = self.report(event, tracker.id.clone(), shared, cx);
         match tracker.scheme {
-            Scheme::Http => {
+            scheme @ (Scheme::Http | Scheme::Https) => {
                 let target = announce.to_target(&tracker.path);
-                let call = Call::new(&tracker.host, &target, Purpose::Announce(self.no));
+                let call = Call::new(scheme, &tracker.host, &target, Purpose::Announce(self.no));
                 shared.call(call, tracker.to, cx);
             }
             Scheme::Udp => {

@@ -7,6 +7,7 @@ use common::user::{FetchId, SearchId};
 
 use super::extended::CLIENT;
 use super::torrent::TorrentNo;
+use crate::url::{Scheme, name_of};
 use crate::wire;
 
 /// What a request is for.
@@ -26,12 +27,15 @@ pub(super) enum Purpose {
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) request: Arc<Request>,
+    /// Under TLS, with whoever can show that he is called this.
+    pub(super) tls: Option<Arc<str>>,
     pub(super) purpose: Purpose,
 }
 
 impl Call {
     /// A request of something at a host.
-    pub(super) fn new(host: &str, target: &str, purpose: Purpose) -> Self {
-        Call { request: Arc::new(wire::ask(host, target, CLIENT)), purpose }
+    pub(super) fn new(scheme: Scheme, host: &str, target: &str, purpose: Purpose) -> Self {
+        let tls = (scheme == Scheme::Https).then(|| name_of(host).into());
+        Call { request: Arc::new(wire::ask(host, target, CLIENT)), tls, purpose }
     }
 }

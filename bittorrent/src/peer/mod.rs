@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use common::digest::Digest;
 use common::http;
-use common::peer::{BodyState, ConnId, Cx, Event, FileId, Slots, Span};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots, Span};
 use common::store::Ranges;
 use common::user::{Command, Failure, Fetch, FetchId, Note, SharedFile};
 use rand::RngExt as _;
@@ -51,6 +51,7 @@ use crate::log::client::Side;
 use crate::metainfo::Metainfo;
 use crate::node::{Node, Timer};
 use crate::udp_client::{Retry, UdpClient};
+use crate::url::Scheme;
 use crate::wire::udp::Packet;
 use crate::wire::{AnnounceError, AnnounceReply, Answer, Block, Handshake, InfoHash, Message, PeerId, Setup};
 use call::{Call, Purpose};
@@ -132,7 +133,10 @@ impl Shared {
     }
 
     fn call(&mut self, call: Call, to: SocketAddrV4, cx: Hands) {
-        let conn = cx.dial(to, Setup::Http);
+        let conn = match &call.tls {
+            None => cx.dial(to, Setup::Http),
+            Some(name) => cx.dial_tls(to, Setup::Http, Arc::clone(name)),
+        };
         self.conns.insert(conn, Conn::Call(Box::new(call)));
         cx.wake(ANSWER_TIMEOUT, Timer::ConnDue(conn));
     }
@@ -227,10 +231,13 @@ impl Peer {
                     torrent.finished(fault, &mut self.shared, cx);
                 }
             }
-            Event::Closed { conn, .. } => self.closed(conn, cx),
+            Event::Closed { conn, reason } => {
+                self.tell_of_distrust(conn, reason, cx);
+                self.closed(conn, cx);
+            }
             Event::Timer(timer) => self.timer(timer, cx),
-            // Nothing of this protocol is.
-            Event::Sealed { .. } => {}
+            // Nothing of this protocol is sealed, and nothing takes long to compute.
+            Event::Sealed { .. } | Event::Computed { .. } => {}
         }
         self.take_in_found(cx);
         self.shared.banned_ids.truncate(BANNED_IDS_MAX);
@@ -287,7 +294,8 @@ impl Peer {
         };
         self.awaited.insert(id, Awaited { into, have });
         let target = crate::site::torrent_target(index);
-        self.shared.call(Call::new(&site.to_string(), &target, Purpose::Torrent(id)), site, cx);
+        let call = Call::new(Scheme::Http, &site.to_string(), &target, Purpose::Torrent(id));
+        self.shared.call(call, site, cx);
     }
 
     /// Joins a torrent's swarm.
@@ -470,6 +478,14 @@ impl Peer {
     fn end(&mut self, conn: ConnId, cx: Hands) {
         cx.close(conn);
         self.closed(conn, cx);
+    }
+
+    /// A tracker or a site that cannot show who it is: the user may have to name its authority.
+    fn tell_of_distrust(&self, conn: ConnId, reason: CloseReason, cx: Hands) {
+        if let (Some(Conn::Call(call)), CloseReason::Untrusted) = (self.shared.conns.get(conn), reason) {
+            let name = call.tls.as_deref().unwrap_or_default();
+            cx.note(Note::Text(format!("{name} shows {reason}").into()));
+        }
     }
 
     /// A connection is over.

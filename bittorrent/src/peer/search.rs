@@ -1,6 +1,6 @@
 //! Looking for torrents: on the site, or by a link to one.
 //!
-//! A search whose words are a link (`magnet:` or `http:`) gets that torrent's metainfo, from peers or from the web. It is told as
+//! A search whose words are a link (`magnet:`, `http:` or `https:`) gets that torrent's metainfo, from peers or from the web. It is told as
 //! a [`Note::Keep`] in base64, since a program that wants to keep a `.torrent` must have its bytes, and then as the one result.
 
 use std::sync::Arc;
@@ -25,17 +25,19 @@ impl Peer {
         if query.words.starts_with("magnet:") {
             return self.hunt(search, &query.words, cx);
         }
-        if let Some(url) = Url::parse(&query.words).filter(|url| url.scheme == Scheme::Http) {
+        if let Some(url) = Url::parse(&query.words).filter(|url| url.scheme.is_http()) {
             let Some(to) = url.locate(&self.me.hosts) else {
                 return cx.note(Note::SearchEnded(search, SearchEnd::Offline));
             };
-            return self.shared.call(Call::new(url.host, url.path, Purpose::Link(search)), to, cx);
+            let call = Call::new(url.scheme, url.host, url.path, Purpose::Link(search));
+            return self.shared.call(call, to, cx);
         }
         let Some(site) = self.me.site else {
             return cx.note(Note::SearchEnded(search, SearchEnd::Offline));
         };
         let target = search_target(&query.words, query.results_max);
-        self.shared.call(Call::new(&site.to_string(), &target, Purpose::Search(search)), site, cx);
+        let call = Call::new(Scheme::Http, &site.to_string(), &target, Purpose::Search(search));
+        self.shared.call(call, site, cx);
     }
 
     /// There is nobody whose files could be listed: a site lists torrents, whoever has them.

@@ -24,7 +24,7 @@ use super::{Hands, SiteTimer};
 use crate::node::Timer;
 use crate::peer::CLIENT;
 use crate::udp_client::{Question, Retry, UdpClient};
-use crate::url::{Scheme, Url};
+use crate::url::{Scheme, Url, name_of};
 use crate::wire::udp::Reply;
 use crate::wire::{self, Answer, InfoHash, Message, SCRAPE_MAX, ScrapeEntry, ScrapeReply, Setup};
 
@@ -239,7 +239,10 @@ impl Figures {
             let question = wire::Scrape { info_hashes: hashes };
             let target = question.to_target(&tracker.path).unwrap_or_default();
             let request = wire::ask(&tracker.host, &target, CLIENT);
-            let conn = cx.dial(tracker.to, Setup::Http);
+            let conn = match tracker.scheme {
+                Scheme::Https => cx.dial_tls(tracker.to, Setup::Http, name_of(&tracker.host).into()),
+                _ => cx.dial(tracker.to, Setup::Http),
+            };
             cx.send(conn, Message::Ask(request.into()));
             cx.wake(self.knobs.scrape_timeout, Timer::Site(SiteTimer::Scrape(conn)));
             self.scrapes.insert(conn, scrape);
@@ -252,7 +255,7 @@ impl Tracker {
     fn of(url: &str, config: &SiteConfig) -> Option<Self> {
         let url = Url::parse(url)?;
         let to = url.locate(&config.hosts)?;
-        if url.scheme == Scheme::Http {
+        if url.scheme.is_http() {
             wire::Scrape::default().to_target(url.path)?;
         }
         let (scheme, host, path) = (url.scheme, url.host.into(), url.path.into());

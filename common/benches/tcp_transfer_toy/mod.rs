@@ -208,6 +208,7 @@ fn config(node: u32, listen: Option<SocketAddrV4>) -> NodeConfig {
         node: NodeId(node),
         listen,
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment,
         limits,
         seed: 1,

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::peer::Peer;
-use crate::tcp::{Handle, SharedStore};
+use crate::tcp::{Handle, NodeConfig, SharedStore};
 use crate::user::{Command, Hit, Note, Query, SearchEnd, SearchId};
 
 /// Notes that wait for the terminal. Far more than one search or one download has.
@@ -45,6 +45,18 @@ impl Client {
         listen: SocketAddrV4,
         firewalled: bool,
     ) -> anyhow::Result<Client> {
+        Self::start_as(|config| config.attachment.firewalled = firewalled, peer, listen).await
+    }
+
+    /// Starts one that is to be otherwise than usual: `turn` says how.
+    ///
+    /// # Errors
+    /// If it cannot listen there.
+    pub async fn start_as<P: Peer + Send + 'static>(
+        turn: impl FnOnce(&mut NodeConfig),
+        peer: P,
+        listen: SocketAddrV4,
+    ) -> anyhow::Result<Client> {
         let store = SharedStore::default();
         let (sender, notes) = mpsc::channel(NOTES_MAX);
         let sink = Arc::new(move |_, _, note| {
@@ -52,7 +64,7 @@ impl Client {
                 tracing::debug!("a note was dropped: {error}");
             }
         });
-        let handle = super::start(peer, listen, firewalled, store.clone(), sink).await?;
+        let handle = super::start_as(turn, peer, listen, store.clone(), sink).await?;
         let interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
         Ok(Client { store, handle, notes, keeper: None, interrupts })
     }

@@ -71,6 +71,7 @@ pub async fn start_as<P: Peer + Send + 'static>(
         node: NodeId(0),
         listen: Some(listen),
         datagrams: None,
+        tls: crate::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits: Limits::default(),
         seed: entropy(),

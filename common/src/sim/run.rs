@@ -34,6 +34,11 @@ pub(super) enum What<M, T> {
         life: u16,
         file: FileId,
     },
+    Computed {
+        life: u16,
+        task: u32,
+        result: Box<[u8]>,
+    },
     /// Somebody dials.
     Knock {
         dialler: u32,
@@ -180,7 +185,10 @@ impl<P: Peer> Sim<P> {
             What::Finished { life, file } if life == now_living => {
                 self.deliver(node, cause, Event::Finished { file, fault: None });
             }
-            What::Timer { .. } | What::Verified { .. } | What::Finished { .. } => {}
+            What::Computed { life, task, result } if life == now_living => {
+                self.deliver(node, cause, Event::Computed { task, result: Some(result) });
+            }
+            What::Timer { .. } | What::Verified { .. } | What::Finished { .. } | What::Computed { .. } => {}
             What::DatagramArrive { from, message } => self.datagram_arrives(node, cause, from, message),
             What::ChunkArrive { conn, len, corrupt } => {
                 self.arrive(node, cause, conn, In::Chunk { len, corrupt });
@@ -251,7 +259,9 @@ impl<P: Peer> Sim<P> {
     fn apply(&mut self, node: u32, cause: Cause, effect: Effect<P>) {
         let life = self.nodes[node as usize].life;
         match effect {
-            Effect::Dial { conn, to, setup: _ } => self.dial(node, cause, conn, to),
+            Effect::Dial { conn, to, .. } | Effect::DialTls { conn, to, .. } => {
+                self.dial(node, cause, conn, to);
+            }
             Effect::Send { conn, message } => self.send(node, cause, conn, message),
             Effect::SendTo { to, message } => self.send_to(node, cause, to, message),
             Effect::SendBody { conn, span } => {
@@ -271,6 +281,10 @@ impl<P: Peer> Sim<P> {
                 self.push(self.now, node, cause, What::Verified { life, check, ok });
             }
             Effect::Finish { file } => self.push(self.now, node, cause, What::Finished { life, file }),
+            Effect::Compute { task, work } => {
+                let result = work.run();
+                self.push(self.now, node, cause, What::Computed { life, task, result });
+            }
             Effect::Close { conn } => self.close(node, cause, conn),
             Effect::Wake { at, timer } => {
                 self.push(at.max(self.now), node, cause, What::Timer { life, timer });
@@ -342,6 +356,10 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
         Event::Datagram { from, message } => {
             let detail = u64::from(message.kind()) << 32 | u64::from(message.wire_len());
             Print::new(from.ip().to_bits(), 13, detail)
+        }
+        Event::Computed { task, result } => {
+            let len = result.as_ref().map_or(0, |result| result.len());
+            Print::new(0, 14, (len as u64 & 0xff_ffff) << 32 | u64::from(*task))
         }
         Event::Sealed { conn, key } => {
             // As much of the key as there is room for.

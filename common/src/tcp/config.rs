@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Tls;
 use crate::net::{Attachment, NodeId};
 use crate::peer::{FileId, Time};
 use crate::seal::Identity;
@@ -31,6 +32,8 @@ pub struct NodeConfig {
     pub seed: u64,
     /// The run's clock.
     pub clock: Clock,
+    /// Whom it believes under TLS, and what it shows there; the default does neither.
+    pub tls: Tls,
     /// Who the node is on sealed connections: [`Identity::generate`], or one that was kept.
     pub identity: Identity,
 }
@@ -113,8 +116,8 @@ pub struct Limits {
     pub node_queue_max: usize,
     /// Commands on their way to the node; their senders wait beyond. Default 64.
     pub commands_queued_max: usize,
-    /// Digests and renames that wait or run. Default 4,096. One beyond is answered at once: not verified,
-    /// not finished.
+    /// Digests, renames and computations that wait or run. Default 4,096. One beyond is answered at once: not verified,
+    /// not finished, not computed.
     pub checks_max: usize,
     /// Of those, how many run at a time. Default 2.
     pub checks_running_max: usize,

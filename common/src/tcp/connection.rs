@@ -21,6 +21,7 @@ use super::pulse::{Pulse, Reading};
 use super::reader::{Order, Reader, Source};
 use super::snapshot::Counters;
 use super::socket;
+use super::tls::{Inlet, Outlet, Side, plain};
 use super::writer::{Sink, Work, WriteEnd, Writer};
 use crate::peer::{CloseReason, ConnId};
 use crate::wire::Wire;
@@ -37,6 +38,8 @@ pub(super) enum Origin {
 pub(super) struct Connection<M: Wire> {
     pub(super) conn: ConnId,
     pub(super) origin: Origin,
+    /// How it comes under TLS, if it does.
+    pub(super) tls: Option<Side>,
     pub(super) setup: M::Setup,
     pub(super) outgoing: Arc<Outgoing>,
     pub(super) orders: mpsc::Receiver<Order<M::Setup>>,
@@ -90,13 +93,39 @@ impl<M: Wire> Connection<M> {
         {
             tracing::debug!(%error, "cannot set SO_RCVBUF");
         }
-        tell(&self.inputs, Input::Opened { conn: self.conn, remote, dialled }).await;
+        let opened = Input::Opened { conn: self.conn, remote, dialled };
+        // Who is dialled has to show who he is before anything is said; who dials has that over with while he is waited for.
+        let ends = if dialled {
+            let ends = self.secure(&guarded.stream).await;
+            if ends.is_ok() {
+                tell(&self.inputs, opened).await;
+            }
+            ends
+        } else {
+            tell(&self.inputs, opened).await;
+            self.secure(&guarded.stream).await
+        };
+        let ends = match ends {
+            Ok(ends) => ends,
+            Err(reason) => return tell(&self.inputs, Input::Closed { conn: self.conn, reason }).await,
+        };
         let stream = Arc::clone(&guarded.stream);
-        guarded.good_end = self.converse(&stream, dialled).await;
+        guarded.good_end = self.converse(&stream, ends, dialled).await;
+    }
+
+    /// Brings the connection under TLS if it is to be there. (If the node closes it meanwhile, it does not hear why that failed.)
+    async fn secure(&mut self, stream: &Arc<TcpStream>) -> Result<(Inlet, Outlet), CloseReason> {
+        let Some(side) = self.tls.take() else { return Ok(plain(stream)) };
+        // In memory of its own: most connections need none for it.
+        let shaken = timeout(self.limits.handshake_timeout, Box::pin(side.shake(stream)));
+        tokio::select! {
+            () = self.close.cancelled() => Err(CloseReason::Remote),
+            shaken = shaken => shaken.unwrap_or(Err(CloseReason::Timeout)),
+        }
     }
 
     /// Reads and writes until the connection ends; says whether it ended in good order.
-    async fn converse(self, stream: &Arc<TcpStream>, dialled: bool) -> bool {
+    async fn converse(self, stream: &Arc<TcpStream>, ends: (Inlet, Outlet), dialled: bool) -> bool {
         let Connection {
             conn,
             setup,
@@ -112,8 +141,9 @@ impl<M: Wire> Connection<M> {
             ..
         } = self;
         let pulse = Arc::new(Pulse::new(if dialled { Reading::Messages } else { Reading::Handshake }));
-        let (source, pump_in) = open_source(stream, line.as_ref(), &pulse, !dialled);
-        let (sink, pump_out) = open_sink(stream, line.as_ref(), &pulse);
+        let (inlet, outlet) = ends;
+        let (source, pump_in) = open_source(inlet, line.as_ref(), &pulse, !dialled);
+        let (sink, pump_out) = open_sink(outlet, line.as_ref(), &pulse);
         let reader = Reader::<M> {
             conn,
             source,
@@ -272,30 +302,31 @@ async fn rest(delay: Duration) {
 }
 
 fn open_source(
-    stream: &Arc<TcpStream>,
+    inlet: Inlet,
     line: Option<&Arc<Line>>,
     pulse: &Arc<Pulse>,
     accepted: bool,
 ) -> (Source, Option<Pump<()>>) {
-    match line {
-        None => (Source::Direct(Arc::clone(stream)), None),
-        Some(line) => {
-            let (source, pump) =
-                shape_source(Arc::clone(stream), Arc::clone(line), Arc::clone(pulse), accepted);
+    match (inlet, line) {
+        (Inlet::Socket(stream), None) => (Source::Direct(stream), None),
+        (inlet, line) => {
+            let line = line.map_or_else(Line::ideal, Arc::clone);
+            let (source, pump) = shape_source(inlet, line, Arc::clone(pulse), accepted);
             (Source::Shaped(source), Some(Box::pin(pump)))
         }
     }
 }
 
 fn open_sink(
-    stream: &Arc<TcpStream>,
+    outlet: Outlet,
     line: Option<&Arc<Line>>,
     pulse: &Arc<Pulse>,
 ) -> (Sink, Option<Pump<std::io::Result<()>>>) {
-    match line {
-        None => (Sink::Direct(Arc::clone(stream)), None),
-        Some(line) => {
-            let (sink, pump) = shape_sink(Arc::clone(stream), Arc::clone(line), Arc::clone(pulse));
+    match (outlet, line) {
+        (Outlet::Socket(stream), None) => (Sink::Direct(stream), None),
+        (outlet, line) => {
+            let line = line.map_or_else(Line::ideal, Arc::clone);
+            let (sink, pump) = shape_sink(outlet, line, Arc::clone(pulse));
             (Sink::Shaped(sink), Some(Box::pin(pump)))
         }
     }

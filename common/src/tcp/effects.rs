@@ -1,5 +1,6 @@
 //! What a node's task does about each effect of its peer. None of it waits.
 
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -12,10 +13,11 @@ use super::input::Input;
 use super::node::{Conn, CrashGuard, Node};
 use super::outgoing::{Body, NotQueued, Outgoing};
 use super::reader::{Destination, Order};
+use super::tls::Side;
 use crate::digest::Digest;
 use crate::peer::{
     Announced, CloseReason, ConnId, EXPECTED_BYTES_MAX, Effect, Event, FileId, Peer, Place, SetupOf, Span,
-    Time,
+    Time, Work,
 };
 use crate::store::StoreFault;
 use crate::wire::Wire;
@@ -27,17 +29,10 @@ where
     /// Carries out one effect of an event that happened at `now`.
     pub(super) fn carry_out(&mut self, now: Time, effect: Effect<P>) {
         match effect {
-            Effect::Dial { conn, to, setup } => match self.admission.admit(None) {
-                Ok(ticket) => {
-                    self.counters.lock().dialled += 1;
-                    // An address in 127/8 leads nowhere but there.
-                    let source = self.source.filter(|_| to.ip().is_loopback());
-                    self.start(conn, Origin::Dial { source, to }, setup, ticket);
-                }
-                Err(_) => {
-                    self.counters.lock().refused_full += 1;
-                    self.table.caused.push_back(Event::Closed { conn, reason: CloseReason::Limit });
-                }
+            Effect::Dial { conn, to, setup } => self.dial(conn, to, setup, None),
+            Effect::DialTls { conn, to, setup, name } => match self.tls.dialler(&name) {
+                Some(side) => self.dial(conn, to, setup, Some(side)),
+                None => self.table.caused.push_back(Event::Closed { conn, reason: CloseReason::Untrusted }),
             },
             Effect::Send { conn, message } => self.send(conn, message),
             Effect::SendTo { to, message } => self.send_to(to, message),
@@ -56,14 +51,38 @@ where
             Effect::Resume { conn, setup: Some(setup) } => self.resume_as(conn, setup),
             Effect::Verify { check, span, digest } => self.verify(check, span, digest),
             Effect::Finish { file } => self.finish(file),
+            Effect::Compute { task, work } => self.compute(task, work),
             Effect::Close { conn } => self.close(conn),
             Effect::Wake { at, timer } => self.table.timers.set(at, timer),
             Effect::Note(note) => (self.notes)(now, self.node, note),
         }
     }
 
+    /// Opens a connection, unless there are too many.
+    fn dial(&mut self, conn: ConnId, to: SocketAddrV4, setup: SetupOf<P>, tls: Option<Side>) {
+        match self.admission.admit(None) {
+            Ok(ticket) => {
+                self.counters.lock().dialled += 1;
+                // An address in 127/8 leads nowhere but there.
+                let source = self.source.filter(|_| to.ip().is_loopback());
+                self.start(conn, Origin::Dial { source, to }, tls, setup, ticket);
+            }
+            Err(_) => {
+                self.counters.lock().refused_full += 1;
+                self.table.caused.push_back(Event::Closed { conn, reason: CloseReason::Limit });
+            }
+        }
+    }
+
     /// Starts a connection's task.
-    pub(super) fn start(&mut self, conn: ConnId, origin: Origin, setup: SetupOf<P>, ticket: Ticket) {
+    pub(super) fn start(
+        &mut self,
+        conn: ConnId,
+        origin: Origin,
+        tls: Option<Side>,
+        setup: SetupOf<P>,
+        ticket: Ticket,
+    ) {
         let outgoing = Arc::new(Outgoing::new(Arc::clone(&self.budget)));
         // A reader waits for one order at a time.
         let (orders, orders_receiver) = mpsc::channel(1);
@@ -81,6 +100,7 @@ where
         let connection = Connection {
             conn,
             origin,
+            tls,
             setup,
             outgoing,
             orders: orders_receiver,
@@ -239,6 +259,12 @@ where
         }
     }
 
+    fn compute(&mut self, task: u32, work: Work) {
+        if !self.check(move || work.run(), move |result| Input::Computed { task, result }) {
+            self.table.caused.push_back(Event::Computed { task, result: None });
+        }
+    }
+
     /// Does `work` on a thread made for blocking and tells the node the answer, which is made from `None` if
     /// the work panicked. False if too much work is waiting already.
     fn check<T: Send + 'static>(
@@ -258,7 +284,7 @@ where
                 let _running = running.acquire().await;
                 let done = tokio::task::spawn_blocking(work).await;
                 if let Err(error) = &done {
-                    tracing::error!(%error, "a store panicked");
+                    tracing::error!(%error, "a store, or a computation, panicked");
                 }
                 done.ok()
             };

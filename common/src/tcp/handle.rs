@@ -69,7 +69,7 @@ pub async fn spawn<P>(
 where
     P: Peer + Send + 'static,
 {
-    let NodeConfig { node, listen, datagrams, attachment, limits, seed, clock, identity } = config;
+    let NodeConfig { node, listen, datagrams, attachment, limits, seed, clock, tls, identity } = config;
     let (entrance, address) = match listen {
         Some(address) => socket::take_address(address, attachment.firewalled, limits.accept_backlog)?,
         None => (Entrance::None, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
@@ -107,6 +107,7 @@ where
         rng: node.rng(seed),
         own_key: OwnKey::Real(identity.public()),
         identity: Arc::new(identity),
+        tls,
         store,
         notes,
         counters: counters.clone(),

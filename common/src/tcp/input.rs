@@ -31,6 +31,8 @@ pub(super) enum Input<M> {
     Closed { conn: ConnId, reason: CloseReason },
     /// A range was compared with its digest.
     Verified { check: u32, ok: bool },
+    /// Some work is done; nothing came of it if it panicked.
+    Computed { task: u32, result: Option<Box<[u8]>> },
     /// A file was finished.
     Finished { file: FileId, fault: Option<StoreFault> },
 }

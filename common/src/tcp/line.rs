@@ -7,6 +7,9 @@
 //! after the node's delay. With an ideal line none of this exists.
 //!
 //! Both ends of a connection add their own delay, so one way takes the sum of the two, as in the simulator.
+//! Connections under TLS pass the same stages, on a line without limits if the node has no other; their handshakes and what TLS adds are
+//! not shaped.
+//!
 //! A node's datagrams take their turns like one more connection's chunks, and what comes faster than the line takes it is lost in the kernel.
 //!
 //! To open takes a round trip: the dialling side adds its own two delays before `Opened`, and the accepting
@@ -17,12 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::pulse::Pulse;
-use super::socket;
+use super::tls::{Inlet, Outlet};
 use crate::net;
 
 /// The most bytes that have the line at a time,
@@ -61,6 +63,11 @@ impl Line {
         (*line != net::Line::default()).then(|| {
             Arc::new(Line { up: Gate::new(line.up_bps), down: Gate::new(line.down_bps), delay: line.delay })
         })
+    }
+
+    /// One without limits.
+    pub(super) fn ideal() -> Arc<Line> {
+        Arc::new(Line { up: Gate::new(None), down: Gate::new(None), delay: Duration::ZERO })
     }
 
     /// Gives a datagram that the node sends its turn; when it is at the other end of the line.
@@ -156,7 +163,7 @@ impl ShapedSource {
 /// The reading side of a shaped connection: what its reader reads from, and the pump that fills it.
 /// `accepted` connections hold back the first bytes, see the module's head.
 pub(super) fn shape_source(
-    stream: Arc<TcpStream>,
+    mut inlet: Inlet,
     line: Arc<Line>,
     pulse: Arc<Pulse>,
     accepted: bool,
@@ -168,7 +175,7 @@ pub(super) fn shape_source(
         let mut hold_until = None;
         loop {
             let Ok(place) = sender.reserve().await else { return };
-            let (read, waited) = socket::read(&stream, &mut buffer).await;
+            let (read, waited) = inlet.read(&mut buffer).await;
             if waited {
                 ready = Instant::now();
             }
@@ -233,7 +240,7 @@ impl ShapedSink {
 /// The writing side of a shaped connection: what its writer writes to, and the pump that empties it, which
 /// ends when the writer has dropped its end and everything has left, or with the socket's error.
 pub(super) fn shape_sink(
-    stream: Arc<TcpStream>,
+    mut outlet: Outlet,
     line: Arc<Line>,
     pulse: Arc<Pulse>,
 ) -> (ShapedSink, impl Future<Output = io::Result<()>>) {
@@ -244,12 +251,12 @@ pub(super) fn shape_sink(
             wait_until(chunk.arrives).await;
             let mut bytes = chunk.bytes?;
             while bytes.has_remaining() {
-                let len = socket::write(&stream, &bytes).await?;
+                let len = outlet.write(&bytes).await?;
                 bytes.advance(len);
                 pulse.beat();
             }
         }
-        Ok(())
+        outlet.end().await
     };
     (sink, pump)
 }

@@ -23,6 +23,7 @@
 //! - Sealed connections are sealed by their writer, as it gathers what it writes, and opened by their reader, before the
 //!   codec: neither on the node's task. The reader takes the handshake's messages, the writer says ours, and
 //!   what was queued behind waits in the queue.
+//! - Under TLS ([`Tls`]) a connection's bytes pass one more stage between the socket and its reader and writer, in the same task.
 //! - Datagrams wait for nobody: what there is no room for is dropped and counted. Their socket exists once the peer has sent one, or from
 //!   the start if [`NodeConfig::datagrams`] says so.
 //! - A remote costs at most its own connection: its decoder's buffer, its queues and its waits all have limits
@@ -53,11 +54,13 @@ mod records;
 mod snapshot;
 mod socket;
 mod timers;
+mod tls;
 mod writer;
 
 pub use config::{Clock, Limits, NodeConfig, NoteSink, SharedStore, StartError};
 pub use fd::raise_fd_limit;
 pub use handle::{Crashed, Gone, Handle, spawn};
 pub use snapshot::Snapshot;
+pub use tls::{Tls, TlsError};
 
 pub use crate::seal::Identity;

@@ -20,7 +20,7 @@ use super::outgoing::{Budget, Outgoing};
 use super::reader::Order;
 use super::snapshot::Counters;
 use super::timers::Timers;
-use super::{Clock, Limits, NoteSink, SharedStore};
+use super::{Clock, Limits, NoteSink, SharedStore, Tls};
 use crate::net::NodeId;
 use crate::peer::{CloseReason, ConnId, ConnIds, Cx, Event, Outbox, OwnKey, Peer, SetupOf};
 use crate::seal::Identity;
@@ -45,6 +45,7 @@ pub(super) struct Node<P: Peer> {
     pub(super) clock: Clock,
     pub(super) rng: Pcg32,
     pub(super) identity: Arc<Identity>,
+    pub(super) tls: Tls,
     pub(super) own_key: OwnKey,
     pub(super) store: SharedStore,
     pub(super) notes: NoteSink,
@@ -251,11 +252,16 @@ where
         match input {
             Input::Accepted { stream, remote, ticket } => {
                 let conn = self.table.ids.open();
-                self.start(conn, Origin::Accepted { stream, remote }, SetupOf::<P>::default(), ticket);
+                let tls = self.tls.acceptor();
+                self.start(conn, Origin::Accepted { stream, remote }, tls, SetupOf::<P>::default(), ticket);
             }
             Input::Verified { check, ok } => {
                 self.table.checks -= 1;
                 self.deliver(Event::Verified { check, ok });
+            }
+            Input::Computed { task, result } => {
+                self.table.checks -= 1;
+                self.deliver(Event::Computed { task, result });
             }
             Input::Finished { file, fault } => {
                 self.table.checks -= 1;

@@ -37,7 +37,7 @@ pub struct Snapshot {
     pub datagrams_refused: u64,
     /// Datagrams that there was no room for: in the system, on the line, or in the node's queue.
     pub datagrams_dropped: u64,
-    /// Digests and renames refused because too many were waiting.
+    /// Digests, renames and computations refused because too many were waiting.
     pub checks_refused: u64,
     /// The peer or the driver under it has panicked; the node is gone.
     pub crashed: bool,

@@ -300,7 +300,7 @@ impl<P: Peer> Lone<P> {
 
     fn apply(&mut self, effect: Effect<P>) {
         match effect {
-            Effect::Dial { conn, to, setup } => {
+            Effect::Dial { conn, to, setup } | Effect::DialTls { conn, to, setup, .. } => {
                 self.link(conn, setup, false);
                 self.dials.push((conn, to));
             }
@@ -345,6 +345,9 @@ impl<P: Peer> Lone<P> {
             Effect::Finish { file } => {
                 let fault = self.store.get(file).map_or(Some(StoreFault::Missing), |f| f.finish().err());
                 self.follow(Event::Finished { file, fault });
+            }
+            Effect::Compute { task, work } => {
+                self.follow(Event::Computed { task, result: Some(work.run()) });
             }
             Effect::Close { conn } => {
                 if self.ids.close(conn) {

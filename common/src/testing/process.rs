@@ -1,6 +1,8 @@
-//! A program as a user starts it.
+//! Processes of their own: a program as a user starts it, and a bench as what it measures.
 
-use std::io::{BufRead as _, BufReader};
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddrV4;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -93,6 +95,55 @@ impl Running {
     }
 }
 
+/// This very program once more, as something else: what a bench measures shares no process with what measures it. It says first where
+/// it listens, and ends when its input does ([`wait_for_end_of_input`]), which is when this is dropped.
+#[derive(Debug)]
+pub struct Again {
+    /// Where it listens.
+    pub address: SocketAddrV4,
+    process: Child,
+}
+
+impl Again {
+    /// Starts it with these arguments.
+    ///
+    /// # Panics
+    /// If it cannot be started, or does not say where it listens.
+    pub fn start(args: &[impl AsRef<OsStr>]) -> Again {
+        let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started again");
+        let mut line = String::new();
+        let told = BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line);
+        told.expect("its output is text");
+        Again { address: line.trim().parse().expect("it says first where it listens"), process }
+    }
+
+    /// The number that the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let ended = self.process.wait().expect("it was started");
+        assert!(ended.success() || std::thread::panicking(), "the other process has panicked");
+    }
+}
+
+/// Returns when there is nothing more to read: the sign to end for a program that was started by [`Again`]. It blocks.
+///
+/// # Panics
+/// If there is no input.
+pub fn wait_for_end_of_input() {
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("there is an input");
+}
+
 /// Sends a signal, by its short name (`INT`, `KILL`).
 ///
 /// # Panics
@@ -111,4 +162,12 @@ pub fn cpu_time(process: u32) -> Duration {
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Duration::from_millis(10 * ticks)
+}
+
+/// Memory that a process has resident, in bytes; zero where the system does not tell (Linux does).
+pub fn resident_bytes(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let told = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = told.and_then(|told| told.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or_default() * 1024
 }

@@ -79,6 +79,8 @@ pub struct Swarm<P: Peer> {
     /// The simulation underneath, for whatever the kit has no shorter words for.
     pub sim: Sim<P>,
     notes: Vec<(Time, NodeId, Note)>,
+    /// Downloads started by the kit.
+    pub(super) fetches: u32,
 }
 
 impl<P: Peer> Default for Swarm<P> {
@@ -90,7 +92,7 @@ impl<P: Peer> Default for Swarm<P> {
 impl<P: Peer> Swarm<P> {
     /// A swarm on a network of your own making.
     pub fn new(config: Config) -> Self {
-        Swarm { sim: Sim::new(config), notes: Vec::new() }
+        Swarm { sim: Sim::new(config), notes: Vec::new(), fetches: 0 }
     }
 
     /// A swarm on the default network, with this seed.
@@ -145,6 +147,21 @@ impl<P: Peer> Swarm<P> {
         self.sim.run_until(until, &mut |at, node, note| notes.push((at, node, note)));
     }
 
+    /// Runs for so many seconds of virtual time.
+    pub fn run_s(&mut self, seconds: u64) {
+        self.run_for(Duration::from_secs(seconds));
+    }
+
+    /// Runs for so many milliseconds of virtual time.
+    pub fn run_ms(&mut self, milliseconds: u64) {
+        self.run_for(Duration::from_millis(milliseconds));
+    }
+
+    /// A node vanishes now.
+    pub fn crash(&mut self, node: NodeId) {
+        self.sim.crash_at(self.sim.now(), node);
+    }
+
     /// Runs until nothing is to come. For protocols that fall silent; one with periodic timers never does.
     ///
     /// # Panics
@@ -193,6 +210,21 @@ impl<P: Peer> Swarm<P> {
     /// What a node's user was told so far, in order.
     pub fn notes(&self, node: NodeId) -> impl Iterator<Item = &Note> {
         self.notes.iter().filter(move |(_, who, _)| *who == node).map(|(_, _, note)| note)
+    }
+
+    /// True if the last that a node's user was told of it is that it is part of the overlay.
+    pub fn is_online(&self, node: NodeId) -> bool {
+        let standing = self.notes(node).filter(|note| matches!(note, Note::Online | Note::Offline(_))).last();
+        matches!(standing, Some(Note::Online))
+    }
+
+    /// Why a node's user was told that it is offline, each time.
+    pub fn offline(&self, node: NodeId) -> Vec<String> {
+        let why = |note: &Note| match note {
+            Note::Offline(why) => Some(why.to_string()),
+            _ => None,
+        };
+        self.notes(node).filter_map(why).collect()
     }
 
     /// What all users were told so far, in order, with time and node.

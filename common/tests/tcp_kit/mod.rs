@@ -15,7 +15,7 @@ use common::peer::{
 };
 use common::seal::Seal;
 use common::store::{Storage, StoreFault};
-use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, StartError, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, StartError, Tls, spawn};
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
 use tokio::sync::mpsc;
@@ -211,6 +211,7 @@ pub struct Node {
 pub struct Setting {
     pub listen: Option<SocketAddrV4>,
     pub datagrams: Option<SocketAddrV4>,
+    pub tls: Tls,
     pub line: Line,
     pub firewalled: bool,
     pub limits: Limits,
@@ -222,6 +223,7 @@ impl Default for Setting {
         Setting {
             listen: Some(own_address()),
             datagrams: None,
+            tls: Tls::default(),
             line: Line::default(),
             firewalled: false,
             limits: Limits::default(),
@@ -274,6 +276,7 @@ async fn try_reacting(
         node: NodeId(0),
         listen: setting.listen,
         datagrams: setting.datagrams,
+        tls: setting.tls,
         attachment: Attachment { line: setting.line, firewalled: setting.firewalled },
         limits: setting.limits,
         seed: 1,

@@ -82,6 +82,8 @@ pub enum Seen {
     Timer(u32),
     Verified(bool),
     Finished,
+    /// So many bytes.
+    Computed(usize),
 }
 
 pub type Hands<'a> = Cx<'a, Puppet>;
@@ -142,6 +144,7 @@ impl Peer for Puppet {
             Event::Sent { conn, len } => (Seen::Sent(len), Some(conn)),
             Event::Verified { ok, .. } => (Seen::Verified(ok), None),
             Event::Finished { .. } => (Seen::Finished, None),
+            Event::Computed { result, .. } => (Seen::Computed(result.map_or(0, |result| result.len())), None),
             Event::Closed { conn, reason } => (Seen::Closed(reason), Some(conn)),
             Event::Timer(timer) => (Seen::Timer(timer), None),
         };

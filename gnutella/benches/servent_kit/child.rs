@@ -1,15 +1,13 @@
 //! The process that is measured.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::process::{self, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::net::{Attachment, NodeId};
 use common::peer::FileId;
 use common::tcp::{Clock, Identity, Limits, NodeConfig, SharedStore, spawn};
-use common::testing::process::cpu_time;
+use common::testing::process::{Again, cpu_time, wait_for_end_of_input};
 use common::user::{self, FileInfo, SharedFile};
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, ServentConfig};
@@ -38,23 +36,17 @@ const ROLES: [(Role, &str); 3] =
 /// A running one. Dropped, it ends.
 pub struct Child {
     role: Role,
-    pub address: SocketAddrV4,
-    process: process::Child,
+    process: Again,
 }
 
 impl Child {
     pub fn start(role: Role) -> Child {
         let argument = ROLES.iter().find(|(known, _)| *known == role).expect("each role has one").1;
-        let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
-            .arg(argument)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
-        let mut line = String::new();
-        let told = BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line);
-        told.expect("it says where it is");
-        Child { role, address: line.trim().parse().expect("an address"), process }
+        Child { role, process: Again::start(&[argument]) }
+    }
+
+    pub fn address(&self) -> SocketAddrV4 {
+        self.process.address
     }
 
     /// True if it is a servent, who wants to be greeted.
@@ -65,15 +57,6 @@ impl Child {
     /// Processor time it has used so far.
     pub fn cpu(&self) -> Duration {
         cpu_time(self.process.id())
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        // The end of its input is its sign to stop.
-        drop(self.process.stdin.take());
-        let ended = self.process.wait().expect("it ends");
-        assert!(ended.success() || std::thread::panicking(), "the {:?} has panicked", self.role);
     }
 }
 
@@ -93,8 +76,7 @@ pub async fn run_role() -> bool {
 }
 
 async fn input_ends() {
-    let end = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-    end.await.expect("reading does not panic").expect("input can be read");
+    tokio::task::spawn_blocking(wait_for_end_of_input).await.expect("reading does not panic");
 }
 
 async fn serve(files: usize) {
@@ -104,6 +86,7 @@ async fn serve(files: usize) {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
         datagrams: None,
+        tls: common::tcp::Tls::default(),
         attachment: Attachment::default(),
         limits: Limits::default(),
         seed: 1,

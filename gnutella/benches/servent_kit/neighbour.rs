@@ -44,7 +44,7 @@ impl Neighbour {
         let socket = TcpSocket::new_v4().expect("a descriptor");
         let from = SocketAddrV4::new(Ipv4Addr::new(127, 1, 1, 1 + number), 0);
         socket.bind(from.into()).expect("an address in 127/8");
-        let stream = socket.connect(child.address.into()).await.expect("somebody listens there");
+        let stream = socket.connect(child.address().into()).await.expect("somebody listens there");
         stream.set_nodelay(true).expect("a socket takes TCP_NODELAY");
         let (socket, writer) = stream.into_split();
         let reader = Reader { socket, buffer: Vec::with_capacity(256 * 1024), at: 0 };

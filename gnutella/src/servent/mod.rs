@@ -151,8 +151,9 @@ impl Servent {
             Event::Finished { file, fault } => self.finished(file, fault, cx),
             Event::Closed { conn, reason } => self.closed(conn, reason, cx),
             Event::Timer(timer) => self.timer(timer, cx),
-            // Nothing of this protocol is.
-            Event::Sealed { .. } | Event::Datagram { .. } | Event::Arrived { .. } => {}
+            // Nothing of this protocol is sealed, expected or a datagram, and nothing takes long to compute.
+            Event::Sealed { .. } | Event::Datagram { .. } => {}
+            Event::Arrived { .. } | Event::Computed { .. } => {}
         }
     }
 

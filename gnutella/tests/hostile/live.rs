@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::digest::Fingerprint;
 use common::store::Disk;
 use common::testing::fake::FakePeer;
+use common::testing::files::{content, hit};
+use common::testing::live::Live;
 use common::user::FileInfo;
 use gnutella::servent::{Knobs, ServentConfig};
 
 use crate::head;
-use crate::kit::files::{content, hit};
-use crate::kit::live::Live;
+use crate::kit::live::{find_one, start};
 use crate::kit::raw::{Descriptor, QUERY};
 use crate::scene::{nth, query};
 
@@ -32,13 +34,13 @@ impl Stage {
 
     /// With these knobs of the victim.
     async fn with(knobs: Knobs) -> Stage {
-        let victim =
-            Live::start(1, ServentConfig { knobs: Arc::new(knobs), ..ServentConfig::default() }).await;
+        let victim = start(1, ServentConfig { knobs: Arc::new(knobs), ..ServentConfig::default() }).await;
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let bytes = content(SIZE);
-        let info: FileInfo = victim.share(dirs[0].path(), "Deep Blue.ogg", &bytes).await;
+        let info: FileInfo =
+            victim.share(dirs[0].path(), "Deep Blue.ogg", &bytes, Fingerprint::GNUTELLA).await;
         let connect = [victim.address()].into();
-        let mut friend = Live::start(2, ServentConfig { connect, ..ServentConfig::default() }).await;
+        let mut friend = start(2, ServentConfig { connect, ..ServentConfig::default() }).await;
         friend.online().await;
         let disk = Arc::new(Disk::create(dirs[1].path(), &info).unwrap());
         friend.fetch(vec![hit(&info, victim.address())], &disk).await;
@@ -62,7 +64,7 @@ impl Stage {
     async fn unharmed(mut self) {
         assert_eq!(self.friend.end().await, Ok(()));
         assert!(std::fs::read(self.disk.path()).unwrap() == self.bytes, "the copy differs");
-        let found = self.friend.find("deep blue").await;
+        let found = find_one(&mut self.friend, "deep blue").await;
         assert_eq!(found.holder.address, Some(self.victim.address()));
     }
 }

@@ -73,7 +73,7 @@ fn forged_lengths() {
         // Of a request, a length is not believed either: nothing is read that nobody asked for.
         let mut scene = Scene::set();
         let bad = scene.at(State::Downloader);
-        scene.raw.say(
+        scene.raw.lone.say(
             bad,
             &format!("GET /get/0/zebra.ogg HTTP/1.1\r\nRange: bytes=0-99999999999999999999\r\n{lie}\r\n\r\n"),
         );
@@ -192,7 +192,7 @@ fn pong_floods() {
         // That answer our own ping.
         let mut scene = Scene::with(|knobs| knobs.pong_caching = caching);
         let bad = scene.raw.dial(BAD);
-        scene.raw.say(bad, "GNUTELLA CONNECT/0.6\r\nPong-Caching: 0.1\r\nBye-Packet: 0.1\r\n\r\n");
+        scene.raw.lone.say(bad, "GNUTELLA CONNECT/0.6\r\nPong-Caching: 0.1\r\nBye-Packet: 0.1\r\n\r\n");
         scene.raw.lone.feed(bad, b"GNUTELLA/0.6 200 OK\r\n\r\n");
         let ping = scene.raw.heard(bad).remove(0).guid;
         for n in 0..2_000 {

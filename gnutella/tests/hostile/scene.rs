@@ -7,13 +7,14 @@ use common::digest::Digest;
 use common::peer::ConnId;
 use common::store::{Memory, Ranges};
 use common::testing::Lone;
+use common::testing::files::{content, hit};
 use common::user::{Command, Fetch, FetchId, FileInfo, Note, Query, SearchId};
 use gnutella::guid::Guid;
 use gnutella::node::Node;
 use gnutella::servent::{Dropped, Knobs, ServentConfig};
 use gnutella::wire::{Entry, HitBuilder, Trailer};
 
-use crate::kit::files::{content, hit, remote, sha1};
+use crate::kit::files::{remote, sha1};
 use crate::kit::raw::{Descriptor, HIT, PING, PONG, PUSH, QUERY, Raw, guid};
 
 pub const GREETING: &str = "GNUTELLA CONNECT/0.6\r\nUser-Agent: bad\r\nBye-Packet: 0.1\r\n\r\n";
@@ -99,7 +100,7 @@ impl Scene {
             State::Caller => self.raw.dial(BAD),
             State::Greeted => {
                 let conn = self.raw.dial(BAD);
-                assert!(self.raw.say(conn, GREETING).starts_with("GNUTELLA/0.6 200"));
+                assert!(self.raw.lone.say(conn, GREETING).starts_with("GNUTELLA/0.6 200"));
                 conn
             }
             State::Dialled => {
@@ -111,7 +112,7 @@ impl Scene {
             State::Neighbour => self.raw.neighbour(BAD),
             State::Downloader => {
                 let conn = self.raw.dial(BAD);
-                let answer = self.raw.say(conn, "HEAD /get/0/zebra.ogg HTTP/1.1\r\n\r\n");
+                let answer = self.raw.lone.say(conn, "HEAD /get/0/zebra.ogg HTTP/1.1\r\n\r\n");
                 assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
                 conn
             }
@@ -178,7 +179,7 @@ impl Scene {
         // The upload, and a new one.
         self.ask();
         let conn = self.raw.dial(21);
-        let sent = self.raw.say(conn, "GET /get/0/zebra.ogg HTTP/1.1\r\nRange: bytes=0-2\r\n\r\n");
+        let sent = self.raw.lone.say(conn, "GET /get/0/zebra.ogg HTTP/1.1\r\nRange: bytes=0-2\r\n\r\n");
         assert!(sent.ends_with("\r\n\r\nthe"), "{sent}");
         // The download.
         self.feed(SIZE);
@@ -199,7 +200,7 @@ impl Scene {
     /// The downloader asks for its next piece and gets it.
     fn ask(&mut self) {
         let asked = "GET /get/0/zebra.ogg HTTP/1.1\r\nRange: bytes=4-7\r\n\r\n";
-        let sent = self.raw.say(self.downloader, asked);
+        let sent = self.raw.lone.say(self.downloader, asked);
         assert!(sent.starts_with("HTTP/1.1 206") && sent.ends_with("\r\n\r\nsong"), "{sent}");
     }
 }

@@ -5,12 +5,10 @@
 //! | [`overlay`] | servents and web caches on the simulator, that join, search, fetch and crash |
 //! | [`graph`] | servents on the simulator whose links are given, and what searches on them cost |
 //! | [`raw`] | one servent alone, spoken to in bytes |
-//! | [`live`] | a servent on a loopback socket, with real files |
-//! | [`cluster`] | many servents on loopback sockets, and one channel for what all their users are told |
+//! | [`live`] | a servent on a loopback socket, for [`common::testing::live`] |
 //! | [`files`] | files to share, and hits that tell of them |
 #![allow(dead_code, reason = "each test program uses a part of the kit")]
 
-pub mod cluster;
 pub mod files;
 pub mod graph;
 pub mod live;

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::net::{Line, NodeId};
-use common::peer::FileId;
+use common::net::NodeId;
 use common::sim::{Config, Sim};
-use common::store::Ranges;
 use common::testing::Swarm;
-use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchId};
+use common::testing::files::shared;
+use common::user::{Command, FileInfo, Hit, Query, SearchId};
 use gnutella::host_cache::HostCacheConfig;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, Servent, ServentConfig};
 
-use super::files::{hit, shared};
 use super::quiet;
 
 /// Servents on the simulated network.
@@ -25,7 +23,6 @@ pub struct Overlay {
     pub gone: Vec<NodeId>,
     /// What those that are added next are configured with.
     pub config: ServentConfig,
-    fetches: u32,
     searches: u32,
 }
 
@@ -75,22 +72,9 @@ impl Overlay {
             let connect = ends.map(|(_, to)| address(self, *to)).collect();
             self.add_as(ServentConfig { connect, ..self.config.clone() });
         }
-        self.run_s(2);
+        self.swarm.run_s(2);
         let links: usize = self.servents.iter().map(|node| self.degree(*node)).sum();
         assert_eq!(links, 2 * edges.len(), "not every link has come about");
-    }
-
-    pub fn run_s(&mut self, seconds: u64) {
-        self.swarm.run_for(Duration::from_secs(seconds));
-    }
-
-    pub fn run_ms(&mut self, milliseconds: u64) {
-        self.swarm.run_for(Duration::from_millis(milliseconds));
-    }
-
-    pub fn crash(&mut self, node: NodeId) {
-        let now = self.swarm.sim.now();
-        self.swarm.sim.crash_at(now, node);
     }
 
     pub fn servent(&self, node: NodeId) -> &Servent {
@@ -136,20 +120,6 @@ impl Overlay {
         }
         reached.len()
     }
-
-    pub fn is_online(&self, node: NodeId) -> bool {
-        let standing = self.swarm.notes(node).filter(|n| matches!(n, Note::Online | Note::Offline(_))).last();
-        matches!(standing, Some(Note::Online))
-    }
-
-    /// Why a node's user was told that it is offline, each time.
-    pub fn offline(&self, node: NodeId) -> Vec<String> {
-        let why = |note: &Note| match note {
-            Note::Offline(why) => Some(why.to_string()),
-            _ => None,
-        };
-        self.swarm.notes(node).filter_map(why).collect()
-    }
 }
 
 /// Files, and those who have and want them.
@@ -158,7 +128,7 @@ impl Overlay {
     pub fn join(&mut self, to: &[NodeId], firewalled: bool) -> NodeId {
         let connect = to.iter().map(|node| self.swarm.address(*node)).collect();
         let node = self.add_as(ServentConfig { connect, firewalled, ..quiet() });
-        self.run_s(1);
+        self.swarm.run_s(1);
         node
     }
 
@@ -175,12 +145,7 @@ impl Overlay {
 
     pub fn share(&mut self, node: NodeId, files: &[Arc<FileInfo>]) {
         self.swarm.command(node, Command::Share(shared(files)));
-        self.run_s(1);
-    }
-
-    /// What a search would have said of the only file of each of these nodes.
-    pub fn hits(&self, holders: &[NodeId], info: &FileInfo) -> Vec<Arc<Hit>> {
-        holders.iter().map(|node| hit(info, self.swarm.address(*node))).collect()
+        self.swarm.run_s(1);
     }
 
     /// What a search finds.
@@ -190,69 +155,6 @@ impl Overlay {
         self.swarm.command(node, Command::Search(search, Arc::new(Query::words(words))));
         self.swarm.search_end(node, search);
         self.swarm.found(node, search)
-    }
-
-    pub fn start(&mut self, node: NodeId, candidates: Vec<Arc<Hit>>) -> FetchId {
-        self.resume(node, candidates, Ranges::default())
-    }
-
-    /// Starts a download of which some is there.
-    pub fn resume(&mut self, node: NodeId, candidates: Vec<Arc<Hit>>, have: Ranges) -> FetchId {
-        self.fetches += 1;
-        let fetch = FetchId(self.fetches);
-        let into = FileId(1_000_000 + self.fetches);
-        self.swarm.command(node, Command::Fetch(Box::new(Fetch { fetch, candidates, into, have })));
-        fetch
-    }
-
-    /// Downloads, and says how it ended.
-    pub fn fetch(&mut self, node: NodeId, candidates: Vec<Arc<Hit>>) -> Result<(), Failure> {
-        let fetch = self.start(node, candidates);
-        self.end(node, fetch)
-    }
-
-    /// How a download ends.
-    pub fn end(&mut self, node: NodeId, fetch: FetchId) -> Result<(), Failure> {
-        let note = self.swarm.wait_for(node, |note| ended(note) == Some(fetch));
-        match note {
-            Note::Failed(_, why) => Err(why),
-            _ => Ok(()),
-        }
-    }
-
-    /// Waits until so many bytes of a download are there.
-    pub fn wait_for_bytes(&mut self, node: NodeId, fetch: FetchId, bytes: u64) {
-        self.swarm.wait_for(
-            node,
-            |note| matches!(note, Note::Progress(id, have) if *id == fetch && *have >= bytes),
-        );
-    }
-
-    /// Bytes that a node's user was told were uploaded.
-    pub fn uploaded(&self, node: NodeId) -> u64 {
-        let bytes = |note: &Note| if let Note::Uploaded(_, bytes) = note { *bytes } else { 0 };
-        self.swarm.notes(node).map(bytes).sum()
-    }
-
-    pub fn body_sent(&self, node: NodeId) -> u64 {
-        self.swarm.sim.load(node).body_sent
-    }
-
-    pub fn body_received(&self, node: NodeId) -> u64 {
-        self.swarm.sim.load(node).body_received
-    }
-
-    /// Puts a node behind a line of a megabit per second, so that its part of a download takes a while.
-    pub fn slow(&mut self, node: NodeId) {
-        let now = self.swarm.sim.now();
-        self.swarm.sim.set_line_at(now, node, Line::kbps(1_000, 1_000, Duration::from_millis(10)));
-    }
-}
-
-fn ended(note: &Note) -> Option<FetchId> {
-    match note {
-        Note::Fetched(id) | Note::Failed(id, _) => Some(*id),
-        _ => None,
     }
 }
 

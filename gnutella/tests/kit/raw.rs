@@ -4,10 +4,10 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use common::digest::Digest;
-use common::peer::{CloseReason, ConnId, Time};
+use common::peer::{ConnId, Time};
 use common::store::{Memory, Ranges, Storage};
 use common::testing::Lone;
-use common::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, SharedFile};
+use common::user::Hit;
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, Servent, ServentConfig};
 
@@ -57,12 +57,6 @@ impl Raw {
         self.lone.accept(SocketAddrV4::new([10, 0, 1, host].into(), 2000))
     }
 
-    /// Sends text and returns what came back.
-    pub fn say(&mut self, conn: ConnId, text: &str) -> String {
-        self.lone.feed(conn, text.as_bytes());
-        self.text(conn)
-    }
-
     /// Somebody at 10.0.1.`host`, who listens there, becomes a neighbour by 0.6; what is said in binary is forgotten.
     pub fn neighbour(&mut self, host: u8) -> ConnId {
         self.neighbour_with(host, "Pong-Caching: 0.1\r\nGGEP: 0.5\r\nBye-Packet: 0.1\r\n")
@@ -71,6 +65,7 @@ impl Raw {
     pub fn neighbour_with(&mut self, host: u8, headers: &str) -> ConnId {
         let conn = self.dial(host);
         let answer = self
+            .lone
             .say(conn, &format!("GNUTELLA CONNECT/0.6\r\nListen-IP: 10.0.1.{host}:6346\r\n{headers}\r\n"));
         assert!(answer.starts_with("GNUTELLA/0.6 200 OK\r\n"), "{answer}");
         self.lone.feed(conn, b"GNUTELLA/0.6 200 OK\r\n\r\n");
@@ -109,24 +104,20 @@ impl Raw {
     /// One that shares `name` with these bytes as its only file.
     pub fn sharing(config: ServentConfig, name: &str, bytes: &[u8], digest: Option<Digest>) -> Raw {
         let Raw { mut lone, .. } = Raw::new(config);
-        let memory = Arc::new(Memory::from(bytes.to_vec()));
-        let file = lone.store.add(memory.clone());
-        let info = FileInfo { name: name.into(), size: bytes.len() as u64, digest, ..FileInfo::default() };
-        lone.command(Command::Share(Arc::new([SharedFile { file, info: Arc::new(info) }])));
-        Raw { lone, file: memory }
+        let file = lone.share(name, bytes, digest);
+        Raw { lone, file }
     }
 
     /// One that fetches from these into `store`.
     pub fn fetching(
         config: ServentConfig,
         candidates: Vec<Arc<Hit>>,
-        store: (Arc<dyn Storage>, Arc<Memory>),
+        (store, file): (Arc<dyn Storage>, Arc<Memory>),
         have: Ranges,
     ) -> Raw {
         let Raw { mut lone, .. } = Raw::new(config);
-        let into = lone.store.add(store.0);
-        lone.command(Command::Fetch(Box::new(Fetch { fetch: FetchId(1), candidates, into, have })));
-        Raw { lone, file: store.1 }
+        lone.fetch(candidates, store, have);
+        Raw { lone, file }
     }
 
     /// Somebody dials and sends this.
@@ -134,35 +125,6 @@ impl Raw {
         let conn = self.lone.accept(remote(host));
         self.lone.feed(conn, bytes.as_bytes());
         conn
-    }
-
-    /// What has been sent since, as text.
-    pub fn text(&mut self, conn: ConnId) -> String {
-        String::from_utf8(self.lone.take(conn))
-            .expect("handshakes, heads and the content of these tests are text")
-    }
-
-    /// The next dial is answered; the head of the request that comes.
-    pub fn asked(&mut self) -> Option<(ConnId, SocketAddrV4, String)> {
-        let (conn, to) = self.lone.next_dial()?;
-        self.lone.answer((conn, to));
-        Some((conn, to, self.text(conn)))
-    }
-
-    /// The next dial is refused.
-    pub fn refuse(&mut self) -> Option<SocketAddrV4> {
-        let (conn, to) = self.lone.next_dial()?;
-        self.lone.hang_up(conn, CloseReason::Refused);
-        Some(to)
-    }
-
-    /// How the download has ended, if it has.
-    pub fn end(&self) -> Option<Result<(), Failure>> {
-        self.lone.notes.iter().find_map(|note| match note {
-            Note::Fetched(_) => Some(Ok(())),
-            Note::Failed(_, why) => Some(Err(*why)),
-            _ => None,
-        })
     }
 }
 

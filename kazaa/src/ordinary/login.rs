@@ -5,7 +5,7 @@
 //! | log in | at the start with a password, before the node joins; again when a quarter of the ticket's time is left | a ticket, shown to supernodes |
 //! | ask for supernodes | at the start, and when the search for a parent runs out of addresses | [`Ordinary::services_list`] |
 //! | announce | being a supernode, every [`Knobs::announce_every`](crate::config::Knobs::announce_every) | listed; and a fresher list |
-//! | retire | being one no longer | not listed any more |
+//! | retire | being one no longer, or leaving as one | not listed any more |
 //!
 //! Errands that are due are run over one connection, in that order:
 //!
@@ -225,6 +225,22 @@ impl Ordinary {
         self.see_to_services(cx);
     }
 
+    /// The user goes. Who was announced says that it is no supernode any more, on the connection that is returned and closes then; nothing
+    /// else is asked.
+    pub(super) fn say_farewell(&mut self, cx: Hands) -> Option<ConnId> {
+        let login = self.login.as_mut()?;
+        login.retires |= login.announce_at.take().is_some();
+        login.list_at = None;
+        if let Some(user) = &mut login.user {
+            user.login_at = None;
+        }
+        if !login.retires {
+            return None;
+        }
+        self.see_to_services(cx);
+        self.login.as_ref()?.talk.as_ref().map(|talk| talk.conn)
+    }
+
     /// Runs the errands that are due, unless a talk is going on, and sets the timer for the next.
     pub(super) fn see_to_services(&mut self, cx: Hands) {
         let (Some(login), false) = (&mut self.login, self.left) else { return };
@@ -328,6 +344,8 @@ impl Ordinary {
 
     fn errand_answered(&mut self, errand: Errand, answer: &Service, cx: Hands) {
         match (errand, answer) {
+            // It no longer matters.
+            _ if self.left => {}
             (Errand::Login, Service::Welcome(ticket)) => {
                 if !self.ticket_came(ticket, cx) {
                     return self.services_failed("their ticket does not hold; is a clock wrong?", cx);
@@ -444,6 +462,9 @@ impl Ordinary {
         if let Some(talk) = login.talk.take() {
             self.conns.remove(talk.conn);
             cx.close(talk.conn);
+        }
+        if self.left {
+            return;
         }
         let now = cx.now();
         let wait = self.me.knobs.services_retry * (1 << login.failures.min(DOUBLINGS_MAX));

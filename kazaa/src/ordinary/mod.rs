@@ -141,6 +141,8 @@ impl Ordinary {
             Event::Sent { conn, len } => self.upload_sent(conn, len, cx),
             Event::Verified { check, ok } => self.download_verified(check, ok, cx),
             Event::Finished { file, fault } => self.download_finished(file, fault, cx),
+            // Only the services have anything computed.
+            Event::Computed { .. } => {}
             Event::Closed { conn, reason } => self.closed(conn, reason, cx),
             Event::Timer(timer) => self.timer(timer, cx),
             // Nothing of this protocol here comes in any.
@@ -297,17 +299,18 @@ impl Ordinary {
         cx.close(conn);
     }
 
-    /// The user wants to go: ends everything.
+    /// The user wants to go: ends everything, but for the word to the services that a supernode is gone.
     fn leave(&mut self, cx: Hands) {
         if self.supernode.is_some() {
             self.dismiss_children(cx);
         }
+        let farewell = self.say_farewell(cx);
         self.left = true;
         self.end_searches(SearchEnd::Offline, cx);
         self.end_downloads(cx);
         self.end_uploads(cx);
-        let rest: Vec<ConnId> = self.conns.iter().map(|(conn, _)| conn).collect();
-        for conn in rest {
+        let rest = self.conns.iter().map(|(conn, _)| conn).filter(|conn| Some(*conn) != farewell);
+        for conn in rest.collect::<Vec<ConnId>>() {
             self.hang_up(conn, cx);
         }
         (self.join, self.supernode) = (Join::default(), None);

@@ -11,8 +11,8 @@
 //! | plain | a request with the offer, and the same knob | sealing: 101, and the request is kept |
 //! | sealing | the seal's handshake is through | sealed: the request is answered |
 //!
-//! It is opportunistic. Who only listens learns which content was asked for, by its hash in the first request of each
-//! connection, and nothing of what is sent; who can change what passes can take the offer away, and is then as before. The
+//! It is opportunistic. Who only listens learns which content was asked for, by its hash, and by whom, for both stand in the first
+//! request of each connection, and nothing of what is sent; who can change what passes can take the offer away, and is then as before. The
 //! keys are not compared with anything: any node may serve any content, and what it sends is measured by its hash.
 
 use common::http::{Request, Response};

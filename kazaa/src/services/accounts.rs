@@ -3,6 +3,9 @@
 //! Of a password only its Argon2id hash is kept, in the PHC string format with salt and cost, which is also how the records
 //! have it. A login to a name that nobody has costs as much time as one with a wrong password, so that the services' clock does
 //! not tell who is a user. Salts need only differ from each other, so they may come from the node's random stream.
+//!
+//! A hash takes tens of milliseconds, so that it is a piece of work of its own ([`Hashing`]): made of the accounts, done wherever there
+//! is time for it, and its result brought back.
 
 use std::collections::BTreeMap;
 
@@ -86,6 +89,33 @@ impl Account {
     }
 }
 
+/// A password that is to be hashed, for a registration, or to be held against a hash, for a login.
+pub struct Hashing {
+    argon2: Argon2<'static>,
+    password: Box<str>,
+    with: With,
+}
+
+enum With {
+    Salt([u8; 16]),
+    Hash(Box<str>),
+}
+
+impl Hashing {
+    /// Does it, which takes long; returns the hash in the PHC string format, or nothing if it is another password's.
+    pub fn run(self) -> Option<Box<str>> {
+        match self.with {
+            With::Salt(salt) => Some(hash(&self.argon2, &self.password, salt)),
+            // A password that cannot be is looked at no longer than this: it is bounded by the wire.
+            With::Hash(hash) => {
+                let is_right = PasswordHash::new(&hash)
+                    .is_ok_and(|hash| self.argon2.verify_password(self.password.as_bytes(), &hash).is_ok());
+                is_right.then_some(hash)
+            }
+        }
+    }
+}
+
 /// All users, by name whatever its case.
 pub struct Accounts {
     by_name: BTreeMap<Box<str>, Account>,
@@ -111,36 +141,52 @@ impl Accounts {
         accounts
     }
 
-    /// Makes an account.
+    /// The first half of a registration.
     ///
     /// # Errors
     /// If the name or the password cannot be, somebody has the name, or there are too many.
-    pub fn register(&mut self, name: &str, password: &str, salt: [u8; 16]) -> Result<&Account, Refusal> {
+    pub fn to_register(&self, name: &str, password: &str, salt: [u8; 16]) -> Result<Hashing, Refusal> {
         if !is_user_name(name) || !is_password(password) {
             return Err(Refusal::Malformed);
         }
-        let key = folded(name);
-        if self.by_name.contains_key(&key) {
-            return Err(Refusal::Taken);
-        }
-        if self.by_name.len() >= self.max {
-            return Err(Refusal::Busy);
-        }
-        let account = Account { name: name.into(), hash: hash(&self.argon2, password, salt) };
-        Ok(self.by_name.entry(key).or_insert(account))
+        self.has_room_for(name)?;
+        Ok(self.hashing(password, With::Salt(salt)))
     }
 
-    /// The account of that name and password.
+    /// The second: makes an account of the hash.
     ///
     /// # Errors
-    /// [`Refusal::WrongPassword`], after the same time whether there is such a user or not.
-    pub fn login(&self, name: &str, password: &str) -> Result<&Account, Refusal> {
+    /// If somebody else has taken the name meanwhile, or the last place.
+    pub fn registered(&mut self, name: &str, hash: &str) -> Result<&Account, Refusal> {
+        self.has_room_for(name)?;
+        let account = Account { name: name.into(), hash: hash.into() };
+        Ok(self.by_name.entry(folded(name)).or_insert(account))
+    }
+
+    /// The first half of a login, which takes the same time whether there is such a user or not.
+    pub fn to_login(&self, name: &str, password: &str) -> Hashing {
         let account = self.by_name.get(&folded(name));
         let hash = account.map_or(&self.nobody, |account| &account.hash);
-        // A password that cannot be is looked at no longer than this: it is bounded by the wire.
-        let is_right = PasswordHash::new(hash)
-            .is_ok_and(|hash| self.argon2.verify_password(password.as_bytes(), &hash).is_ok());
-        account.filter(|_| is_right).ok_or(Refusal::WrongPassword)
+        self.hashing(password, With::Hash(hash.clone()))
+    }
+
+    /// The second: the account of that name, if it was the right password.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongPassword`], for one that is not there, too.
+    pub fn logged_in(&self, name: &str, is_right: bool) -> Result<&Account, Refusal> {
+        self.by_name.get(&folded(name)).filter(|_| is_right).ok_or(Refusal::WrongPassword)
+    }
+
+    fn hashing(&self, password: &str, with: With) -> Hashing {
+        Hashing { argon2: self.argon2.clone(), password: password.into(), with }
+    }
+
+    fn has_room_for(&self, name: &str) -> Result<(), Refusal> {
+        if self.by_name.contains_key(&folded(name)) {
+            return Err(Refusal::Taken);
+        }
+        if self.by_name.len() >= self.max { Err(Refusal::Busy) } else { Ok(()) }
     }
 
     /// How many there are.

@@ -5,7 +5,7 @@ use std::net::SocketAddrV4;
 use common::http::Response;
 use common::peer::{ConnId, PublicKey};
 
-use super::{Hands, Services, State};
+use super::{Hands, Services, State, Waits};
 use crate::wire::upgrade::{SUPERNODE, agrees, sealed_get};
 use crate::wire::{Message, NodeEntry, Refusal, Setup};
 
@@ -46,7 +46,7 @@ impl Services {
         cx.send(dialled, Message::Request(Box::new(sealed_get(SUPERNODE, address))));
         self.checks += 1;
         self.hold(dialled, address, State::Check(Check { asker: conn, entry, owner }), cx);
-        self.set_check(conn, Some(dialled));
+        self.set_waits(conn, Some(Waits::Check(dialled)));
     }
 
     pub(super) fn check_answered(&mut self, conn: ConnId, response: &Response, cx: Hands) {
@@ -96,13 +96,7 @@ impl Services {
     /// The asker may go on, and has its time again.
     fn check_over(&mut self, asker: ConnId, cx: Hands) {
         self.checks -= 1;
-        self.set_check(asker, None);
+        self.set_waits(asker, None);
         self.step(asker, cx);
-    }
-
-    fn set_check(&mut self, asker: ConnId, conn: Option<ConnId>) {
-        if let Some(State::Client(client)) = self.conns.get_mut(asker).map(|held| &mut held.state) {
-            client.check = conn;
-        }
     }
 }

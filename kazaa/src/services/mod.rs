@@ -16,11 +16,12 @@
 //! | | any other request | 404, closed |
 //! | | FastTrack's hello | a session, in which supernodes are named; told |
 //! | sealing | sealed | we say who we are; client |
-//! | client | `Register`, `Login` | `Welcome` or `Refused` |
+//! | client | `Register`, `Login` | a hash is computed; hashed |
 //! | | `List` | `Supernodes` |
 //! | | `Announce` of an address listed with its key | `Supernodes` |
 //! | | `Announce` of another | the address is dialled; checked |
 //! | | `Retire` | what it announced is gone |
+//! | hashed | the hash is there | `Welcome` or `Refused`; client |
 //! | checked | the check ends | `Supernodes` or `Refused`; client |
 //! | told | anything | read over |
 //! | any | anything else, or nothing in time | closed |
@@ -35,6 +36,7 @@ mod list;
 mod login;
 mod throttle;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
@@ -46,10 +48,11 @@ use crate::node::{Node, Timer};
 use crate::ticket::{Signer, VerifyingKey};
 use crate::wire::upgrade::{SERVICES, agree, asks_seal};
 use crate::wire::{Message, NodeEntry, Refusal, SERVICE_VERSION, Service, ServiceFrame, Setup};
-pub use accounts::{Account, Accounts, HashCost, is_password};
+pub use accounts::{Account, Accounts, HashCost, Hashing, is_password};
 use check::Check;
 pub use config::{ServicesConfig, ServicesKnobs};
 use list::List;
+use login::Applicant;
 use throttle::{Attempts, Pace};
 
 type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
@@ -68,6 +71,9 @@ pub struct Services {
     conns: Slots<Held>,
     /// Announced addresses that are being dialled.
     checks: usize,
+    /// Who waits for a hash, or has gone before it is there; at most as many as the driver computes at a time.
+    applicants: BTreeMap<u32, Applicant>,
+    next_task: u32,
 }
 
 /// A connection.
@@ -93,8 +99,17 @@ struct Client {
     key: PublicKey,
     /// How many of its messages were answered.
     messages: u32,
-    /// What it has announced is being looked at on this connection, and it has to wait.
-    check: Option<ConnId>,
+    /// What it has to wait for.
+    waits: Option<Waits>,
+}
+
+/// What keeps us from answering at once.
+#[derive(Clone, Copy)]
+enum Waits {
+    /// What it has announced is being looked at on this connection.
+    Check(ConnId),
+    /// Its password is being hashed.
+    Hash,
 }
 
 impl Services {
@@ -111,6 +126,8 @@ impl Services {
             list: List::default(),
             conns: Slots::default(),
             checks: 0,
+            applicants: BTreeMap::new(),
+            next_task: 0,
             knobs,
         }
     }
@@ -143,6 +160,7 @@ impl Services {
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Sealed { conn, key } => self.sealed(conn, key, cx),
             Event::Closed { conn, .. } => self.closed(conn, cx),
+            Event::Computed { task, result } => self.hashed(task, result, cx),
             Event::Timer(Timer::ConnDue(conn)) => self.conn_due(conn, cx),
             Event::Timer(Timer::Services) => self.sweep(cx),
             _ => {}
@@ -179,7 +197,7 @@ impl Services {
             (State::Told, _) => {}
             (State::Client(client), Message::Service(frame)) => {
                 client.messages += 1;
-                if client.messages > self.knobs.messages_max || client.check.is_some() {
+                if client.messages > self.knobs.messages_max || client.waits.is_some() {
                     return self.hang_up(conn, cx);
                 }
                 let (key, remote) = (client.key, held.remote);
@@ -208,7 +226,7 @@ impl Services {
             Some(State::Check(_)) => self.check_sealed(conn, key, cx),
             Some(State::Sealing) => {
                 self.step(conn, cx);
-                self.become_state(conn, State::Client(Client { key, messages: 0, check: None }));
+                self.become_state(conn, State::Client(Client { key, messages: 0, waits: None }));
                 self.greet(conn, cx);
             }
             _ => {}
@@ -226,14 +244,8 @@ impl Services {
     /// A question of a client's.
     fn asked(&mut self, conn: ConnId, remote: SocketAddrV4, key: PublicKey, service: &Service, cx: Hands) {
         match service {
-            Service::Register(credentials) => {
-                let answer = self.register(*remote.ip(), credentials, cx);
-                self.answer_login(conn, answer, cx);
-            }
-            Service::Login(credentials) => {
-                let answer = self.login(*remote.ip(), credentials, cx);
-                self.answer_login(conn, answer, cx);
-            }
+            Service::Register(credentials) => self.applied(conn, *remote.ip(), credentials, true, cx),
+            Service::Login(credentials) => self.applied(conn, *remote.ip(), credentials, false, cx),
             Service::List => self.tell_list(conn, None, cx),
             Service::Announce(entry) => self.announced(conn, remote, key, *entry, cx),
             Service::Retire => self.list.retire(key),
@@ -262,8 +274,8 @@ impl Services {
 
     fn conn_due(&mut self, conn: ConnId, cx: Hands) {
         let Some(held) = self.conns.get(conn) else { return };
-        // Whoever waits for us is not late; the check has a deadline of its own.
-        let waits_for_us = matches!(held.state, State::Client(Client { check: Some(_), .. }));
+        // Whoever waits for us is not late; a check has a deadline of its own, and a hash comes.
+        let waits_for_us = matches!(held.state, State::Client(Client { waits: Some(_), .. }));
         if held.deadline <= cx.now() && !waits_for_us {
             self.hang_up(conn, cx);
         }
@@ -280,7 +292,7 @@ impl Services {
     fn ended(&mut self, state: &State, cx: Hands) {
         match state {
             State::Check(check) => self.check_failed(check, cx),
-            State::Client(Client { check: Some(check), .. }) => self.call_off(*check, cx),
+            State::Client(Client { waits: Some(Waits::Check(check)), .. }) => self.call_off(*check, cx),
             State::Caller | State::Sealing | State::Client(_) | State::Told => {}
         }
     }
@@ -295,6 +307,13 @@ impl Services {
         if let Some(held) = self.conns.get_mut(conn) {
             held.deadline = cx.now() + self.knobs.step_timeout;
             cx.wake(self.knobs.step_timeout, Timer::ConnDue(conn));
+        }
+    }
+
+    /// Says what a client waits for.
+    fn set_waits(&mut self, client: ConnId, waits: Option<Waits>) {
+        if let Some(State::Client(client)) = self.conns.get_mut(client).map(|held| &mut held.state) {
+            client.waits = waits;
         }
     }
 

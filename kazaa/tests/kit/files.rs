@@ -1,13 +1,10 @@
 //! Files to share, and hits that tell of them.
 
-use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use common::digest::{Algorithm, Digest};
 use common::peer::FileId;
-use common::user::{FileInfo, Hit, Holder, SharedFile};
-
-pub const MB: u64 = 1_000_000;
+use common::user::{Command, FileInfo, SharedFile};
 
 /// A file whose content its size stands for.
 pub fn file(name: &str, size: u64) -> Arc<FileInfo> {
@@ -27,24 +24,13 @@ pub fn foreign(info: &FileInfo) -> Arc<FileInfo> {
     Arc::new(FileInfo { digest, ..info.clone() })
 }
 
-/// Files in a peer's store, numbered from zero.
-pub fn shared(files: &[Arc<FileInfo>]) -> Arc<[SharedFile]> {
-    let shared =
-        |(at, info): (usize, &Arc<FileInfo>)| SharedFile { file: FileId(at as u32), info: info.clone() };
-    files.iter().enumerate().map(shared).collect()
-}
-
-/// What a search says of a file of whoever listens there.
-pub fn hit(info: &FileInfo, address: SocketAddrV4) -> Arc<Hit> {
-    let holder = Holder { nick: "holder".into(), address: Some(address), ..Holder::default() };
-    Arc::new(Hit { info: info.clone(), holder, ..Hit::default() })
-}
-
 pub fn kzhash(bytes: &[u8]) -> Digest {
     Algorithm::KzHash.of(bytes)
 }
 
-/// Bytes that differ from place to place.
-pub fn content(len: usize) -> Vec<u8> {
-    (0..len as u64).map(|n| (n * 31 % 251 + n / 4096) as u8).collect()
+/// The command to share a file of this name, of which nobody will want the content.
+pub fn share(name: &str) -> Command {
+    let digest = Some(super::overlay::hash_of(name));
+    let info = FileInfo { name: name.into(), size: 1_000, digest, ..FileInfo::default() };
+    Command::Share(Arc::new([SharedFile { file: FileId(1), info: Arc::new(info) }]))
 }

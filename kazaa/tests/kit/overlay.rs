@@ -2,7 +2,6 @@
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::digest::Digest;
 use common::net::{Attachment, NodeId};
@@ -22,7 +21,6 @@ pub struct Overlay {
     /// What those that are added next are configured with.
     pub config: Config,
     searches: u32,
-    pub fetches: u32,
     files: u32,
 }
 
@@ -120,19 +118,6 @@ impl Overlay {
         self.swarm.wait_for(node, |note| matches!(note, Note::Online));
     }
 
-    pub fn run_s(&mut self, seconds: u64) {
-        self.swarm.run_for(Duration::from_secs(seconds));
-    }
-
-    pub fn run_ms(&mut self, milliseconds: u64) {
-        self.swarm.run_for(Duration::from_millis(milliseconds));
-    }
-
-    pub fn crash(&mut self, node: NodeId) {
-        let now = self.swarm.sim.now();
-        self.swarm.sim.crash_at(now, node);
-    }
-
     /// The supernodes whose child a node is.
     pub fn parents(&self, node: NodeId) -> Vec<NodeId> {
         let number = |address| self.nodes.iter().find(|other| self.address(**other) == address);
@@ -152,20 +137,6 @@ impl Overlay {
     pub fn supernodes(&self) -> Vec<NodeId> {
         self.living().into_iter().filter(|node| self.node(*node).is_supernode()).collect()
     }
-
-    pub fn is_online(&self, node: NodeId) -> bool {
-        let standing = self.swarm.notes(node).filter(|n| matches!(n, Note::Online | Note::Offline(_))).last();
-        matches!(standing, Some(Note::Online))
-    }
-
-    /// Why a node's user was told that it is offline, each time.
-    pub fn offline(&self, node: NodeId) -> Vec<String> {
-        let why = |note: &Note| match note {
-            Note::Offline(why) => Some(why.to_string()),
-            _ => None,
-        };
-        self.swarm.notes(node).filter_map(why).collect()
-    }
 }
 
 /// Files and searches.
@@ -179,7 +150,7 @@ impl Overlay {
 
     pub fn share_files(&mut self, node: NodeId, files: &[SharedFile]) {
         self.swarm.command(node, Command::Share(files.into()));
-        self.run_s(1);
+        self.swarm.run_s(1);
     }
 
     /// A file of this name, with a content that its name stands for.

@@ -8,11 +8,11 @@ use common::digest::Digest;
 use common::http::{ByteRange, Request};
 use common::peer::ConnId;
 use common::store::{Memory, Ranges, Storage};
+use common::testing::files::hit;
 use common::user::{Failure, FileInfo, Hit};
 use kazaa::config::Config;
 
 use super::alone::Alone;
-use super::files::hit;
 use super::raw::remote;
 
 /// What a holder does with a request for these bytes of the content.
@@ -92,7 +92,7 @@ impl World {
     pub fn run(&mut self, manners: Manners) -> Result<(), Failure> {
         for _ in 0..28_800 {
             while self.turn(manners) {}
-            if let Some(end) = self.alone.end() {
+            if let Some(end) = self.alone.lone.end() {
                 return end;
             }
             self.alone.lone.advance(Duration::from_secs(1));

@@ -5,14 +5,14 @@
 #![allow(dead_code, reason = "each test program uses a part of the kit")]
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::http::{Request, Response};
 use common::peer::{
-    CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer as _, PublicKey, Time,
+    CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer as _, PublicKey, Time, Work,
 };
 use common::user::{Command, Note};
 use kazaa::config::{Account, Config, Role};
@@ -45,6 +45,9 @@ pub struct Alone {
     sent: BTreeMap<ConnId, Vec<Message>>,
     setups: BTreeMap<ConnId, Setup>,
     closed: Vec<ConnId>,
+    /// What the node wants computed; done at once unless the test holds it back.
+    works: VecDeque<(u32, Work)>,
+    pub holds_works: bool,
 }
 
 impl Alone {
@@ -63,6 +66,8 @@ impl Alone {
             sent: BTreeMap::new(),
             setups: BTreeMap::new(),
             closed: Vec::new(),
+            works: VecDeque::new(),
+            holds_works: false,
         };
         alone.deliver(Event::Start);
         alone
@@ -158,6 +163,23 @@ impl Alone {
         while let Some(effect) = self.outbox.next() {
             self.apply(effect);
         }
+        if !self.holds_works {
+            self.do_works();
+        }
+    }
+
+    /// Does all that the node wants computed.
+    pub fn do_works(&mut self) {
+        while let Some((task, work)) = self.works.pop_front() {
+            self.deliver(Event::Computed { task, result: Some(work.run()) });
+        }
+    }
+
+    /// There is too much of it.
+    pub fn refuse_works(&mut self) {
+        while let Some((task, _)) = self.works.pop_front() {
+            self.deliver(Event::Computed { task, result: None });
+        }
     }
 
     fn apply(&mut self, effect: Effect<Node>) {
@@ -170,6 +192,7 @@ impl Alone {
             Effect::Resume { conn, setup: Some(setup) } => {
                 self.setups.insert(conn, setup);
             }
+            Effect::Compute { task, work } => self.works.push_back((task, work)),
             Effect::Close { conn } if self.ids.close(conn) => self.closed.push(conn),
             Effect::Wake { at, timer } => {
                 self.timers.push(Reverse((at, self.timer_values.len())));

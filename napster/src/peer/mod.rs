@@ -120,8 +120,9 @@ impl Peer {
                 Some(Link::Caller | Link::ListDelivery) | None => {}
             },
             Event::Timer(timer) => self.timer(timer, cx),
-            // Nothing of this protocol is.
-            Event::Sealed { .. } | Event::Datagram { .. } | Event::Arrived { .. } => {}
+            // Nothing of this protocol is sealed, expected or a datagram, and nothing takes long to compute.
+            Event::Sealed { .. } | Event::Datagram { .. } => {}
+            Event::Arrived { .. } | Event::Computed { .. } => {}
         }
     }
 

@@ -11,9 +11,11 @@
 //! | `sharing.rs` | who shares and who answers: G10, R13 |
 //! | `odd.rs` | clients that do not keep the rules: G11 |
 //! | `walks.rs`, `blind.rs` | other ways to look blindly: R16, R17 |
+//! | `capacity.rs` | searches that go where the strength is: R18 |
 
 mod answers;
 mod blind;
+mod capacity;
 mod content;
 mod flooding;
 pub mod network;
@@ -43,4 +45,5 @@ pub(super) const CLAIMS: &[Claim] = &[
     resilience::CRAWL,
     walks::WALKERS,
     blind::REPLICATION,
+    capacity::GIA,
 ];

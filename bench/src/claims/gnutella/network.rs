@@ -30,6 +30,8 @@ pub struct Network {
     sim: Sim<Node>,
     notes: Vec<(Time, NodeId, Note)>,
     searches: u32,
+    /// Files shared so far, so that none takes another's number.
+    files: u32,
 }
 
 /// How one search went.
@@ -88,7 +90,7 @@ impl Network {
     ) -> Network {
         let config = Config { seed, ..Config::default() };
         let network = config.network;
-        let mut this = Network { sim: Sim::new(config), notes: Vec::new(), searches: 0 };
+        let mut this = Network { sim: Sim::new(config), notes: Vec::new(), searches: 0, files: 0 };
         let address = |node: u32| NodeId(node).address(network, PORT);
         for node in 0..graph.nodes() {
             let larger = graph.neighbours(node).iter().filter(|neighbour| **neighbour > node);
@@ -109,10 +111,11 @@ impl Network {
         self.sim.len() as u32
     }
 
-    /// A node shares files of these names.
+    /// A node shares more files.
     pub fn share(&mut self, node: u32, files: impl IntoIterator<Item = Arc<FileInfo>>) {
         let file = |(at, info)| SharedFile { file: FileId(at), info };
-        let files: Arc<[SharedFile]> = (0..).zip(files).map(file).collect();
+        let files: Arc<[SharedFile]> = (self.files..).zip(files).map(file).collect();
+        self.files += files.len() as u32;
         self.sim.command(NodeId(node), Command::Share(files));
         self.run_for(Duration::ZERO);
     }
@@ -209,6 +212,11 @@ impl Network {
     /// The control bytes that have come to each of some nodes.
     pub fn received_bytes(&self, nodes: Range<u32>) -> Vec<u64> {
         nodes.map(|node| self.sim.load(NodeId(node)).received.bytes).collect()
+    }
+
+    /// The control messages that have come to each node.
+    pub fn received_messages(&self) -> Vec<u64> {
+        (0..self.nodes()).map(|node| self.sim.load(NodeId(node)).received.messages).collect()
     }
 
     /// Lets time pass.
