@@ -253,7 +253,7 @@ fn node_config(number: u32, listen: SocketAddrV4, attachment: Attachment, clock:
         node: NodeId(number),
         listen: Some(listen),
         datagrams: None,
-        tls: common::tcp::Tls::default(),
+        tls: crate::tcp::Tls::default(),
         attachment,
         limits: Limits::default(),
         seed: 1,
