@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::choker::{LeechChoking, SeedChoking};
 use crate::metainfo::Metainfo;
-use crate::picker::PickerKind;
+use crate::picker::{Census, PickerKind};
 
 /// A peer's own configuration.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub peers: Vec<SocketAddrV4>,
     /// The web site that is searched; without one nothing is found.
     pub site: Option<SocketAddrV4>,
+    /// The oracle that [`GlobalRarest`](crate::picker::GlobalRarest) asks, one for all peers of a simulated swarm.
+    pub census: Option<Arc<Census>>,
     /// A client log is told, line by line (see [`crate::log::client`]): this is the wall clock at the start, seconds of the Unix
     /// epoch, or zero in simulations. `None`: nothing is told.
     pub log_since_s: Option<u64>,
@@ -87,6 +89,9 @@ pub struct Knobs {
     /// How long a download may stand still, with nobody who sends anything, before it has failed. `None`: for ever, as users of
     /// clients expect, since a seed may come back.
     pub give_up: Option<Duration>,
+    /// How long a piece that is there is kept to oneself. Zero: others hear of it at once, as everywhere; more is for experiments on
+    /// what it is worth to know soon.
+    pub tell_after: Duration,
     /// Super-seeding: a seed shows each piece to one peer at a time.
     pub super_seed: bool,
     /// The fast extension (BEP 6) is offered.
@@ -133,6 +138,7 @@ impl Default for Knobs {
             request_timeout: Duration::from_secs(60),
             reconnect_after: Duration::from_secs(60),
             give_up: None,
+            tell_after: Duration::ZERO,
             super_seed: false,
             fast: true,
             allowed_fast: 5,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bittorrent::bitfield::Bitfield;
 use bittorrent::choker::{LeechChoking, Optimist, SeedChoking, Standing, choose};
-use bittorrent::picker::{Availability, PickerKind};
+use bittorrent::picker::{Availability, Census, PickerKind};
+use bittorrent::wire::InfoHash;
 use common::peer::{ConnId, ConnIds, Time};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -92,7 +93,12 @@ proptest! {
         let mut availability = Availability::new(&have);
         availability.joined(&theirs);
         let possible = theirs.has_more_than(&have);
-        for kind in [PickerKind::RarestFirst, PickerKind::Random, PickerKind::Sequential] {
+        for kind in [
+            PickerKind::RarestFirst,
+            PickerKind::Random,
+            PickerKind::Sequential,
+            PickerKind::GlobalRarest,
+        ] {
             let picked = kind.picker().pick(&availability, &theirs, &mut Pcg32::seed_from_u64(seed));
             prop_assert_eq!(picked.is_some(), possible);
             prop_assert!(picked.is_none_or(|piece| theirs.has(piece) && !have.has(piece)));
@@ -114,6 +120,28 @@ fn the_rarest_piece_is_the_rarest_that_this_peer_has() {
     assert_eq!(pick(PickerKind::Sequential, &[2, 0]), Some(0));
     assert_eq!(pick(PickerKind::Random, &[2]), Some(2));
     assert_eq!(pick(PickerKind::Random, &[]), None);
+}
+
+#[test]
+fn the_globally_rarest_piece_is_that_of_the_whole_swarm() {
+    let info_hash = InfoHash([1; 20]);
+    let census = Census::new([(info_hash, 3)]);
+    let tally = census.of(info_hash).unwrap();
+    assert!(census.of(InfoHash([2; 20])).is_none(), "of another torrent nobody counts");
+    let mut availability = Availability::new(&Bitfield::none(3));
+    availability.joined(&field(3, &[0, 1, 2]));
+    availability.joined(&field(3, &[0, 1]));
+    let pick = |availability: &Availability| {
+        PickerKind::GlobalRarest.picker().pick(availability, &Bitfield::all(3), &mut rng())
+    };
+    assert_eq!(pick(&availability), Some(2), "without an oracle the peer set is all there is");
+    tally.joined(&field(3, &[0, 1, 2]));
+    tally.joined(&field(3, &[0, 2]));
+    tally.gained(2);
+    availability.count_swarm(tally);
+    assert_eq!(pick(&availability), Some(1));
+    availability.tally().unwrap().left(&field(3, &[0, 2]));
+    assert_eq!(availability.tally().unwrap().iter().collect::<Vec<_>>(), [1, 1, 2]);
 }
 
 fn at(s: u64) -> Time {

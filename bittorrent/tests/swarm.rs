@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use bittorrent::config::{Config, Knobs};
 use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
 use bittorrent::node::Node;
+use bittorrent::tracker::TrackerConfig;
 use common::digest::{Algorithm, Digest};
 use common::net::{Line, NodeId};
 use common::store::{Storage as _, Synthetic};
@@ -85,6 +86,83 @@ fn a_swarm_trades_and_the_seed_sends_little() {
     let sent = swarm.sim.load(seed).body_sent;
     let copies = sent as f64 / torrent.info.length as f64;
     assert!(copies < 4.0, "the seed sent {copies} copies to 12 leechers");
+}
+
+/// A seed that shows one piece at a time, and a torrent of so many pieces.
+fn super_seed(swarm: &mut Swarm<Node>, pieces: u64) -> (NodeId, Arc<Metainfo>) {
+    let torrent = torrent(pieces * 256 * KIB, 256 * 1024, &[]);
+    let line = Line { up_bps: Some(8_000_000), ..Line::default() };
+    let seed = swarm.add_behind(peer(&torrent, &[], &Knobs { super_seed: true, ..Knobs::default() }), line);
+    swarm.command(seed, share(&torrent));
+    (seed, torrent)
+}
+
+#[test]
+fn a_super_seed_gives_all_to_one_who_is_alone() {
+    for fast in [true, false] {
+        let mut swarm = Swarm::seeded(5);
+        let (seed, torrent) = super_seed(&mut swarm, 20);
+        let knobs = Knobs { fast, ..Knobs::default() };
+        let leecher = swarm.add(peer(&torrent, &[swarm.address(seed)], &knobs));
+        swarm.command(leecher, fetch(&torrent));
+        wait_for_all(&mut swarm, &[leecher]);
+    }
+}
+
+#[test]
+fn a_super_seed_goes_on_when_others_have_left() {
+    let mut swarm = Swarm::seeded(6);
+    let (seed, torrent) = super_seed(&mut swarm, 20);
+    let line = Line { up_bps: Some(400_000), down_bps: Some(1_500_000), ..Line::default() };
+    let leechers: Vec<NodeId> = (0..4)
+        .map(|_| swarm.add_behind(peer(&torrent, &[swarm.address(seed)], &Knobs::default()), line))
+        .collect();
+    for leecher in &leechers {
+        swarm.command(*leecher, fetch(&torrent));
+    }
+    // They know of each other by peer exchange alone; all but one go before anybody can have all.
+    swarm.run_for(Duration::from_secs(15));
+    for leecher in &leechers[1..] {
+        swarm.command(*leecher, Command::Leave);
+    }
+    wait_for_all(&mut swarm, &leechers[..1]);
+}
+
+#[test]
+fn a_seed_that_cannot_be_dialled_asks_the_tracker_who_wants_something() {
+    let mut swarm = Swarm::seeded(7);
+    let tracker = swarm.add(Node::tracker(TrackerConfig::default()));
+    let url = format!("http://{}/announce", swarm.address(tracker));
+    let torrent = torrent(20 * 256 * KIB, 256 * 1024, &[&url]);
+    let leecher = swarm.add(peer(&torrent, &[], &Knobs::default()));
+    swarm.command(leecher, fetch(&torrent));
+    swarm.run_for(Duration::from_secs(10));
+    // Nobody was there whom the tracker could have named.
+    let seed = swarm.add_firewalled(peer(&torrent, &[], &Knobs::default()));
+    swarm.command(seed, share(&torrent));
+    swarm.run_for(Duration::from_secs(30));
+    assert!(swarm.notes(leecher).any(|note| matches!(note, Note::Fetched(FETCH))));
+}
+
+#[test]
+fn who_has_lost_its_peers_asks_the_tracker_before_the_half_hour_is_over() {
+    let mut swarm = Swarm::seeded(8);
+    let tracker = swarm.add(Node::tracker(TrackerConfig::default()));
+    let url = format!("http://{}/announce", swarm.address(tracker));
+    let torrent = torrent(20 * 256 * KIB, 256 * 1024, &[&url]);
+    let knobs = Knobs { peers_min: 1, ..Knobs::default() };
+    let seed = swarm.add_firewalled(peer(&torrent, &[], &knobs));
+    swarm.command(seed, share(&torrent));
+    swarm.run_for(Duration::from_secs(10));
+    let first = swarm.add(peer(&torrent, &[], &knobs));
+    swarm.command(first, fetch(&torrent));
+    // The seed hears of it after five minutes; then it has whom it needs, and is to report in half an hour.
+    wait_for_all(&mut swarm, &[first]);
+    swarm.command(first, Command::Leave);
+    let second = swarm.add(peer(&torrent, &[], &knobs));
+    swarm.command(second, fetch(&torrent));
+    swarm.run_for(Duration::from_secs(400));
+    assert!(swarm.notes(second).any(|note| matches!(note, Note::Fetched(FETCH))));
 }
 
 #[test]

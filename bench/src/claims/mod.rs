@@ -13,6 +13,7 @@
 //! | [`show`] | tables and files |
 //! | [`gnutella`] | the claims of the lecture's section on it, and servents on a graph to try them on |
 //! | [`kazaa`] | the claims of the section on FastTrack, and supernodes with their children |
+//! | [`bittorrent`] | the claims of the section on it, and a swarm to try them on |
 //!
 //! Claims are about particular systems, so that this folder may name them, as the table of overlays does.
 
@@ -21,6 +22,7 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub mod bittorrent;
 pub mod command;
 pub mod draw;
 pub mod finding;
@@ -102,7 +104,7 @@ pub struct Claim {
 
 /// All claims, in the order of the lecture's sections.
 pub fn claims() -> Vec<&'static Claim> {
-    [gnutella::CLAIMS, kazaa::CLAIMS].into_iter().flatten().collect()
+    [gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS].into_iter().flatten().collect()
 }
 
 /// A claim that has been tried.

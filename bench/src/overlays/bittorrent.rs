@@ -9,7 +9,7 @@ use bittorrent::choker::{LeechChoking, SeedChoking};
 use bittorrent::config::{self, Config};
 use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
 use bittorrent::node::Node;
-use bittorrent::picker::PickerKind;
+use bittorrent::picker::{Census, PickerKind};
 use bittorrent::site::{SiteConfig, SiteKnobs};
 use bittorrent::tracker::{TrackerConfig, TrackerKnobs};
 use common::digest::{Algorithm, Digest};
@@ -27,6 +27,8 @@ pub struct BitTorrent {
     /// A torrent of each item that anybody shares.
     torrents: Arc<[Arc<Metainfo>]>,
     handout: u16,
+    /// What the picker that knows the whole swarm knows it from.
+    census: Option<Arc<Census>>,
     knobs: Arc<config::Knobs>,
 }
 
@@ -61,6 +63,7 @@ enum Picker {
     RarestFirst,
     Random,
     Sequential,
+    GlobalRarest,
 }
 
 /// The names of [`LeechChoking`]s.
@@ -124,6 +127,7 @@ impl Knobs {
                 Picker::RarestFirst => PickerKind::RarestFirst,
                 Picker::Random => PickerKind::Random,
                 Picker::Sequential => PickerKind::Sequential,
+                Picker::GlobalRarest => PickerKind::GlobalRarest,
             },
             leech_choking: match self.leech_choking {
                 Leech::Reciprocation => LeechChoking::Reciprocation,
@@ -184,8 +188,10 @@ impl Overlay for BitTorrent {
     fn set_up(cast: &Cast<'_>, knobs: &Knobs) -> Self {
         let tracker = format!("http://{}/announce", cast.address(TRACKER));
         let torrent = |item: u32| Arc::new(torrent(cast.world, item, knobs.piece_kib * 1024, &tracker));
-        let torrents = cast.world.shared_by_all().into_iter().map(torrent).collect();
-        BitTorrent { torrents, handout: knobs.handout, knobs: Arc::new(knobs.of_peers()) }
+        let torrents: Arc<[_]> = cast.world.shared_by_all().into_iter().map(torrent).collect();
+        let counted = torrents.iter().map(|torrent| (torrent.info_hash, torrent.info.piece_count()));
+        let census = (knobs.picker == Picker::GlobalRarest).then(|| Arc::new(Census::new(counted)));
+        BitTorrent { torrents, handout: knobs.handout, census, knobs: Arc::new(knobs.of_peers()) }
     }
 
     fn peer(&self, cast: &Cast<'_>, node: NodeId) -> Node {
@@ -208,6 +214,7 @@ impl Overlay for BitTorrent {
             _ => Node::peer(Config {
                 torrents: Arc::clone(&self.torrents),
                 site: Some(cast.address(SITE)),
+                census: self.census.clone(),
                 knobs: Arc::clone(&self.knobs),
                 ..Config::default()
             }),

@@ -80,6 +80,7 @@ impl JoinArgs {
             hosts: Arc::new(hosts),
             peers: [&named, peers].concat(),
             site: None,
+            census: None,
             // A peer that only seeks its torrent has no links to log, and what it wants kept is that torrent.
             log_since_s: torrent.filter(|_| self.log.is_some()).map(|_| now_s()),
             knobs: Arc::new(knobs),

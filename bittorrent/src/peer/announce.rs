@@ -167,17 +167,20 @@ impl Torrent {
             downloaded: self.downloaded,
             left,
             event,
-            numwant: Some(if event == AnnounceEvent::Stopped || left == 0 {
-                0
-            } else {
-                shared.knobs.numwant
-            }),
+            numwant: Some(self.numwant(event, shared)),
             key: Some(self.announcer.key),
             compact: true,
             no_peer_id: true,
             ip: None,
             tracker_id: id,
         }
+    }
+
+    /// How many others a tracker is asked for. A seed that few have found asks as well, as mainline 3 and libtorrent do: those who
+    /// lack something may know others only, or be unable to dial it.
+    fn numwant(&self, event: AnnounceEvent, shared: &Shared) -> u32 {
+        let has_enough = self.is_seed() && self.links.len() + self.dialling >= shared.knobs.peers_min;
+        if event == AnnounceEvent::Stopped || has_enough { 0 } else { shared.knobs.numwant }
     }
 
     /// A tracker has answered, or not: `None`.
@@ -220,10 +223,19 @@ impl Torrent {
             }
         }
         self.dial_others(shared, cx);
+        self.announce_after(self.announcer.interval, cx);
+        self.announce_if_short(shared, cx);
+    }
+
+    /// With too few others the tracker is asked again sooner, by the last time that it answered.
+    pub(super) fn announce_if_short(&mut self, shared: &Shared, cx: Hands) {
+        let is_short = self.links.len() + self.dialling < shared.knobs.peers_min;
+        // A tracker that has failed is left alone for as long as that takes.
+        let may_ask = is_short && !self.announcer.is_asking && self.announcer.failures == 0;
+        let Some(answered) = self.announcer.answered.filter(|_| may_ask) else { return };
         let few = shared.knobs.announce_few.max(self.announcer.interval_min);
-        let is_short = !self.is_over && self.links.len() + self.dialling < shared.knobs.peers_min;
-        let after = if is_short { few.min(self.announcer.interval) } else { self.announcer.interval };
-        self.announce_after(after, cx);
+        let due = answered + few.min(self.announcer.interval);
+        self.announce_after(until(due.max(cx.now()), cx), cx);
     }
 
     fn tracker_failed(

@@ -84,8 +84,10 @@ pub(super) struct Link {
     pub(super) told: Vec<SocketAddrV4>,
     /// When it has last told us of others.
     pub(super) told_us: Option<Time>,
-    /// Super-seeding: the piece that it was shown last.
-    pub(super) shown: Option<u32>,
+    /// Super-seeding: pieces that it was shown and was not known to have when the next was shown, which is the last of them.
+    pub(super) shown: Vec<u32>,
+    /// When it was shown that.
+    pub(super) shown_at: Time,
 }
 
 /// A block that somebody was asked for.
@@ -161,7 +163,8 @@ impl Link {
             last_said: now,
             told: Vec::new(),
             told_us: None,
-            shown: None,
+            shown: Vec::new(),
+            shown_at: now,
         }
     }
 

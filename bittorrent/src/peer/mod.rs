@@ -10,6 +10,7 @@
 //! | addresses of others | `book.rs` |
 //! | trackers and sites | `announce.rs`, `search.rs`, `call.rs` |
 //! | rates and limits | `meter.rs`, `throttle.rs` |
+//! | what measurements may look at | `view.rs` |
 //! | the client log | `journal.rs`, with [`crate::log::client`] |
 
 mod announce;
@@ -32,6 +33,7 @@ mod throttle;
 mod torrent;
 mod trade;
 mod unchoke;
+mod view;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddrV4;
@@ -50,6 +52,7 @@ use crate::config::{Config, Knobs};
 use crate::log::client::Side;
 use crate::metainfo::Metainfo;
 use crate::node::{Node, Timer};
+use crate::picker::Census;
 use crate::udp_client::{Retry, UdpClient};
 use crate::url::Scheme;
 use crate::wire::udp::Packet;
@@ -62,6 +65,7 @@ use link::Met;
 use throttle::Throttle;
 pub use torrent::TorrentNo;
 use torrent::{Content, Torrent, What};
+pub use view::{Seen, View};
 
 type Hands<'a, 'b> = &'a mut Cx<'b, Node>;
 
@@ -97,6 +101,7 @@ struct Awaited {
 /// What all torrents of a peer share.
 struct Shared {
     knobs: Arc<Knobs>,
+    census: Option<Arc<Census>>,
     id: PeerId,
     conns: Slots<Conn>,
     /// Trackers that are asked in datagrams, for which torrents.
@@ -172,6 +177,7 @@ impl Peer {
             by_hash: HashMap::new(),
             awaited: BTreeMap::new(),
             shared: Shared {
+                census: config.census.clone(),
                 id: PeerId([0; 20]),
                 conns: Slots::default(),
                 udp: UdpClient::new(Retry {
@@ -197,8 +203,13 @@ impl Peer {
 
     /// How many others a torrent is connected with: for tests and measurements.
     pub fn links(&self, info_hash: InfoHash) -> usize {
-        let torrent = self.by_hash.get(&info_hash).and_then(|no| self.torrents.get(no));
-        torrent.map_or(0, |torrent| torrent.links.len())
+        self.view(info_hash).map_or(0, |view| view.links().count())
+    }
+
+    /// A torrent to look at, for tests and measurements; `None` if the peer is not in its swarm.
+    pub fn view(&self, info_hash: InfoHash) -> Option<View<'_>> {
+        let torrent = self.by_hash.get(&info_hash).and_then(|no| self.torrents.get(no))?;
+        Some(View::of(torrent))
     }
 
     /// The peer's only entry.
@@ -552,6 +563,11 @@ impl Peer {
             Timer::Announce(no) => {
                 if let Some(torrent) = self.torrents.get_mut(&no) {
                     torrent.announce_due(shared, cx);
+                }
+            }
+            Timer::Tell(no) => {
+                if let Some(torrent) = self.torrents.get_mut(&no) {
+                    torrent.tell_due(shared, cx);
                 }
             }
             Timer::Datagram(transaction) => {

@@ -159,6 +159,9 @@ impl Torrent {
             return self.piece_was_wrong(&from, shared, cx);
         }
         content.have.insert(piece);
+        if let Some(tally) = content.availability.tally() {
+            tally.gained(piece);
+        }
         let is_complete = content.have.is_complete();
         journal.tell(Happening::Verified(piece), cx);
         if is_complete {
@@ -170,7 +173,7 @@ impl Torrent {
         {
             link.on_parole = false;
         }
-        self.tell_of(piece, shared, cx);
+        self.tell(piece, from, shared, cx);
         self.progress(cx);
         if is_complete {
             self.complete(shared, cx);

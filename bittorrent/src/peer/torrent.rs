@@ -9,11 +9,12 @@
 //! What happens on one link is in `greet.rs` (the start), `trade.rs` (who has and wants what), `request.rs` and `receive.rs` (what
 //! comes), `serve.rs` (what goes), `unchoke.rs` (who is served), `extended.rs` (metadata and peer exchange).
 
+use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::peer::{Cx, FileId, Place, Time};
+use common::peer::{ConnId, Cx, FileId, Place, Time};
 use common::store::{Ranges, StoreFault};
 use common::user::{Failure, FetchId, Note};
 
@@ -58,6 +59,8 @@ pub(super) struct Torrent {
     pub(super) rounds: u64,
     /// A timer for the next round is set.
     pub(super) has_round: bool,
+    /// Pieces that are there and that others are to hear of later: when, which, and who has sent of it.
+    pub(super) untold: VecDeque<(Time, u32, Vec<ConnId>)>,
     /// Bytes of blocks that came and went.
     pub(super) downloaded: u64,
     pub(super) uploaded: u64,
@@ -153,6 +156,7 @@ impl Torrent {
             optimist: Optimist::new(knobs.optimistic_every, knobs.newcomer_weight),
             rounds: 0,
             has_round: false,
+            untold: VecDeque::new(),
             downloaded: 0,
             uploaded: 0,
             told: 0,
@@ -192,6 +196,7 @@ impl Torrent {
             self.book.add(*address, Told::Trusted);
         }
         self.gained = cx.now();
+        self.enter_census(shared);
         if let Some(content) = self.content() {
             let (info, have) = (content.info(), content.bytes());
             let (length, piece_length) = (info.length, info.piece_length);
@@ -206,18 +211,29 @@ impl Torrent {
         }
     }
 
+    /// What is there counts in the swarm from here on, if somebody counts it.
+    fn enter_census(&mut self, shared: &Shared) {
+        let tally = shared.census.as_ref().and_then(|census| census.of(self.info_hash));
+        if let (Some(tally), What::Known(content)) = (tally, &mut self.what) {
+            tally.joined(&content.have);
+            content.availability.count_swarm(tally);
+        }
+    }
+
     /// Leaves the swarm.
     pub(super) fn stop(&mut self, shared: &mut Shared, cx: Hands) {
-        self.is_over = true;
-        for at in self.links.all() {
-            self.hang_up(at, shared, cx);
-        }
+        self.give_way(shared, cx);
         self.announce(AnnounceEvent::Stopped, shared, cx);
     }
 
-    /// Makes way for a download of the same content. The tracker is not told: the download will tell it.
+    /// Parts with everybody. The tracker is not told: a download of the same content, for which it makes way, will tell it.
     pub(super) fn give_way(&mut self, shared: &mut Shared, cx: Hands) {
-        self.is_over = true;
+        let was_over = std::mem::replace(&mut self.is_over, true);
+        if let Some(content) = self.content().filter(|_| !was_over)
+            && let Some(tally) = content.availability.tally()
+        {
+            tally.left(&content.have);
+        }
         for at in self.links.all() {
             self.hang_up(at, shared, cx);
         }
@@ -246,6 +262,7 @@ impl Torrent {
             self.look_after(at, shared, cx);
         }
         self.hurry_metadata(cx);
+        self.show_on(shared, cx);
         self.rechoke(shared, cx);
         self.exchange_peers(shared, cx);
         self.dial_others(shared, cx);
@@ -278,6 +295,7 @@ impl Torrent {
             self.dialling += 1;
             shared.dial(self.no, address, cx);
         }
+        self.announce_if_short(shared, cx);
         if self.needs_rounds(shared) {
             self.keep_rounds(shared, cx);
         }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use common::peer::ConnId;
+
 use super::Hands;
 use super::Shared;
 use super::link::Link;
 use super::torrent::{Torrent, What};
 use crate::bitfield::Bitfield;
 use crate::log::client::Act;
+use crate::node::Timer;
 use crate::wire::Message;
 
 /// Pieces a peer may allow us while it chokes us; more are read over.
@@ -113,7 +116,7 @@ impl Torrent {
     }
 
     /// A peer has one more piece.
-    fn told_one(&mut self, at: u32, piece: u32, shared: &mut Shared, cx: Hands) {
+    pub(super) fn told_one(&mut self, at: u32, piece: u32, shared: &mut Shared, cx: Hands) {
         let What::Known(content) = &mut self.what else { return };
         if piece >= content.info().piece_count() {
             return self.drop_link(at, "a piece that there is not", shared, cx);
@@ -194,15 +197,37 @@ impl Torrent {
         }
     }
 
-    /// Tells all who might want it, or have thought us poorer, of a piece that is there now.
-    pub(super) fn tell_of(&mut self, piece: u32, shared: &mut Shared, cx: Hands) {
+    /// Has others hear of a piece that is there now, at once or when it is time.
+    pub(super) fn tell(&mut self, piece: u32, from: Vec<ConnId>, shared: &mut Shared, cx: Hands) {
+        let after = shared.knobs.tell_after;
+        if after.is_zero() {
+            return self.tell_of(piece, &from, shared, cx);
+        }
+        self.untold.push_back((cx.now() + after, piece, from));
+        cx.wake(after, Timer::Tell(self.no));
+    }
+
+    /// It is time for others to hear of what was kept from them.
+    pub(super) fn tell_due(&mut self, shared: &mut Shared, cx: Hands) {
+        while self.untold.front().is_some_and(|(due, ..)| *due <= cx.now()) {
+            let Some((_, piece, from)) = self.untold.pop_front() else { break };
+            if !self.is_over {
+                self.tell_of(piece, &from, shared, cx);
+            }
+        }
+    }
+
+    /// Tells all who might want it, or have thought us poorer, of a piece that is there now. Whoever has sent of it hears that it
+    /// has come, unless it came as a seed: one that shows its pieces one by one waits for that.
+    fn tell_of(&mut self, piece: u32, from: &[ConnId], shared: &mut Shared, cx: Hands) {
         let all = self.links.all();
         for at in all {
             let Some(link) = self.links.get(at) else { continue };
-            let has_it = link.have.has(piece);
-            if !has_it {
+            let (has_it, interests_us) = (link.have.has(piece), link.interests_us);
+            if !has_it || !link.is_whole && from.contains(&link.conn) {
                 self.say(at, Message::Have(piece), cx);
-            } else if has_it && self.links.get(at).is_some_and(|link| link.interests_us) {
+            }
+            if has_it && interests_us {
                 self.look_for_interest(at, shared, cx);
             }
         }

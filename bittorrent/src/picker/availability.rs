@@ -1,5 +1,8 @@
 //! How many of the peer set have each piece, kept sorted as it changes.
 
+use std::sync::Arc;
+
+use super::Tally;
 use crate::bitfield::Bitfield;
 
 /// The pieces that are still wanted, sorted by how many of the peer set have them, and everyone's count.
@@ -31,6 +34,8 @@ pub struct Availability {
     /// `starts[n]` is where the pieces that n or more have begin. Never empty: the first is 0.
     starts: Vec<u32>,
     seeds: u32,
+    /// The copies in the whole swarm, for experiments in which a peer knows them.
+    tally: Option<Arc<Tally>>,
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -50,7 +55,18 @@ impl Availability {
             counts: vec![0; pieces as usize].into(),
             starts: vec![0],
             seeds: 0,
+            tally: None,
         }
+    }
+
+    /// From here on the whole swarm's copies are known.
+    pub fn count_swarm(&mut self, tally: Arc<Tally>) {
+        self.tally = Some(tally);
+    }
+
+    /// The whole swarm's copies of each piece, if they are known.
+    pub fn tally(&self) -> Option<&Tally> {
+        self.tally.as_deref()
     }
 
     /// The wanted pieces, the rarest first.
@@ -75,6 +91,11 @@ impl Availability {
     /// How many of the peer set have a piece.
     pub fn count(&self, piece: u32) -> u32 {
         self.counts[piece as usize] + self.seeds
+    }
+
+    /// How many of the whole swarm have a piece; of the peer set, if that is all that is known.
+    pub fn in_swarm(&self, piece: u32) -> u32 {
+        self.tally.as_ref().map_or_else(|| self.count(piece), |tally| tally.copies(piece))
     }
 
     /// How many whole copies the peer set has: the count of its rarest piece. What makes a fraction of a next one is left out.

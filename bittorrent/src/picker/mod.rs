@@ -7,6 +7,8 @@
 //! A policy of your own is one file beside these: a type with [`Picker`], and a line in [`PickerKind`].
 
 mod availability;
+mod census;
+mod global;
 mod random;
 mod rarest;
 mod sequential;
@@ -14,6 +16,8 @@ mod sequential;
 use rand_pcg::Pcg32;
 
 pub use availability::Availability;
+pub use census::{Census, Tally};
+pub use global::GlobalRarest;
 pub use random::Random;
 pub use rarest::RarestFirst;
 pub use sequential::Sequential;
@@ -36,6 +40,8 @@ pub enum PickerKind {
     Random,
     /// [`Sequential`].
     Sequential,
+    /// [`GlobalRarest`].
+    GlobalRarest,
 }
 
 impl PickerKind {
@@ -45,6 +51,7 @@ impl PickerKind {
             PickerKind::RarestFirst => &RarestFirst,
             PickerKind::Random => &Random,
             PickerKind::Sequential => &Sequential,
+            PickerKind::GlobalRarest => &GlobalRarest,
         }
     }
 }

@@ -35,7 +35,7 @@
 //!
 //! # Faults
 //!
-//! [`Sim::crash_at`], [`Sim::restart_at`], [`Sim::set_line_at`], [`Sim::cut`], [`Config::loss`], [`Config::datagram_loss`], [`Config::corruption`]; a graceful leave is
+//! [`Sim::crash_at`], [`Sim::restart_at`], [`Sim::set_line_at`], [`Sim::cut`], [`Sim::spoil`], [`Config::loss`], [`Config::datagram_loss`], [`Config::corruption`]; a graceful leave is
 //! [`Command::Leave`]. What is sent across a cut waits for its end, as TCP's repeats would; after
 //! [`Config::patience`] both ends get `Closed` with `Timeout`.
 //!
@@ -72,7 +72,7 @@ use run::{Coming, What};
 
 use crate::metrics::{ByKind, NodeLoad, Sealing};
 use crate::net::{Attachment, Line, NodeId, Observer};
-use crate::peer::{Outbox, OwnKey, Peer, Time};
+use crate::peer::{Outbox, OwnKey, Peer, Place, Span, Time};
 use crate::pinholes::Pinholes;
 use crate::user::{Command, Note};
 use crate::wire::Wire;
@@ -207,6 +207,18 @@ impl<P: Peer> Sim<P> {
     /// Two groups of nodes cannot hear each other from `from` until just before `to`. What is on its way already arrives.
     pub fn cut(&mut self, one: &[NodeId], other: &[NodeId], from: Time, to: Time) {
         self.faults.cut(one, other, from, to);
+    }
+
+    /// From now on bytes of a node's file are not what they should be, though the node does not know: what it sends of them fails
+    /// to verify where it arrives. What it writes there anew is good again.
+    pub fn spoil(&mut self, node: NodeId, span: Span) {
+        let len = u32::try_from(span.len).expect("a span of less than 4 GiB");
+        self.faults.written(node.0, Place { file: span.file, offset: span.offset }, len, true);
+    }
+
+    /// Whether any byte of a span of a node's file is not what it should be.
+    pub fn is_spoiled(&self, node: NodeId, span: Span) -> bool {
+        self.faults.is_spoiled(node.0, span)
     }
 
     /// From now on chunks get corrupt with this probability, 0 to 1, instead of [`Config::corruption`].

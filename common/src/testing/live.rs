@@ -12,7 +12,7 @@ use crate::net::{Attachment, NodeId};
 use crate::peer::{Peer, Time};
 use crate::seal::Identity;
 use crate::store::Disk;
-use crate::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, Snapshot, spawn};
+use crate::tcp::{Clock, Handle, Limits, NodeConfig, SharedStore, Snapshot, Tls, spawn};
 use crate::user::{Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchId, SharedFile};
 
 /// Far beyond what any step takes: a test that waits so long has failed.
@@ -253,7 +253,7 @@ fn node_config(number: u32, listen: SocketAddrV4, attachment: Attachment, clock:
         node: NodeId(number),
         listen: Some(listen),
         datagrams: None,
-        tls: crate::tcp::Tls::default(),
+        tls: Tls::default(),
         attachment,
         limits: Limits::default(),
         seed: 1,

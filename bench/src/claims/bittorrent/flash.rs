@@ -1,0 +1,85 @@
+//! A flash crowd, by how many come.
+
+use super::swarm::{DSL, Plan, after, crowd};
+use crate::claims::finding::{Mark, Published, Reading, Rule};
+use crate::claims::{Claim, Size, Trial};
+use crate::measure::Unit;
+
+/// B1.
+pub(super) const COPIES: Claim = Claim {
+    id: "B1",
+    sentence: "The server sends different parts to different clients, who trade them: it has to send little more than one copy.",
+    said_by: "lecture",
+    setup: |size| {
+        format!(
+            "a flash crowd for {} pieces of 256 KiB, an origin of 6,000 kbit/s, lines of 1,500/400; all leave when done",
+            super::pieces(size)
+        )
+    },
+    varied: "how many come; whether the origin shows each peer one piece at a time (smart)",
+    seeds: super::FEW,
+    trial: copies,
+};
+
+/// R1.
+pub(super) const UPLINKS: Claim = Claim {
+    id: "R1",
+    sentence: "The peers' uplinks are used nearly fully, however many come at once.",
+    said_by: "Bharambe, Herley and Padmanabhan 2006",
+    setup: |size| {
+        format!(
+            "as B1, {} pieces, smart origin, each told of 5 others; bound: the least time by uplinks, downlinks and origin",
+            super::pieces(size)
+        )
+    },
+    varied: "how many come",
+    seeds: super::FEW,
+    trial: uplinks,
+};
+
+fn crowds(size: Size) -> &'static [u32] {
+    size.pick(&[30, 60, 120], &[50, 100, 200, 400], &[100, 200, 400, 1_000, 2_000])
+}
+
+fn copies(trial: &Trial) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    for &people in crowds(trial.size) {
+        for smart in [true, false] {
+            let plan = Plan { smart, ..Plan::flash(super::pieces(trial.size)) };
+            let swarm = after(plan, &crowd(people, DSL), trial.seed_of(1));
+            let what = format!("copies sent, {people} people, {} origin", super::origin_name(smart));
+            let reading = Reading::new(what, Unit::Ratio, swarm.origin_copies()).theory(1.0);
+            // What the claim is about is that it does not grow with the crowd.
+            readings.push(if smart { reading.rule(Rule::at_most(3.0, Mark::Derived)) } else { reading });
+            let what = format!("finished, {people} people, {} origin", super::origin_name(smart));
+            readings.push(Reading::new(what, Unit::Share, swarm.outcome().finished()));
+        }
+    }
+    readings
+}
+
+fn uplinks(trial: &Trial) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let mut uses = Vec::new();
+    for &people in crowds(trial.size) {
+        let plan = Plan { handout: 5, ..Plan::flash(super::pieces(trial.size)) };
+        let swarm = after(plan, &crowd(people, DSL), trial.seed_of(1));
+        let outcome = swarm.outcome();
+        uses.push(swarm.utilisation());
+        let published = Published::new(0.95, "Bharambe et al. 2006, at least", Mark::Memory);
+        readings.push(
+            Reading::new(format!("use of uplinks, {people} people"), Unit::Share, swarm.utilisation())
+                .published(published)
+                .rule(Rule::at_least(0.9, Mark::Derived)),
+        );
+        let what = format!("last one done by the bound, {people} people");
+        readings.push(Reading::new(what, Unit::Ratio, outcome.by_bound()).theory(1.0));
+        readings.push(Reading::new(format!("finished, {people} people"), Unit::Share, outcome.finished()));
+    }
+    let (most, least) = (uses.iter().copied().fold(0.0, f64::max), uses.iter().copied().fold(1.0, f64::min));
+    readings.push(
+        Reading::new("use of uplinks, most less least", Unit::Share, most - least)
+            .rule(Rule::at_most(0.05, Mark::Derived)),
+    );
+    readings
+}

@@ -1,0 +1,722 @@
+//! A swarm of real peers around a real tracker, in the simulator: what the other claims are tried on.
+//!
+//! The flash crowd of Bharambe, Herley and Padmanabhan (2006, their released scripts) is the usual set-up: pieces of 256 KiB, lines of
+//! 1,500 kbit/s down and 400 up, an origin of 6,000, five places, rarest first after one random piece, and everybody leaves when done.
+//! Peers speak BEP 3 alone: neither the fast extension nor peer exchange is of that time.
+//!
+//! Bodies move in whole blocks on every line ([`Config::chunk_time`](common::sim::Config::chunk_time) zero): a block that is on its
+//! way is not interrupted, which costs a message up to a block's time for each place and makes a run many times faster.
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bittorrent::config::{Config, Knobs};
+use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
+use bittorrent::node::Node;
+use bittorrent::peer::View;
+use bittorrent::picker::{Census, Tally};
+use bittorrent::tracker::{TrackerConfig, TrackerKnobs};
+use bittorrent::wire::Message;
+use common::metrics::{NodeLoad, Traffic};
+use common::net::{Attachment, Line, NodeId};
+use common::peer::{FileId, Span, Time};
+use common::sim::{Config as SimConfig, Sim};
+use common::store::Ranges;
+use common::user::{Command, Fetch, FetchId, FileInfo, Hit, Note, SharedFile};
+use common::wire::Wire as _;
+use rand::SeedableRng as _;
+use rand_pcg::Pcg64;
+
+use crate::claims::draw::{Weighted, sample};
+use crate::world::{below, exponential};
+
+/// Where everybody listens.
+const PORT: u16 = 6881;
+const TRACKER: NodeId = NodeId(0);
+const ORIGIN: NodeId = NodeId(1);
+/// Members follow on tracker and origin.
+const FIRST: u32 = 2;
+/// How long the origin is there before anybody comes.
+const LEAD: Duration = Duration::from_secs(1);
+/// So often it is seen who is done and leaves: whoever stays for less stays up to that long.
+const TICK: Duration = Duration::from_millis(500);
+/// After so long without a byte a swarm without origin is given up: twenty rounds of optimistic unchokes.
+const STUCK: Duration = Duration::from_secs(600);
+/// ... and with it, after all have asked the tracker anew.
+const STUCK_BESIDE_ORIGIN: Duration = Duration::from_secs(3_600);
+/// How soon somebody with too few others asks the tracker again. The paper's simulator has it at once, mainline after five minutes.
+const ANNOUNCE_FEW: Duration = Duration::from_secs(30);
+const FETCH: FetchId = FetchId(1);
+const FILE: FileId = FileId(0);
+/// The longest run in virtual time: ten times what a flash crowd takes.
+pub const LIMIT: Duration = Duration::from_secs(20_000);
+/// The usual piece, bytes.
+pub const PIECE: u32 = 256 * 1024;
+
+/// A line, in kilobits per second.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Class {
+    /// Towards the peer.
+    pub down_kbps: u32,
+    /// From it.
+    pub up_kbps: u32,
+}
+
+/// Everybody's line in a homogeneous swarm (set C of the workload models).
+pub const DSL: Class = Class { down_kbps: 1_500, up_kbps: 400 };
+
+/// Four classes, fitted to what was measured of Gnutella's peers (set A): share by share.
+pub const MIX_A: [(Class, f64); 4] = [
+    (Class { down_kbps: 784, up_kbps: 128 }, 0.20),
+    (DSL, 0.40),
+    (Class { down_kbps: 3_000, up_kbps: 1_000 }, 0.25),
+    (Class { down_kbps: 10_000, up_kbps: 5_000 }, 0.15),
+];
+
+/// Three classes, those of the heterogeneity runs (set B).
+pub const MIX_B: [(Class, f64); 3] = [
+    (Class { down_kbps: 6_000, up_kbps: 3_000 }, 0.33),
+    (DSL, 0.33),
+    (Class { down_kbps: 784, up_kbps: 128 }, 0.34),
+];
+
+/// What a swarm is about, and who begins it.
+#[derive(Clone)]
+pub struct Plan {
+    /// Pieces of the content.
+    pub pieces: u32,
+    /// Bytes of each.
+    pub piece_bytes: u32,
+    /// The origin's line up.
+    pub origin_kbps: u32,
+    /// The origin shows each peer one piece at a time.
+    pub smart: bool,
+    /// The origin leaves when it has sent so many copies.
+    pub copies_max: Option<f64>,
+    /// Peers that the tracker tells of, and that somebody dials; the set may be twice as large.
+    pub handout: u32,
+    /// What everybody's peer is set to.
+    pub knobs: Knobs,
+}
+
+/// What somebody has who comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Has {
+    /// So many pieces, drawn by lot.
+    Any(u32),
+    /// All pieces but the first.
+    AllButOne,
+}
+
+/// Somebody who comes.
+#[derive(Clone)]
+pub struct Person {
+    /// When, after the first could have come.
+    pub at: Duration,
+    /// The line.
+    pub class: Class,
+    /// What is there already.
+    pub has: Has,
+    /// How long somebody stays who is done; `None`: for ever.
+    pub stays: Option<Duration>,
+    /// How long somebody waits who is not.
+    pub patience: Option<Duration>,
+    /// Cannot be dialled.
+    pub firewalled: bool,
+    /// Knobs other than the plan's.
+    pub knobs: Option<Arc<Knobs>>,
+}
+
+impl Plan {
+    /// The flash crowd's content and origin, with so many pieces of the paper's 400.
+    pub fn flash(pieces: u32) -> Plan {
+        Plan {
+            pieces,
+            piece_bytes: PIECE,
+            origin_kbps: 6_000,
+            smart: true,
+            copies_max: None,
+            handout: 40,
+            knobs: Knobs { random_first: 1, fast: false, exchange: false, ..Knobs::default() },
+        }
+    }
+
+    /// The same with other knobs.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Knobs)) -> Plan {
+        change(&mut self.knobs);
+        self
+    }
+
+    /// Bytes of the content.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.pieces) * u64::from(self.piece_bytes)
+    }
+
+    /// Knobs of a member of the swarm.
+    fn of_members(&self, own: Option<&Knobs>) -> Knobs {
+        let handout = self.handout as usize;
+        Knobs {
+            numwant: self.handout,
+            initiate_max: handout,
+            peers_max: 2 * handout,
+            // OctoSim's peers ask for more at once when they have two fewer than they were told of.
+            peers_min: handout.saturating_sub(2),
+            announce_few: ANNOUNCE_FEW,
+            ..own.unwrap_or(&self.knobs).clone()
+        }
+    }
+}
+
+impl Person {
+    /// Somebody with nothing who leaves when done.
+    pub fn new(at: Duration, class: Class) -> Person {
+        Person {
+            at,
+            class,
+            has: Has::Any(0),
+            stays: Some(Duration::ZERO),
+            patience: None,
+            firewalled: false,
+            knobs: None,
+        }
+    }
+}
+
+/// So many people with one line, a hundred in a second.
+pub fn crowd(people: u32, class: Class) -> Vec<Person> {
+    (0..people).map(|at| Person::new(Duration::from_millis(u64::from(at) * 10), class)).collect()
+}
+
+/// So many people with lines of a mix, in a random order, a hundred in a second.
+pub fn mixed(people: u32, mix: &[(Class, f64)], rng: &mut Pcg64) -> Vec<Person> {
+    let classes = Weighted::new(mix.iter().map(|(_, share)| *share));
+    let class = |person: Person, rng: &mut Pcg64| Person { class: mix[classes.draw(rng)].0, ..person };
+    crowd(people, DSL).into_iter().map(|person| class(person, rng)).collect()
+}
+
+/// People who come by Poisson's law, so many in a second on average, for so long.
+pub fn poisson(per_s: f64, lasting: Duration, class: Class, rng: &mut Pcg64) -> Vec<Person> {
+    let mut at_s = 0.0;
+    let next = || {
+        at_s += exponential(rng, 1.0 / per_s);
+        Some(Duration::from_secs_f64(at_s)).filter(|at| *at < lasting)
+    };
+    std::iter::from_fn(next).map(|at| Person::new(at, class)).collect()
+}
+
+/// So many people who are there at the beginning, each with a random part of the content: a swarm that has been there for long.
+pub fn settled(people: u32, pieces: u32, class: Class, rng: &mut Pcg64) -> Vec<Person> {
+    let has = |rng: &mut Pcg64| Has::Any(below(rng, pieces as usize) as u32);
+    (0..people).map(|_| Person { has: has(rng), ..Person::new(Duration::ZERO, class) }).collect()
+}
+
+/// Somebody who has come.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The line.
+    pub class: Class,
+    /// When it came.
+    pub joined: Time,
+    /// When its progress was told, and how many bytes it had: of contents of up to 128 pieces, with each piece.
+    pub progress: Vec<(Time, u64)>,
+    /// When it had all.
+    pub finished: Option<Time>,
+    /// When it went.
+    pub left: Option<Time>,
+    /// Bytes it lacked when it came.
+    pub needs: u64,
+    stays: Option<Duration>,
+}
+
+impl Member {
+    /// Seconds from coming to having all.
+    pub fn took_s(&self) -> Option<f64> {
+        Some(self.finished?.since(self.joined).as_secs_f64())
+    }
+
+    /// It is there and lacks something.
+    pub fn is_leeching(&self) -> bool {
+        self.finished.is_none() && self.left.is_none()
+    }
+}
+
+/// The swarm.
+pub struct Swarm {
+    sim: Sim<Node>,
+    plan: Plan,
+    torrent: Arc<Metainfo>,
+    census: Arc<Census>,
+    members: Vec<Member>,
+    /// Until when those wait who have a patience.
+    patience: Vec<(Time, usize)>,
+    notes: Vec<(Time, NodeId, Note)>,
+    origin_left: Option<Time>,
+    /// When more had come to anybody than before, and how much.
+    last_delivery: (Time, u64),
+    rng: Pcg64,
+}
+
+impl Swarm {
+    /// Tracker and origin.
+    pub fn new(plan: Plan, seed: u64) -> Swarm {
+        let config = SimConfig { chunk_time: Duration::ZERO, count_reach: false, ..SimConfig::seeded(seed) };
+        Swarm::on(plan, config)
+    }
+
+    /// Tracker and origin, on a network of that kind.
+    pub fn on(plan: Plan, config: SimConfig) -> Swarm {
+        let tracker = TRACKER.address(config.network, PORT);
+        let torrent = Arc::new(torrent(&plan, tracker));
+        let counted = (torrent.info_hash, torrent.info.piece_count());
+        let rng = Pcg64::seed_from_u64(config.seed);
+        let knobs = TrackerKnobs {
+            handout: plan.handout,
+            handout_max: plan.handout,
+            interval_min: ANNOUNCE_FEW,
+            ..TrackerKnobs::default()
+        };
+        let mut sim = Sim::new(config);
+        let config = TrackerConfig { knobs: Arc::new(knobs), ..TrackerConfig::default() };
+        sim.add(Node::tracker(config), PORT, Attachment::default());
+        let mut swarm = Swarm {
+            sim,
+            torrent,
+            census: Arc::new(Census::new([counted])),
+            members: Vec::new(),
+            patience: Vec::new(),
+            notes: Vec::new(),
+            origin_left: None,
+            last_delivery: (Time::ZERO, 0),
+            rng,
+            plan,
+        };
+        let knobs = Knobs { super_seed: swarm.plan.smart, ..swarm.plan.of_members(None) };
+        let line = Line::kbps(10_000, u64::from(swarm.plan.origin_kbps), Duration::ZERO);
+        let origin = swarm.peer(knobs);
+        swarm.sim.add(origin, PORT, Attachment { line, firewalled: false });
+        let file = SharedFile { file: FILE, info: Arc::new(swarm.info()) };
+        swarm.sim.command(ORIGIN, Command::Share([file].into()));
+        swarm.run_to(Time::ZERO + LEAD);
+        swarm
+    }
+
+    fn peer(&self, knobs: Knobs) -> Node {
+        Node::peer(Config {
+            torrents: [Arc::clone(&self.torrent)].into(),
+            census: Some(Arc::clone(&self.census)),
+            knobs: Arc::new(knobs),
+            ..Config::default()
+        })
+    }
+
+    fn info(&self) -> FileInfo {
+        FileInfo { name: self.torrent.info.title().into(), size: self.plan.bytes(), ..FileInfo::default() }
+    }
+
+    /// Somebody comes, now. Returns the member's number.
+    pub fn join(&mut self, person: &Person) -> usize {
+        let peer = self.peer(self.plan.of_members(person.knobs.as_deref()));
+        let Class { down_kbps, up_kbps } = person.class;
+        let line = Line::kbps(down_kbps.into(), up_kbps.into(), Duration::ZERO);
+        let node = self.sim.add(peer, PORT, Attachment { line, firewalled: person.firewalled });
+        let mut have = Ranges::default();
+        let length = u64::from(self.plan.piece_bytes);
+        let there = match person.has {
+            Has::Any(count) => sample(self.plan.pieces, count as usize, &mut self.rng),
+            Has::AllButOne => (1..self.plan.pieces).collect(),
+        };
+        for piece in there.into_iter().map(u64::from) {
+            have.insert(piece * length, (piece + 1) * length).expect("no more ranges than pieces");
+        }
+        let needs = self.plan.bytes() - have.bytes();
+        let candidates = vec![Arc::new(Hit { info: self.info(), ..Hit::default() })];
+        let fetch = Fetch { fetch: FETCH, candidates, into: FILE, have };
+        self.sim.command(node, Command::Fetch(Box::new(fetch)));
+        let at = self.members.len();
+        debug_assert_eq!(node.0, FIRST + at as u32);
+        let joined = self.now();
+        if let Some(patience) = person.patience {
+            self.patience.push((joined + patience, at));
+        }
+        let (progress, finished, left) = (Vec::new(), None, None);
+        let (class, stays) = (person.class, person.stays);
+        self.members.push(Member { class, joined, progress, finished, left, needs, stays });
+        at
+    }
+
+    /// Lets people come, in the order of their times, and time pass until nobody lacks anything, nothing can come any more, or the
+    /// limit is reached; `watch` looks at the swarm each time that `every` has passed.
+    pub fn run(
+        &mut self,
+        people: &[Person],
+        limit: Duration,
+        every: Duration,
+        watch: &mut dyn FnMut(&Swarm),
+    ) {
+        let (start, limit) = (self.now(), self.now() + limit);
+        let mut coming = people.iter().peekable();
+        let mut look = start + every;
+        while self.now() < limit && (coming.peek().is_some() || self.leeching() > 0 && !self.is_stuck()) {
+            let next = coming.peek().map_or(Time::MAX, |person| start + person.at);
+            self.run_to(next.min(look).min(limit).min(self.now() + TICK));
+            while let Some(person) = coming.next_if(|person| start + person.at <= self.now()) {
+                self.join(person);
+            }
+            if self.now() >= look {
+                watch(self);
+                look = look + every;
+            }
+        }
+    }
+
+    /// Nothing has come to anybody for so long that nothing will.
+    fn is_stuck(&mut self) -> bool {
+        let (now, delivered) = (self.now(), self.delivered());
+        if delivered > self.last_delivery.1 {
+            self.last_delivery = (now, delivered);
+        }
+        let most = if self.origin_left.is_some() { STUCK } else { STUCK_BESIDE_ORIGIN };
+        now.since(self.last_delivery.0) > most
+    }
+
+    /// [`run`](Swarm::run) with nobody watching.
+    pub fn run_all(&mut self, people: &[Person], limit: Duration) {
+        self.run(people, limit, limit, &mut |_| {});
+    }
+
+    /// Lets time pass until then, no longer than a tick from now.
+    fn run_to(&mut self, until: Time) {
+        let notes = &mut self.notes;
+        self.sim.run_until(until, &mut |at, node, note| notes.push((at, node, note)));
+        for (at, node, note) in std::mem::take(&mut self.notes) {
+            let Some(member) = node.0.checked_sub(FIRST) else { continue };
+            match note {
+                Note::Progress(FETCH, bytes) => self.members[member as usize].progress.push((at, bytes)),
+                Note::Fetched(FETCH) => self.finished(member as usize, at),
+                _ => {}
+            }
+        }
+        let now = self.now();
+        let (over, waiting) = std::mem::take(&mut self.patience).into_iter().partition(|(at, _)| *at <= now);
+        self.patience = waiting;
+        let over: Vec<(Time, usize)> = over;
+        for (_, member) in over {
+            if self.members[member].is_leeching() {
+                self.leave_at(member, now);
+            }
+        }
+        let sent = self.origin_copies();
+        if self.origin_left.is_none() && self.plan.copies_max.is_some_and(|most| sent >= most) {
+            self.origin_left = Some(now);
+            self.sim.command(ORIGIN, Command::Leave);
+        }
+    }
+
+    fn finished(&mut self, member: usize, at: Time) {
+        self.members[member].finished = Some(at);
+        if let Some(stays) = self.members[member].stays {
+            self.leave_at(member, (at + stays).max(self.now()));
+        }
+    }
+
+    fn leave_at(&mut self, member: usize, at: Time) {
+        self.members[member].left = Some(at);
+        self.sim.command_at(at, NodeId(FIRST + member as u32), Command::Leave);
+    }
+
+    /// What somebody has of the content goes bad, without anybody's knowledge: a polluter.
+    pub fn spoil(&mut self, member: usize) {
+        self.sim.spoil(NodeId(FIRST + member as u32), Span { file: FILE, offset: 0, len: self.plan.bytes() });
+    }
+
+    /// Members who count a content as complete of which some byte is not what it should be.
+    pub fn deceived(&self) -> usize {
+        let span = Span { file: FILE, offset: 0, len: self.plan.bytes() };
+        let is_spoiled = |at: usize| self.sim.is_spoiled(NodeId(FIRST + at as u32), span);
+        let done =
+            |(at, member): (usize, &Member)| (member.finished.is_some() && member.needs > 0).then_some(at);
+        self.members.iter().enumerate().filter_map(done).filter(|at| is_spoiled(*at)).count()
+    }
+
+    /// The tracker vanishes.
+    pub fn lose_tracker(&mut self) {
+        self.sim.crash_at(self.now(), TRACKER);
+    }
+
+    /// The current virtual time.
+    pub fn now(&self) -> Time {
+        self.sim.now()
+    }
+
+    /// Seconds since the first could have come.
+    pub fn now_s(&self) -> f64 {
+        self.now().since(Time::ZERO + LEAD).as_secs_f64()
+    }
+
+    /// Events delivered to peers so far.
+    pub fn events(&self) -> u64 {
+        self.sim.events()
+    }
+
+    /// What it is about.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Everybody who has come, in their order.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Those who are there, done or not, by number.
+    pub fn present(&self) -> impl Iterator<Item = usize> {
+        let is_there = |member: &Member| member.left.is_none_or(|left| left > self.now());
+        self.members.iter().enumerate().filter(move |(_, member)| is_there(member)).map(|(at, _)| at)
+    }
+
+    /// How many are there and lack something.
+    pub fn leeching(&self) -> usize {
+        self.members.iter().filter(|member| member.is_leeching()).count()
+    }
+
+    /// A member's peer; `None` if it has left its swarm.
+    pub fn view(&self, member: usize) -> Option<View<'_>> {
+        self.view_of(NodeId(FIRST + member as u32))
+    }
+
+    /// The origin's peer; `None` if it has left.
+    pub fn origin(&self) -> Option<View<'_>> {
+        self.view_of(ORIGIN)
+    }
+
+    fn view_of(&self, node: NodeId) -> Option<View<'_>> {
+        match self.sim.peer(node) {
+            Node::Peer(peer) => peer.view(self.torrent.info_hash),
+            Node::Tracker(_) | Node::Site(_) => None,
+        }
+    }
+
+    /// Whose address that is; `None`: the origin's.
+    pub fn member_at(&self, address: SocketAddrV4) -> Option<usize> {
+        let host = address.ip().to_bits() - self.sim.config().network.to_bits() - 1;
+        host.checked_sub(FIRST).map(|member| member as usize)
+    }
+
+    /// Copies of each piece in the whole swarm, the origin's among them.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.census.of(self.torrent.info_hash).expect("the census counts this torrent")
+    }
+
+    /// What has crossed a member's line.
+    pub fn load(&self, member: usize) -> NodeLoad {
+        self.sim.load(NodeId(FIRST + member as u32))
+    }
+
+    /// What has crossed the tracker's line.
+    pub fn tracker_load(&self) -> NodeLoad {
+        self.sim.load(TRACKER)
+    }
+
+    /// What has been sent of a kind of message.
+    ///
+    /// # Panics
+    /// If there is no such kind.
+    pub fn sent(&self, kind: &str) -> Traffic {
+        let at = Message::KINDS.iter().position(|name| *name == kind);
+        self.sim.by_kind().kind(at.expect("a kind that the wire knows") as u8)
+    }
+
+    /// Bytes of blocks that have come to anybody.
+    pub fn delivered(&self) -> u64 {
+        (0..self.members.len()).map(|member| self.load(member).body_received).sum()
+    }
+
+    /// Copies that the origin has sent.
+    pub fn origin_copies(&self) -> f64 {
+        self.sim.load(ORIGIN).body_sent as f64 / self.plan.bytes() as f64
+    }
+
+    /// When the origin went.
+    pub fn origin_left(&self) -> Option<Time> {
+        self.origin_left
+    }
+
+    /// Copies that a member has sent.
+    pub fn copies_of(&self, member: usize) -> f64 {
+        self.load(member).body_sent as f64 / self.plan.bytes() as f64
+    }
+
+    /// What the members have sent, of what their lines could have while they were there.
+    pub fn utilisation(&self) -> f64 {
+        let bits = |(at, member): (usize, &Member)| {
+            let there = member.left.unwrap_or(Time::MAX).min(self.now()).since(member.joined);
+            let could = f64::from(member.class.up_kbps) * 1e3 * there.as_secs_f64();
+            (8.0 * self.load(at).body_sent as f64, could)
+        };
+        let (sent, could) = self
+            .members
+            .iter()
+            .enumerate()
+            .map(bits)
+            .fold((0.0, 0.0), |sum, bits| (sum.0 + bits.0, sum.1 + bits.1));
+        sent / could
+    }
+
+    /// How it went, for those who have come and finished.
+    ///
+    /// # Panics
+    /// If somebody was faster than any swarm could be.
+    pub fn outcome(&self) -> Outcome {
+        let mut times: Vec<f64> = self.members.iter().filter_map(Member::took_s).collect();
+        times.sort_by(f64::total_cmp);
+        let first = self.members.iter().map(|member| member.joined).min().unwrap_or(Time::ZERO);
+        let last = self.members.iter().filter_map(|member| member.finished).max().unwrap_or(first);
+        let outcome = Outcome {
+            people: self.members.len(),
+            last_s: last.since(first).as_secs_f64(),
+            bound: self.bound(),
+            times_s: times,
+        };
+        // Rounding up in the last line of all: a nanosecond for each block.
+        let slack = 1.0 + 1e-6;
+        let least = outcome.bound.least_s();
+        assert!(outcome.last_s * slack >= least, "{} s for what takes {least} s at least", outcome.last_s);
+        let sent: u64 = (0..self.sim.len() as u32).map(|node| self.sim.load(NodeId(node)).body_sent).sum();
+        assert!(self.delivered() <= sent, "no more comes than goes");
+        outcome
+    }
+
+    /// What no swarm can beat, for those who have finished.
+    fn bound(&self) -> Bound {
+        let done = || self.members.iter().filter(|member| member.finished.is_some());
+        let up: f64 = self.members.iter().map(|member| f64::from(member.class.up_kbps)).sum();
+        let origin = f64::from(self.plan.origin_kbps);
+        let kbits = |bytes: u64| bytes as f64 * 8.0 / 1e3;
+        let needed = done().map(|member| member.needs).sum();
+        let longest = done().map(|member| kbits(member.needs) / f64::from(member.class.down_kbps));
+        // Whoever has come with something may have it from elsewhere.
+        let is_only_source =
+            done().next().is_some() && self.members.iter().all(|member| member.needs == self.plan.bytes());
+        Bound {
+            origin_s: if is_only_source { kbits(self.plan.bytes()) / origin } else { 0.0 },
+            downlink_s: longest.fold(0.0, f64::max),
+            uplinks_s: kbits(needed) / (origin + up),
+        }
+    }
+}
+
+/// The least time for distribution: T = max{F/u_s, F/d_min, N F/(u_s + Σ u)} (Kumar and Ross 2006; Mundinger, Weber and Weiss 2008).
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// One copy leaves the origin, seconds.
+    pub origin_s: f64,
+    /// All comes down the slowest line.
+    pub downlink_s: f64,
+    /// All copies leave through all uplinks.
+    pub uplinks_s: f64,
+}
+
+impl Bound {
+    /// The largest of its terms, seconds.
+    pub fn least_s(&self) -> f64 {
+        self.origin_s.max(self.downlink_s).max(self.uplinks_s)
+    }
+}
+
+/// How a swarm fared.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How many came.
+    pub people: usize,
+    /// Seconds that each took who finished, in order.
+    pub times_s: Vec<f64>,
+    /// From the first who came to the last who had all.
+    pub last_s: f64,
+    /// What no swarm can beat.
+    pub bound: Bound,
+}
+
+impl Outcome {
+    /// The mean time, seconds.
+    pub fn mean_s(&self) -> f64 {
+        mean(&self.times_s)
+    }
+
+    /// The share of those who came that finished.
+    pub fn finished(&self) -> f64 {
+        self.times_s.len() as f64 / self.people as f64
+    }
+
+    /// The time until the last had all, by the least that is possible.
+    pub fn by_bound(&self) -> f64 {
+        self.last_s / self.bound.least_s()
+    }
+}
+
+/// A swarm that these people have come to, and that is over.
+pub fn after(plan: Plan, people: &[Person], seed: u64) -> Swarm {
+    let mut swarm = Swarm::new(plan, seed);
+    swarm.run_all(people, LIMIT);
+    if swarm.leeching() > 0 && std::env::var("DBG").is_ok() {
+        let mut text = format!("smart {} handout {} seed {seed}\n", swarm.plan.smart, swarm.plan.handout);
+        for l in swarm.origin().into_iter().flat_map(|v| v.links()) {
+            text += &format!(
+                "origin {} link {:?} has {} since {:?} interested {} choked {} sent {}\n",
+                ORIGIN.0,
+                swarm.member_at(l.remote()),
+                l.have().count(),
+                l.since(),
+                l.is_interested(),
+                l.is_choked(),
+                l.sent()
+            );
+        }
+        for at in swarm.present().take(6) {
+            let v = swarm.view(at).unwrap();
+            text += &format!("{at} has {}\n", v.have().unwrap().count());
+            for l in v.links() {
+                text += &format!(
+                    "  {at} link {:?} since {:?} has {} interested {}/{} choked {}/{} recv {} sent {}\n",
+                    swarm.member_at(l.remote()),
+                    l.since(),
+                    l.have().count(),
+                    l.is_interested(),
+                    l.interests_us(),
+                    l.is_choked(),
+                    l.chokes_us(),
+                    l.received(),
+                    l.sent()
+                );
+            }
+        }
+        eprintln!("{text}");
+    }
+    swarm
+}
+
+/// The median; not a number without values.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The mean; not a number without values.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The torrent of a plan: nothing is hashed in simulation.
+fn torrent(plan: &Plan, tracker: SocketAddrV4) -> Metainfo {
+    let draft = Draft {
+        name: "content".into(),
+        piece_length: plan.piece_bytes,
+        pieces: vec![[0; 20]; plan.pieces as usize],
+        files: vec![FileEntry { path: [].into(), length: plan.bytes() }],
+        trackers: vec![vec![format!("http://{tracker}/announce").into()]],
+        ..Draft::default()
+    };
+    Metainfo::new(draft).expect("a plan has pieces of a length that a torrent may have")
+}
