@@ -47,6 +47,7 @@ fn the_figures_are_those_of_the_reports() {
         &[
             ("length", Some(1e6)),
             ("span", Some(5_400.0)),
+            ("part", Some(10.0)),
             ("reports", Some(14.0)),
             ("reports_per_s", Some(14.0 / 5_400.0)),
             ("clients", Some(6.0)),

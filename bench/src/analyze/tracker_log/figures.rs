@@ -36,6 +36,7 @@ fn the_log(figures: &mut Figures, about: &About, tally: &Tally) {
     figures
         .add("span", "time from the first report to the last", Unit::Seconds, span_s)
         .lecture(153.0 * 86_400.0, "April to August 2003");
+    figures.add("part", "... in parts, each of", Unit::Seconds, tally.course.width_s());
     figures.count("reports", "reports", tally.reports);
     figures.add("reports_per_s", "reports per second", Unit::Ratio, share(tally.reports as f64, span_s));
     let busiest = tally
