@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
+use crate::analyze::command::{AnalyzeArgs, analyze};
 use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
@@ -45,6 +46,8 @@ enum Job {
     },
     /// Try what the lecture and the papers say of these systems, and say whether it holds
     Claims(ClaimsArgs),
+    /// Study what a tracker or a client has written down of a swarm
+    Analyze(AnalyzeArgs),
     /// One process of `--backend processes`; started by the program itself
     #[command(hide = true)]
     Worker {
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         None => run_compare(cli.compare),
         Some(Job::Compare(args)) => run_compare(args),
         Some(Job::Claims(args)) => run_claims(&args).map(|()| ExitCode::SUCCESS),
+        Some(Job::Analyze(args)) => run_analyze(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Scenarios { name }) => scenarios(name.as_deref()).map(|()| ExitCode::SUCCESS),
         Some(Job::Worker { control }) => {
             processes::work(control).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new)
@@ -112,6 +116,10 @@ pub fn main() -> ExitCode {
 
 fn run_claims(args: &ClaimsArgs) -> Result<()> {
     print(&try_claims(args, look(false).coloured)?)
+}
+
+fn run_analyze(args: &AnalyzeArgs) -> Result<()> {
+    print(&analyze(args, look(false).columns)?)
 }
 
 fn scenarios(name: Option<&str>) -> Result<()> {

@@ -247,6 +247,7 @@ impl<'a, O: Overlay> Host<'a, O> {
         let config = NodeConfig {
             node,
             listen: Some(self.cast.address(node)),
+            datagrams: None,
             attachment: self.cast.attachment(node),
             limits: Limits::default(),
             seed: world.scenario.seed,

@@ -27,9 +27,12 @@
 //! | [`check`] | what must be true of every run |
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
 //! | [`claims`] | what is said of particular systems, tried |
+//! | [`plot`] | pictures of data |
+//! | [`analyze`] | logs of a swarm, studied |
 //! | [`report`] | tables and files |
 //! | [`cli`] | the command line |
 
+pub mod analyze;
 pub mod check;
 pub mod claims;
 pub mod cli;
@@ -42,6 +45,7 @@ pub mod mirror;
 pub mod overlay;
 pub mod overlays;
 pub mod participant;
+pub mod plot;
 pub mod processes;
 pub mod report;
 pub mod scenario;

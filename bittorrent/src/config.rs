@@ -14,13 +14,16 @@ use crate::picker::PickerKind;
 pub struct Config {
     /// Torrents that it knows: what it is told to share or to fetch is looked up here by name and size. Others it has from the site.
     pub torrents: Arc<[Arc<Metainfo>]>,
-    /// Where hosts of trackers are that are named by words, by `host:port` as it stands in the URL: names are for whoever configures
+    /// Where hosts of trackers are that are named by words, by `host:port`, with the scheme's own port where the URL has none: names are for whoever configures
     /// the peer to look up.
     pub hosts: Arc<BTreeMap<Box<str>, SocketAddrV4>>,
     /// Peers to try beside those that trackers name.
     pub peers: Vec<SocketAddrV4>,
     /// The web site that is searched; without one nothing is found.
     pub site: Option<SocketAddrV4>,
+    /// A client log is told, line by line (see [`crate::log::client`]): this is the wall clock at the start, seconds of the Unix
+    /// epoch, or zero in simulations. `None`: nothing is told.
+    pub log_since_s: Option<u64>,
     /// The knobs, shared by all peers of a run.
     pub knobs: Arc<Knobs>,
 }
@@ -64,6 +67,11 @@ pub struct Knobs {
     pub peers_min: usize,
     /// How soon, if there are fewer. 300 s: mainline.
     pub announce_few: Duration,
+    /// How long a UDP tracker may take to answer before it is asked again; each further try waits twice as long. 15 s (BEP 15).
+    pub udp_retry: Duration,
+    /// How often it is asked before the next tracker has its turn. 2, which takes 45 s: BEP 15's 9 take two hours, and libtorrent gives it
+    /// 30 s. A torrent's only tracker is asked on all the same, after rests that grow.
+    pub udp_tries: u32,
     /// How many peers the tracker is asked for. 50: mainline's `numwant`.
     pub numwant: u32,
     /// A connection that is silent for so long is told that it is alive. 120 s (BEP 3).
@@ -116,6 +124,8 @@ impl Default for Knobs {
             peers_max: 80,
             peers_min: 20,
             announce_few: Duration::from_secs(300),
+            udp_retry: Duration::from_secs(15),
+            udp_tries: 2,
             numwant: 50,
             keepalive_every: Duration::from_secs(120),
             idle_max: Duration::from_secs(300),

@@ -11,13 +11,15 @@
 //! |---|---|
 //! | [`bencode`] | the notation of all that is not the peer wire |
 //! | [`metainfo`] | what a `.torrent` says; [`magnet`] is a link to one |
-//! | [`wire`] | the messages between peers, and HTTP towards tracker and site |
+//! | [`wire`] | the messages between peers, and HTTP or datagrams towards tracker and site |
 //! | [`bitfield`] | a set of pieces |
 //! | [`peer`] | leecher and seed: links, blocks, pieces, the tracker's other end |
 //! | [`picker`] | which piece is asked for next: a policy to play with |
 //! | [`choker`] | who is served: another one |
-//! | [`tracker`] | who is in which swarm, and the log of all reports |
+//! | [`tracker`] | who is in which swarm |
+//! | [`log`] | what is written down of a swarm: the tracker's log, and a peer's |
 //! | [`site`] | a web site that lists, finds and serves torrents |
+//! | [`url`] | URLs of trackers and sites |
 //! | [`config`] | what a peer is configured with, and the knobs |
 //! | [`node`] | the enum of roles that a driver runs |
 //!
@@ -66,6 +68,7 @@ pub mod bencode;
 pub mod bitfield;
 pub mod choker;
 pub mod config;
+pub mod log;
 pub mod magnet;
 pub mod metainfo;
 pub mod node;
@@ -73,5 +76,7 @@ pub mod peer;
 pub mod picker;
 pub mod site;
 pub mod tracker;
+mod udp_client;
+pub mod url;
 mod web;
 pub mod wire;

@@ -25,6 +25,8 @@ pub enum Timer {
     Round(TorrentNo),
     /// A torrent's tracker is to be told something.
     Announce(TorrentNo),
+    /// The question to a UDP tracker of that transaction should have been answered by now.
+    Datagram(u32),
     /// This connection should have got on by now.
     ConnDue(ConnId),
     /// The limit on what is sent allows more.

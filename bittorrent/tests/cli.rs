@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use bittorrent::log::client::{Act, Entry, Happening, Side};
 use bittorrent::metainfo::Metainfo;
 use common::testing::process::{Program, Running};
 
@@ -47,11 +48,34 @@ fn created(dir: &Path, path: &str, more: &[&str]) -> (String, String) {
     (torrent, magnet)
 }
 
+/// A client's log.
+fn logged(path: &Path) -> Vec<Entry> {
+    fs::read_to_string(path).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// Bytes of the blocks that have come.
+fn received(entries: &[Entry]) -> u64 {
+    let len = |entry: &Entry| match entry.what {
+        Happening::Link(Side::Got, _, Act::Piece(block)) => u64::from(block.len),
+        _ => 0,
+    };
+    entries.iter().map(len).sum()
+}
+
 /// A tracker and its URL.
 fn tracker() -> (Running, String) {
     let mut tracker = BITTORRENT.start(&["tracker", "--listen", "127.0.0.1:0"]);
     let line = tracker.line();
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    (tracker, url)
+}
+
+/// A tracker, and its URL for datagrams.
+fn udp_tracker() -> (Running, String) {
+    let mut tracker = BITTORRENT.start(&["tracker", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0"]);
+    tracker.line();
+    let line = tracker.line();
+    let url = line.split_whitespace().find(|word| word.starts_with("udp://")).unwrap().to_owned();
     (tracker, url)
 }
 
@@ -164,9 +188,10 @@ fn a_content_is_fetched_by_its_torrent_and_by_links() {
     let printed = said(&[&args[..], &ANY_PORT[..]].concat());
     assert_eq!(printed.lines().last(), Some(&*format!("{}/album", out("one"))), "{printed}");
     assert_same(Path::new(&path), &dir.path().join("one/album"));
-    let lines = fs::read_to_string(&log).unwrap();
-    let last: Vec<&str> = lines.lines().last().unwrap().split(' ').collect();
-    assert_eq!((last.len(), last[1]), (5, "2203000"), "{lines}");
+    let entries = logged(&log);
+    assert!(matches!(entries[0].what, Happening::Torrent { length: 2_203_000, have: 0, .. }));
+    assert_eq!(received(&entries), 2_203_000);
+    assert!(entries.iter().any(|entry| entry.what == Happening::Complete));
     assert_eq!(fs::read_dir(out("one")).unwrap().count(), 1, "no part is left");
     // Again, there is nothing to be done.
     let printed = get(&torrent, &out("one"));
@@ -205,6 +230,52 @@ fn a_content_is_fetched_by_its_torrent_and_by_links() {
 }
 
 #[test]
+fn a_swarm_meets_at_a_udp_tracker_by_torrent_and_by_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = album(dir.path());
+    let (mut tracker, url) = udp_tracker();
+    let web = tracker.address();
+    let (torrent, magnet) = created(dir.path(), &path, &["--tracker", &url]);
+    assert!(said(&["info", &torrent]).contains(&url));
+    let (seed, _) = seed(&torrent, &path);
+    let out = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    for (name, source) in [("one", &torrent), ("two", &magnet)] {
+        said(&[&["get", source, "--out", &out(name)], &ANY_PORT[..]].concat());
+        assert_same(Path::new(&path), &dir.path().join(name).join("album"));
+    }
+    let figures = || {
+        let mut visitor = TcpStream::connect(&web).unwrap();
+        visitor.write_all(b"GET /scrape HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        visitor.read_to_end(&mut answer).unwrap();
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        text.split("d8:").nth(1).unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    assert_eq!(figures(), "completei1e10:downloadedi2e10:incompletei0eeee", "who has it has said good-bye");
+    assert!(seed.interrupt());
+    assert_eq!(figures(), "completei0e10:downloadedi2e10:incompletei0eeee", "and so has the seed");
+    assert!(tracker.interrupt());
+}
+
+#[test]
+fn a_udp_tracker_that_cannot_be_found_is_told_and_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = album(dir.path());
+    let (tracker, url) = tracker();
+    let (torrent, _) =
+        created(dir.path(), &path, &["--tracker", "udp://nowhere.invalid:1/announce", "--tracker", &url]);
+    let (seed, _) = seed(&torrent, &path);
+    let out = dir.path().join("out");
+    let args = ["get", &torrent, "--out", out.to_str().unwrap()];
+    let output = BITTORRENT.run(&[&args[..], &ANY_PORT[..]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("nowhere.invalid"), "a name that cannot be found is told: {told}");
+    assert_same(Path::new(&path), &out.join("album"));
+    assert!(seed.interrupt() && tracker.interrupt());
+}
+
+#[test]
 fn a_download_that_was_ended_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let path = album(dir.path());
@@ -219,8 +290,9 @@ fn a_download_that_was_ended_goes_on_where_it_was() {
     let slowly = ["--max-download", "400kB/s", "--log", &log];
     let first = BITTORRENT.start(&[&get[..], &slowly].concat());
     let lines = BufReader::new(fs::File::open(&log).unwrap()).lines();
-    let have = |line: &str| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap();
-    assert!(lines.map_while(Result::ok).any(|line| have(&line) > 0), "it ended before it had anything");
+    let mut entries = lines.map_while(Result::ok).map(|line| line.parse::<Entry>().unwrap());
+    let has_some = entries.any(|entry| matches!(entry.what, Happening::Verified(_)));
+    assert!(has_some, "it ended before it had anything");
     let busy = BITTORRENT.mistake(&get);
     assert!(busy.contains("is being downloaded by another process"), "{busy}");
     // Without any chance to do anything more.
@@ -239,9 +311,8 @@ fn a_download_that_was_ended_goes_on_where_it_was() {
     let second = dir.path().join("second.log");
     let printed = said(&[&get[..], &["--log", second.to_str().unwrap()]].concat());
     assert!(printed.contains("right pieces; it stays as it is"), "{printed}");
-    let lines = fs::read_to_string(&second).unwrap();
-    let got: u64 = lines.lines().last().and_then(|line| line.split(' ').nth(2)?.parse().ok()).unwrap();
-    assert!(got < 2_203_000 - 1_400_000, "what was right was not fetched again: {lines}");
+    let got = received(&logged(&second));
+    assert!(got < 2_203_000 - 1_400_000, "what was right was not fetched again: {got}");
     assert!(printed.ends_with("out/album (2)\n"), "{printed}");
     assert_same(Path::new(&path), &out.join("album (2)"));
     assert_eq!(fs::read(out.join("album/cover.jpg")).unwrap(), content(3_000, 9));
@@ -278,6 +349,7 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["create", &path, "-o", &text("n"), "--piece-length", "100kB"], "power of two"),
         (&["create", &path, "-o", &text("n"), "--piece-length", "much"], "256KiB"),
         (&["create", &path, "-o", &text("n"), "--tracker", "example.org"], "a tracker is a URL"),
+        (&["create", &path, "-o", &text("n"), "--tracker", "udp://example.org/announce"], "has a port"),
         (&["info", &nowhere], "cannot read"),
         (&["info", &other], "not a torrent"),
         (&["info", &text("cut")], "not a torrent"),

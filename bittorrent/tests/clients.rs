@@ -1,10 +1,12 @@
-//! Real clients of others: aria2, Transmission and libtorrent fetch from us, and we from them.
+//! Real programs of others: aria2, Transmission and libtorrent fetch from us, and we from them; and opentracker is our tracker.
 //!
-//! Each case runs our tracker, one seed and one leecher, of which one is somebody else's program, and compares what has arrived. All of
-//! it needs those programs, so nothing here runs unless it is asked for; on Debian they are the packages `aria2`, `transmission-cli`
-//! and `python3-libtorrent`.
+//! Each case runs a tracker, one seed and one leecher, of which one is somebody else's program, and compares what has arrived. All of
+//! it needs those programs, so nothing here runs unless it is asked for; on Debian they are the packages `aria2`, `transmission-cli`,
+//! `python3-libtorrent` and `opentracker`.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -50,19 +52,30 @@ impl Foreign {
     }
 }
 
-/// A folder with content, its torrent, and a tracker that prints each report it gets.
+/// A folder with content, its torrent, and our tracker, if it is ours, that prints each report it gets.
 struct Lab {
     dir: tempfile::TempDir,
-    tracker: Running,
+    tracker: Option<Running>,
     magnet: String,
 }
 
 impl Lab {
     fn new() -> Lab {
+        Lab::reporting("http://")
+    }
+
+    /// One whose torrent names our tracker by a URL that begins so.
+    fn reporting(scheme: &str) -> Lab {
+        let address = ["--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0"];
+        let mut tracker = BITTORRENT.start(&[&["tracker", "--log", "/dev/stdout"], &address[..]].concat());
+        let lines = tracker.line() + &tracker.line();
+        let url = lines.split_whitespace().find(|word| word.starts_with(scheme)).unwrap().to_owned();
+        Lab::at(&url, Some(tracker))
+    }
+
+    /// One whose torrent names this tracker.
+    fn at(url: &str, tracker: Option<Running>) -> Lab {
         let dir = tempfile::tempdir().unwrap();
-        let mut tracker = BITTORRENT.start(&["tracker", "--listen", "127.0.0.1:0", "--log", "/dev/stdout"]);
-        let line = tracker.line();
-        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
         let content: Vec<u8> = (0..LENGTH).map(|n| (n.wrapping_mul(0x9e37_79b1) >> 23) as u8).collect();
         let album = dir.path().join("seed/album");
         fs::create_dir_all(album.join("more")).unwrap();
@@ -70,16 +83,10 @@ impl Lab {
         fs::write(album.join("one.ogg"), one).unwrap();
         fs::write(album.join("more/other.ogg"), other).unwrap();
         let torrent = dir.path().join("album.torrent");
-        let made = BITTORRENT.run(&[
-            "create",
-            album.to_str().unwrap(),
-            "--tracker",
-            &url,
-            "--piece-length",
-            "64KiB",
-            "-o",
-            torrent.to_str().unwrap(),
-        ]);
+        let torrent = torrent.to_str().unwrap();
+        let album = album.to_str().unwrap();
+        let made =
+            BITTORRENT.run(&["create", album, "--tracker", url, "--piece-length", "64KiB", "-o", torrent]);
         assert!(made.status.success(), "{made:?}");
         let magnet = String::from_utf8(made.stdout).unwrap().lines().last().unwrap().to_owned();
         Lab { dir, tracker, magnet }
@@ -95,16 +102,23 @@ impl Lab {
 
     /// Waits until somebody reports that he has come.
     fn wait_for_report(&mut self) {
-        while !self.tracker.line().contains(" started ") {}
+        let tracker = self.tracker.as_mut().expect("our tracker");
+        while !tracker.line().contains(" started ") {}
     }
 
     /// Our seed, known to the tracker.
     fn our_seed(&mut self, more: &[&str]) -> Running {
+        let seed = self.our_seed_somewhere(more);
+        self.wait_for_report();
+        seed
+    }
+
+    /// Our seed, whichever tracker it reports to.
+    fn our_seed_somewhere(&self, more: &[&str]) -> Running {
         let (torrent, data) = (self.torrent(), self.path("seed/album"));
         let args = ["seed", &torrent, "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
         let mut seed = BITTORRENT.start(&[&args[..], more].concat());
         seed.line();
-        self.wait_for_report();
         seed
     }
 
@@ -133,7 +147,10 @@ impl Lab {
 
     fn aria(&self, source: &str, folder: &Path, more: &[&str]) -> Command {
         let mut command = Command::new("aria2c");
-        command.args(["-q", "--enable-dht=false", "--bt-enable-lpd=false", "--listen-port=20000-29999"]);
+        command.args(["-q", "--bt-enable-lpd=false", "--listen-port=20000-29999"]);
+        // It speaks to UDP trackers only with its hash table on, in which it knows nobody here.
+        command.args(["--enable-dht=true", "--dht-listen-port=30000-30999"]);
+        command.arg(format!("--dht-file-path={}", self.path("aria.dht").display()));
         command.arg(format!("--dir={}", folder.display())).args(more).arg(source);
         command
     }
@@ -148,6 +165,39 @@ impl Lab {
         let mut command = Command::new("transmission-cli");
         command.arg("-g").arg(config).arg("-w").arg(folder).args(["-p", port, "-M"]).arg(self.torrent());
         command
+    }
+}
+
+impl Lab {
+    /// A tracker of others at that port, which serves the lab's swarm as soon as this returns.
+    fn opentracker(&self, port: u16) -> Foreign {
+        let hash = self.magnet.split(['&', ':']).find(|part| part.len() == 40).unwrap();
+        let folder = self.path("opentracker");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("list"), format!("{hash}\n")).unwrap();
+        // Started by root it goes to live in its folder, which is then all that there is.
+        let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+        let list = if is_root { PathBuf::from("/list") } else { folder.join("list") };
+        let port = port.to_string();
+        let mut command = Command::new("opentracker");
+        command.args(["-i", "127.0.0.1", "-p", &port, "-P", &port, "-d"]).arg(&folder).arg("-w").arg(list);
+        let running = Foreign::start(&mut command);
+        let escaped: String =
+            hash.as_bytes().chunks(2).flat_map(|pair| ['%', pair[0] as char, pair[1] as char]).collect();
+        let question = format!(
+            "GET /announce?info_hash={escaped}&peer_id=-XX0001-abcdefghijkl&port=1&uploaded=0&downloaded=0&left=0\
+             &event=stopped&compact=1 HTTP/1.0\r\n\r\n"
+        );
+        let is_ready = || {
+            let Ok(mut stream) = TcpStream::connect(format!("127.0.0.1:{port}")) else { return false };
+            let mut answer = Vec::new();
+            let asked = stream.write_all(question.as_bytes()).and_then(|()| stream.read_to_end(&mut answer));
+            asked.is_ok() && String::from_utf8_lossy(&answer).contains("8:interval")
+        };
+        while !is_ready() {
+            finishes(Command::new("sleep").arg("0.1"));
+        }
+        running
     }
 }
 
@@ -214,6 +264,39 @@ fn transmission_fetches_from_us_and_we_from_it() {
     let _seed = Foreign::start(&mut lab.transmission("seeder", &lab.path("seed"), "20912"));
     lab.wait_for_report();
     lab.our_get(&lab.torrent(), "ours");
+}
+
+#[test]
+#[ignore = "needs aria2c, libtorrent for python3 and transmission-cli"]
+fn all_report_to_our_tracker_in_datagrams() {
+    let mut lab = Lab::reporting("udp://");
+    let _seed = lab.our_seed(&[]);
+    finishes(&mut lab.aria(&lab.torrent(), &lab.path("aria"), &["--seed-time=0"]));
+    lab.assert_same(&lab.path("aria"));
+    lab.wait_for_report();
+    finishes(&mut lab.libtorrent("get", &lab.torrent(), &lab.path("theirs")));
+    lab.assert_same(&lab.path("theirs"));
+    lab.wait_for_report();
+    finishes(&mut lab.libtorrent("get", &lab.magnet, &lab.path("by-link")));
+    lab.assert_same(&lab.path("by-link"));
+    lab.wait_for_report();
+    let _other = Foreign::start(&mut lab.transmission("seeder", &lab.path("seed"), "20913"));
+    lab.wait_for_report();
+    lab.our_get(&lab.torrent(), "ours");
+}
+
+#[test]
+#[ignore = "needs opentracker"]
+fn we_report_to_opentracker_over_http_and_in_datagrams() {
+    for scheme in ["udp", "http"] {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let lab = Lab::at(&format!("{scheme}://127.0.0.1:{port}/announce"), None);
+        let _opentracker = lab.opentracker(port);
+        let seed = lab.our_seed_somewhere(&[]);
+        lab.our_get(&lab.torrent(), "ours");
+        lab.our_get(&lab.magnet, "by-link");
+        assert!(seed.interrupt());
+    }
 }
 
 #[test]

@@ -282,7 +282,7 @@ fn figures(reply: &Reply) -> Vec<String> {
 fn a_page_waits_for_figures_and_keeps_them_for_a_minute() {
     let (a, b) = (torrent("a", 20, &[TRACKER]), torrent("b", 10, &[TRACKER]));
     let (hash_a, hash_b) = (a.torrent.info_hash, b.torrent.info_hash);
-    let mut web = site(vec![a, b, torrent("c", 0, &["udp://10.0.0.9:6969/announce"])]);
+    let mut web = site(vec![a, b, torrent("c", 0, &["wss://10.0.0.9:6969/announce"])]);
     assert!(web.lone.next_dial().is_none(), "nothing is asked before somebody looks");
     let first = web.dial("10.0.0.1");
     web.ask(first, "/");
@@ -431,7 +431,7 @@ fn trackers_are_found_by_name_and_the_one_counts_that_knows_most() {
     let others = ["https://10.0.0.7/announce", "http://10.0.0.7/other", "nonsense"];
     let listed = torrent("a", 0, &[&names[..], &others[..]].concat());
     let hash = listed.torrent.info_hash;
-    let hosts = BTreeMap::from([("a.example".into(), "10.0.0.5:80".parse().unwrap())]);
+    let hosts = BTreeMap::from([("a.example:80".into(), "10.0.0.5:80".parse().unwrap())]);
     let config = SiteConfig {
         torrents: vec![listed],
         hosts: Arc::new(hosts),

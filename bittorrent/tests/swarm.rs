@@ -3,15 +3,18 @@
 mod kit;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bittorrent::config::Knobs;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bittorrent::config::{Config, Knobs};
 use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
 use bittorrent::node::Node;
 use common::digest::{Algorithm, Digest};
 use common::net::{Line, NodeId};
 use common::store::{Storage as _, Synthetic};
 use common::testing::Swarm;
-use common::user::Note;
+use common::user::{Command, Note, Query, SearchEnd, SearchId};
 use kit::{FETCH, fetch, peer, share};
 
 /// The content's number.
@@ -82,4 +85,73 @@ fn a_swarm_trades_and_the_seed_sends_little() {
     let sent = swarm.sim.load(seed).body_sent;
     let copies = sent as f64 / torrent.info.length as f64;
     assert!(copies < 4.0, "the seed sent {copies} copies to 12 leechers");
+}
+
+#[test]
+fn a_super_seed_sends_hardly_more_than_one_copy() {
+    let copies_and_shown = |super_seed: bool| {
+        let mut swarm = Swarm::seeded(5);
+        let torrent = torrent(32 * 256 * KIB, 256 * 1024, &[]);
+        let line = Line { up_bps: Some(8_000_000), down_bps: Some(40_000_000), ..Line::default() };
+        let seed = swarm.add_behind(peer(&torrent, &[], &Knobs { super_seed, ..Knobs::default() }), line);
+        swarm.command(seed, share(&torrent));
+        let mut leechers: Vec<NodeId> = Vec::new();
+        for at in 0..10 {
+            let known: Vec<_> = (0..at + 1).map(|other| swarm.address_of(other)).collect();
+            let leecher = swarm.add_behind(peer(&torrent, &known, &Knobs::default()), line);
+            swarm.command(leecher, fetch(&torrent));
+            leechers.push(leecher);
+        }
+        wait_for_all(&mut swarm, &leechers);
+        let copies = swarm.sim.load(seed).body_sent as f64 / torrent.info.length as f64;
+        (copies, swarm.sent("have all"))
+    };
+    let ((plain, shows_all), (sparing, shows_none)) = (copies_and_shown(false), copies_and_shown(true));
+    assert!(sparing < 1.4 && sparing < 0.8 * plain, "{sparing} copies, {plain} without");
+    // Ten leechers meet the seed; two that have become seeds part before they say so.
+    assert!(shows_all >= 10 && shows_none == 0, "{shows_all}, {shows_none}");
+}
+
+#[test]
+fn with_no_tracker_peers_hear_of_each_other_by_exchange() {
+    let links = |exchange: bool| {
+        let mut swarm = Swarm::seeded(9);
+        let torrent = torrent(16 * 256 * KIB, 256 * 1024, &["http://10.99.99.99:6969/announce"]);
+        let knobs = Knobs { exchange, ..Knobs::default() };
+        // Slow, so that there is something left to talk about.
+        let line = Line { up_bps: Some(100_000), down_bps: Some(1_000_000), ..Line::default() };
+        let seed = swarm.add_behind(peer(&torrent, &[], &knobs), line);
+        swarm.command(seed, share(&torrent));
+        // Each knows the one before it only.
+        let mut leechers = Vec::new();
+        for at in 0..6 {
+            let known = [swarm.address_of(at)];
+            let leecher = swarm.add_behind(peer(&torrent, &known, &knobs), line);
+            swarm.command(leecher, fetch(&torrent));
+            leechers.push(leecher);
+        }
+        swarm.run_for(Duration::from_secs(200));
+        let Node::Peer(last) = swarm.peer(leechers[5]) else { unreachable!("it was made a peer") };
+        last.links(torrent.info_hash)
+    };
+    assert_eq!(links(false), 1, "the last one knows the one before it");
+    assert!(links(true) >= 5, "{} links", links(true));
+}
+
+#[test]
+fn a_magnet_link_is_all_that_a_newcomer_needs() {
+    let mut swarm = Swarm::seeded(11);
+    // 1,200 hashes are more than one piece of metadata.
+    let torrent = torrent(1_200 * 16 * KIB, 16 * 1024, &[]);
+    let seed = swarm.add(peer(&torrent, &[], &Knobs::default()));
+    swarm.command(seed, share(&torrent));
+    let newcomer = swarm.add(Node::peer(Config::default()));
+    let link = format!("magnet:?xt=urn:btih:{}&x.pe={}", torrent.info_hash, swarm.address(seed));
+    swarm.command(newcomer, Command::Search(SearchId(1), Arc::new(Query::words(&link))));
+    let found = swarm.wait_for(newcomer, |note| matches!(note, Note::Keep(_)));
+    let Note::Keep(text) = found else { unreachable!("waited for") };
+    let found = Metainfo::parse(&BASE64_STANDARD.decode(&*text).unwrap()).unwrap();
+    assert_eq!((found.info_hash, &found.info), (torrent.info_hash, &torrent.info));
+    swarm.wait_for(newcomer, |note| matches!(note, Note::SearchEnded(SearchId(1), SearchEnd::Complete)));
+    assert!(swarm.sent("extended") >= 6, "two handshakes, two requests, two pieces");
 }

@@ -5,7 +5,7 @@ mod web_kit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bittorrent::tracker::log::Report;
+use bittorrent::log::tracker::Report;
 use bittorrent::wire::{
     Announce, AnnounceError, AnnounceEvent, AnnounceReply, PeerId, Scrape, ScrapeEntry, ScrapeReply,
 };
@@ -331,39 +331,6 @@ fn each_report_is_a_line_of_the_log() {
     assert!(!silent.lone.notes.iter().any(|note| matches!(note, Note::Keep(_))));
 }
 
-#[test]
-fn what_is_no_line_of_the_log_is_refused() {
-    let line = format!(
-        "1000000001.250 started {} -X%20%2501-%00bcdefghijkl%ff 10.0.0.1:6881 0 0 500",
-        "01".repeat(20)
-    );
-    assert!(line.parse::<Report>().is_ok());
-    for end in 0..line.len() - 2 {
-        assert!(line[..end].parse::<Report>().is_err(), "{}", &line[..end]);
-    }
-    let wrong = [
-        ("started", "begun", "event"),
-        (".250", "", "time"),
-        (".250", ".25", "time"),
-        ("1000000001", "99999999999999999999", "time"),
-        ("0101", "01", "info hash"),
-        ("0101", "010x", "info hash"),
-        ("%00", "", "peer id"),
-        ("%00", "%0", "peer id"),
-        ("%ff", "%ffx", "peer id"),
-        (":6881", "", "address"),
-        (" 0 0 ", " +0 0 ", "bytes uploaded"),
-        (" 500", " 500 ", "end"),
-        (" 500", " 18446744073709551616", "bytes left"),
-    ];
-    for (part, instead, what) in wrong {
-        let broken = line.replacen(part, instead, 1);
-        let error = broken.parse::<Report>().unwrap_err().to_string();
-        assert_eq!(error, format!("no line of a tracker log: its {what}"), "{broken}");
-    }
-    assert!(" ".repeat(1_000).parse::<Report>().is_err());
-}
-
 fn an_event() -> impl Strategy<Value = AnnounceEvent> {
     prop_oneof![
         3 => Just(AnnounceEvent::None),
@@ -445,32 +412,5 @@ proptest! {
             }
         }
         prop_assert_eq!(web.the_tracker().peers(), model.peers.len());
-    }
-
-    #[test]
-    fn a_line_of_the_log_is_read_as_it_was_written(
-        (time_ms, uploaded, downloaded, left) in (0..1u64 << 50, any::<u64>(), any::<u64>(), any::<u64>()),
-        (info_hash, peer_id) in (any::<[u8; 20]>(), any::<[u8; 20]>()),
-        (ip, port, event) in (any::<[u8; 4]>(), any::<u16>(), an_event()),
-    ) {
-        let report = Report {
-            time_ms,
-            event,
-            info_hash: bittorrent::wire::InfoHash(info_hash),
-            peer_id: PeerId(peer_id),
-            address: std::net::SocketAddrV4::new(ip.into(), port),
-            uploaded,
-            downloaded,
-            left,
-        };
-        let line = report.to_string();
-        prop_assert!(line.len() <= bittorrent::tracker::log::LINE_BYTES_MAX);
-        prop_assert!(line.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
-        prop_assert_eq!(line.parse::<Report>(), Ok(report));
-    }
-
-    #[test]
-    fn nothing_that_is_no_line_panics(line in "[ -~]{0,80}") {
-        let _ = line.parse::<Report>();
     }
 }

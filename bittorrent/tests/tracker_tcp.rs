@@ -4,14 +4,16 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 
+use bittorrent::log::tracker::Report;
 use bittorrent::metainfo::{Draft, FileEntry, Metainfo};
 use bittorrent::node::Node;
 use bittorrent::tracker::TrackerConfig;
-use bittorrent::tracker::log::Report;
-use bittorrent::wire::AnnounceEvent;
+use bittorrent::wire::udp::{Ask, Reply};
+use bittorrent::wire::{Announce, AnnounceEvent, PeerId};
 use common::cli::start;
 use common::tcp::{Handle, SharedStore};
 use common::testing::fake::FakePeer;
+use common::testing::post::FakePost;
 use common::testing::process::{Program, Running};
 
 const BITTORRENT: Program = Program(env!("CARGO_BIN_EXE_bittorrent"));
@@ -56,6 +58,55 @@ async fn a_request_by_hand_is_answered_to_the_byte() {
         )
     );
     tracker.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_program_takes_reports_in_datagrams_and_its_log_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tracker.log");
+    let udp = ["--udp", "127.0.0.1:0", "--log", path.to_str().unwrap()];
+    let mut tracker = BITTORRENT.start(&[&["tracker", "--listen", "127.0.0.1:0"], &udp[..]].concat());
+    tracker.line();
+    let line = tracker.line();
+    let at = line.trim().strip_prefix("and at udp://").and_then(|rest| rest.strip_suffix("/announce"));
+    let to: SocketAddrV4 = at.unwrap_or_else(|| panic!("{line}")).parse().unwrap();
+    let http: SocketAddrV4 = tracker.address().parse().unwrap();
+    let (first, second) = (FakePost::on([127, 0, 0, 2]).await, FakePost::on([127, 0, 0, 3]).await);
+    let connection = async |who: &FakePost| {
+        let reply = who.ask(to, &Ask::Connect { transaction: 1 }.encode()).await;
+        match Reply::decode(&reply).unwrap() {
+            Reply::Connect { transaction: 1, connection } if reply.len() == 16 => connection,
+            other => panic!("{other:?}"),
+        }
+    };
+    let report = Announce::from_query(&format!("{WHO}&port=6881&uploaded=1&downloaded=2&left=3")).unwrap();
+    let asked = |connection| Ask::Announce { connection, transaction: 2, announce: Box::new(report.clone()) };
+    let id = connection(&first).await;
+    let reply = first.ask(to, &asked(id).encode()).await;
+    let alone = Reply::Announce { transaction: 2, interval_s: 1_800, leechers: 1, seeders: 0, peers: vec![] };
+    assert_eq!(
+        reply,
+        alone.encode(),
+        "its own port is not the one of which it speaks, and it is told of nobody"
+    );
+    // Somebody else's id, and no id at all, are not answered, by either socket.
+    second.send(to, &asked(id).encode()).await;
+    second.send(to, b"GET / HTTP/1.0\r\n\r\n").await;
+    second.expect_silence().await;
+    let connection = connection(&second).await;
+    let other = Announce { peer_id: PeerId([7; 20]), port: 80, ..report.clone() };
+    let reply = second
+        .ask(to, &Ask::Announce { connection, transaction: 3, announce: Box::new(other) }.encode())
+        .await;
+    let Reply::Announce { peers, leechers: 2, .. } = Reply::decode(&reply).unwrap() else {
+        panic!("{reply:?}")
+    };
+    assert_eq!(peers, ["127.0.0.2:6881".parse().unwrap()]);
+    let figures = get([127, 0, 0, 4], http, "/scrape").await;
+    assert!(figures.contains("8:completei0e10:downloadedi0e10:incompletei2ee"), "{figures}");
+    assert!(tracker.interrupt());
+    let at: Vec<String> = reports(&path).iter().map(|report| report.address.to_string()).collect();
+    assert_eq!(at, ["127.0.0.2:6881", "127.0.0.3:80"]);
 }
 
 #[tokio::test]
@@ -156,6 +207,12 @@ fn mistakes_are_one_line() {
     let said = BITTORRENT.mistake(&["tracker", "--listen", "127.0.0.1:0", "--log", "/nowhere/tracker.log"]);
     assert!(said.contains("/nowhere/tracker.log"), "{said}");
     let said = BITTORRENT.mistake(&["tracker", "--listen", "nonsense"]);
+    assert!(said.contains("HOST:PORT"), "{said}");
+    let holder = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let said = BITTORRENT.mistake(&["tracker", "--listen", "127.0.0.1:0", "--udp", &taken]);
+    assert!(said.contains(&taken) && said.contains("in use"), "{said}");
+    let said = BITTORRENT.mistake(&["tracker", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1"]);
     assert!(said.contains("HOST:PORT"), "{said}");
     let said = BITTORRENT.mistake(&["tracker", "--listen", "127.0.0.1:0", "--interval", "0"]);
     assert!(said.contains("less than a second"), "{said}");

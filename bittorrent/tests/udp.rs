@@ -2,9 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use bittorrent::wire::udp::{Ask, Reply, SCRAPE_MAX};
-use bittorrent::wire::{Announce, AnnounceEvent, InfoHash, PeerId, ScrapeEntry};
+use bittorrent::wire::udp::{Ask, CONNECTION_BIT, PEERS_TOLD_MAX, Packet, Reply, SCRAPE_MAX};
+use bittorrent::wire::{Announce, AnnounceEvent, InfoHash, Message, PeerId, ScrapeEntry, Setup};
+use bytes::BytesMut;
+use common::wire::Wire as _;
 use proptest::prelude::*;
+use tokio_util::codec::{Decoder as _, Encoder as _};
 
 const PEER: PeerId = PeerId(*b"-XX0001-abcdefghijkl");
 
@@ -84,6 +87,40 @@ fn what_is_too_much_is_left_out() {
     assert!(text.chars().count() == 512 && !text.contains('\u{1b}'));
 }
 
+/// What a driver does with one: it comes back from its bytes, and is as long as it says.
+fn travels(packet: Packet) {
+    let message = Message::Udp(Box::new(packet));
+    let (mut bytes, len) = (BytesMut::new(), message.wire_len());
+    let setup = Message::datagrams().expect("there are datagrams");
+    Message::codec(setup).encode(message.clone(), &mut bytes).unwrap();
+    assert_eq!(bytes.len(), len as usize, "{message:?}");
+    assert_eq!(Message::codec(setup).decode(&mut bytes).unwrap(), Some(message));
+    assert!(bytes.is_empty());
+}
+
+#[test]
+fn a_datagram_is_read_as_what_it_is() {
+    let connection = CONNECTION_BIT | 7;
+    travels(Packet::Ask(Ask::Connect { transaction: 1 }));
+    travels(Packet::Ask(Ask::Announce { connection, transaction: 1, announce: Box::new(announce()) }));
+    travels(Packet::Ask(Ask::Scrape { connection, transaction: 1, info_hashes: vec![InfoHash([1; 20]); 3] }));
+    travels(Packet::Reply(Reply::Connect { transaction: 1, connection }));
+    travels(Packet::Reply(Reply::Scrape { transaction: 1, entries: vec![ScrapeEntry::default(); 3] }));
+    travels(Packet::Reply(Reply::Error { transaction: 1, text: "no é".into() }));
+    let peers = vec![SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1); PEERS_TOLD_MAX];
+    let full = Reply::Announce { transaction: 1, interval_s: 1, leechers: 2, seeders: 3, peers };
+    assert_eq!(full.encode().len(), 1_472);
+    travels(Packet::Reply(full));
+    let mut nothing = BytesMut::new();
+    assert_eq!(Message::codec(Setup::Datagram).decode(&mut nothing).unwrap(), None);
+    assert!(Message::codec(Setup::Datagram).encode(Message::Choke, &mut nothing).is_err());
+    let packet = Message::Udp(Box::new(Packet::Ask(Ask::Connect { transaction: 1 })));
+    for setup in [Setup::Accepted, Setup::Peer, Setup::Http] {
+        assert!(Message::codec(setup).encode(packet.clone(), &mut nothing).is_err(), "{setup:?}");
+    }
+    assert!(nothing.is_empty());
+}
+
 fn event() -> impl Strategy<Value = AnnounceEvent> {
     use AnnounceEvent::*;
     prop::sample::select(vec![None, Started, Completed, Stopped])
@@ -117,6 +154,9 @@ proptest! {
             Ask::Scrape { connection, transaction, info_hashes },
         ];
         for ask in asks {
+            if connection > u64::from(u32::MAX) << 2 || matches!(ask, Ask::Connect { .. }) {
+                travels(Packet::Ask(ask.clone()));
+            }
             prop_assert_eq!(Ask::decode(&ask.encode()).unwrap(), ask);
         }
     }
@@ -136,13 +176,14 @@ proptest! {
             Reply::Error { transaction, text: text.into() },
         ];
         for reply in replies {
+            travels(Packet::Reply(reply.clone()));
             prop_assert_eq!(Reply::decode(&reply.encode()).unwrap(), reply);
         }
     }
 
     #[test]
     fn any_packet_is_read_or_refused(mut packet in prop::collection::vec(any::<u8>(), 0..200), action in 0u8..5) {
-        let _ = (Ask::decode(&packet), Reply::decode(&packet));
+        let _ = (Ask::decode(&packet), Reply::decode(&packet), Packet::decode(&packet));
         for at in [3, 11] {
             if let Some(word) = packet.get_mut(at - 3..=at) {
                 word.copy_from_slice(&u32::from(action).to_be_bytes());

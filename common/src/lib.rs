@@ -34,6 +34,7 @@ pub mod metrics;
 pub mod net;
 mod outbox;
 pub mod peer;
+mod pinholes;
 pub mod seal;
 pub mod sim;
 pub mod store;

@@ -31,6 +31,12 @@
 //! later event; until then nothing more is read, and TCP pushes back on the sender. To say so on a connection
 //! that is not paused is a bug of the peer, and drivers panic at it.
 //!
+//! A peer that has asked for a body knows where it goes before it comes, and a driver that knows it too need not stop for
+//! each. [`Cx::expect`] names the place of a body by what its message will announce ([`Wire::announces`]). If the driver
+//! makes use of it, the peer hears neither of that message nor of parts of the body, but of the whole, by [`Event::Arrived`];
+//! if not (it is free not to), the message pauses the connection as any other. [`Cx::unexpect`] takes the place back: from
+//! then on nothing is written there. What has arrived before is told all the same.
+//!
 //! While a body arrives the peer gets [`Event::Body`] with the bytes since the last such event, the last one
 //! marked [`BodyState::Done`]; then messages flow again. While a body leaves, [`Event::Sent`] returns upload
 //! credit: bytes that have left the node's queue. A peer bounds what it has queued by counting `send_body`
@@ -56,6 +62,18 @@
 //!   in between has a key too, and would show it to both sides; who knows no key has privacy against listeners only). What was
 //!   said before is not covered, so whatever matters of it is to be repeated under the seal. Lengths and times can be
 //!   seen.
+//!
+//! # Datagrams
+//!
+//! [`Cx::send_to`] sends a message as one datagram (UDP, over sockets), to whatever address, without a connection: nothing is opened, nothing
+//! is kept, and nothing is heard of it. It may be lost, come twice or come late, and it may be refused without a word; whoever wants an
+//! answer sets a timer. What comes is told by [`Event::Datagram`], from whomever it says it is: **anybody can write any sender on a
+//! datagram**, so a peer believes none that has not shown that he gets what is sent to him, and until then answers with no more bytes
+//! than it was asked with. A datagram that is no message ([`Wire::datagrams`]) is dropped and counted; it has no connection to lose.
+//!
+//! Since a driver keeps nothing of those who send, a flood from invented addresses costs it the reading and no memory; what a busy
+//! node has no room for is dropped and counted. A node behind a firewall hears only those to whom it has sent something in the last two minutes.
+//! Messages sent as datagrams are not ordered with anything, and do not pause.
 //!
 //! # Work
 //!
@@ -141,6 +159,8 @@ pub const TIMER_BYTES_MAX: usize = 16;
 /// The most bytes an event may take, so that a driver's queue entry with time, order, node and cause fits one
 /// cache line of 64 bytes.
 pub const EVENT_BYTES_MAX: usize = 40;
+/// The longest body that can be [expected](Cx::expect): a driver holds it back until it is whole.
+pub const EXPECTED_BYTES_MAX: u32 = 128 * 1024;
 
 /// A peer-to-peer node's protocol: a state machine without I/O.
 ///
@@ -272,6 +292,13 @@ pub enum Event<M, T> {
         /// The message.
         message: M,
     },
+    /// A datagram arrived.
+    Datagram {
+        /// Who has sent it, if that is true.
+        from: SocketAddrV4,
+        /// What it says.
+        message: M,
+    },
     /// The connection is sealed: the handshake is through. Comes before any sealed message.
     Sealed {
         /// The connection.
@@ -287,6 +314,15 @@ pub enum Event<M, T> {
         len: u32,
         /// Whether more follow.
         state: BodyState,
+    },
+    /// A body arrived that was [expected](Cx::expect).
+    Arrived {
+        /// The connection it came on.
+        conn: ConnId,
+        /// Which.
+        body: Announced,
+        /// What became of it.
+        arrival: Arrival,
     },
     /// Bytes of a queued body have left: upload credit.
     Sent {
@@ -325,6 +361,26 @@ pub enum Event<M, T> {
     },
     /// A timer is due.
     Timer(T),
+}
+
+/// A body, by what the message before it says of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Announced {
+    /// Tells it from others that are expected on its connection, in the protocol's own way.
+    pub key: u64,
+    /// Its bytes, at most [`EXPECTED_BYTES_MAX`] if it is to be expected.
+    pub len: u32,
+}
+
+/// What became of an expected body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// It is in the store.
+    Stored,
+    /// The peer had taken its place back before it could be stored; its bytes are gone.
+    Unexpected,
+    /// The store has refused it.
+    Failed(StoreFault),
 }
 
 /// How far a body has come.
@@ -394,12 +450,35 @@ pub enum Effect<P: Peer> {
         /// The message.
         message: P::Message,
     },
+    /// Send a message as a datagram.
+    SendTo {
+        /// To whom.
+        to: SocketAddrV4,
+        /// The message.
+        message: P::Message,
+    },
     /// Send a range of a file, after everything sent before.
     SendBody {
         /// The connection.
         conn: ConnId,
         /// The range.
         span: Span,
+    },
+    /// A body may come, and goes there.
+    Expect {
+        /// The connection.
+        conn: ConnId,
+        /// Which body.
+        body: Announced,
+        /// Where to.
+        into: Place,
+    },
+    /// Nothing is to be written any more where this body would have gone.
+    Unexpect {
+        /// The connection.
+        conn: ConnId,
+        /// Which body, by [`Announced::key`].
+        key: u64,
     },
     /// Take the coming bytes as a body.
     Receive {
@@ -530,6 +609,15 @@ impl<'a, P: Peer> Cx<'a, P> {
         self.outbox.send(conn, message);
     }
 
+    /// Sends a message as a datagram, which may get lost.
+    ///
+    /// # Panics
+    /// If the protocol has no datagrams ([`Wire::datagrams`]).
+    pub fn send_to(&mut self, to: SocketAddrV4, message: P::Message) {
+        assert!(P::Message::datagrams().is_some(), "a datagram of a protocol that has none");
+        self.outbox.push(Effect::SendTo { to, message });
+    }
+
     /// Sends a range of a file as a body.
     pub fn send_body(&mut self, conn: ConnId, span: Span) {
         self.outbox.push(Effect::SendBody { conn, span });
@@ -539,6 +627,17 @@ impl<'a, P: Peer> Cx<'a, P> {
     /// empty [`BodyState::Done`].
     pub fn receive(&mut self, conn: ConnId, len: u64, into: Option<Place>) {
         self.outbox.push(Effect::Receive { conn, len, into });
+    }
+
+    /// Says where a body goes that may come, so that its connection need not pause for it; see the
+    /// [contract](crate::peer#messages-and-bodies). One of each key at a time.
+    pub fn expect(&mut self, conn: ConnId, body: Announced, into: Place) {
+        self.outbox.push(Effect::Expect { conn, body, into });
+    }
+
+    /// Takes that back.
+    pub fn unexpect(&mut self, conn: ConnId, key: u64) {
+        self.outbox.push(Effect::Unexpect { conn, key });
     }
 
     /// Reads on after a message that paused the connection.

@@ -4,7 +4,13 @@ use std::fmt;
 
 use tokio_util::codec::{Decoder, Encoder};
 
+use crate::peer::Announced;
 use crate::seal::Seal;
+
+/// The most bytes of a datagram that drivers send, or take for more than garbage. A protocol stays below the 1,472 that one Ethernet
+/// frame carries over IPv4, or its datagrams travel in fragments; but foreign programs send longer ones, such as a tracker that names
+/// a thousand peers.
+pub const DATAGRAM_BYTES_MAX: usize = 8 * 1024;
 
 /// A control message of one overlay.
 ///
@@ -37,10 +43,23 @@ pub trait Wire: Sized + fmt::Debug + Send + 'static {
         false
     }
 
+    /// The body that follows this message, if a peer can know of it beforehand: see [`Cx::expect`](crate::peer::Cx::expect).
+    /// Only of messages that pause.
+    fn announces(&self) -> Option<Announced> {
+        None
+    }
+
     /// Whether a connection on which this is spoken is sealed, and which side of the handshake is ours. Asked when a peer says
     /// [`Cx::resume_as`](crate::peer::Cx::resume_as); see the [contract](crate::peer#sealing).
     fn seal(setup: Self::Setup) -> Option<Seal> {
         let _ = setup;
+        None
+    }
+
+    /// How datagrams are read and written, by whoever sends them to whomever; `None` if the protocol has none. A driver takes a new
+    /// codec for each datagram and hands it all of it; what the codec leaves over is nothing. See the
+    /// [contract](crate::peer#datagrams).
+    fn datagrams() -> Option<Self::Setup> {
         None
     }
 }

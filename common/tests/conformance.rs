@@ -39,6 +39,10 @@ enum Toy {
     Query(u32),
     /// A body of so many bytes follows.
     Content(u32),
+    /// Whoever has first heard of a query tells the next one around the circle, in a datagram.
+    Heard(u32),
+    /// Its answer.
+    Thanks(u32),
 }
 
 struct Five;
@@ -53,6 +57,8 @@ impl Decoder for Five {
         match (src.get_u8(), src.get_u32()) {
             (0, node) => Ok(Some(Toy::Query(node))),
             (1, len) => Ok(Some(Toy::Content(len))),
+            (2, node) => Ok(Some(Toy::Heard(node))),
+            (3, node) => Ok(Some(Toy::Thanks(node))),
             _ => Err(WireError::Malformed("kind")),
         }
     }
@@ -61,7 +67,7 @@ impl Decoder for Five {
 impl Encoder<Toy> for Five {
     type Error = WireError;
     fn encode(&mut self, toy: Toy, dst: &mut BytesMut) -> Result<(), WireError> {
-        let (Toy::Query(value) | Toy::Content(value)) = toy;
+        let (Toy::Query(value) | Toy::Content(value) | Toy::Heard(value) | Toy::Thanks(value)) = toy;
         dst.put_u8(toy.kind());
         dst.put_u32(value);
         Ok(())
@@ -71,9 +77,12 @@ impl Encoder<Toy> for Five {
 impl Wire for Toy {
     type Setup = ();
     type Codec = Five;
-    const KINDS: &'static [&'static str] = &["query", "content"];
+    const KINDS: &'static [&'static str] = &["query", "content", "heard", "thanks"];
     fn codec((): ()) -> Five {
         Five
+    }
+    fn datagrams() -> Option<()> {
+        Some(())
     }
     fn wire_len(&self) -> u32 {
         5
@@ -82,6 +91,8 @@ impl Wire for Toy {
         match self {
             Toy::Query(_) => 0,
             Toy::Content(_) => 1,
+            Toy::Heard(_) => 2,
+            Toy::Thanks(_) => 3,
         }
     }
     fn pauses(&self) -> bool {
@@ -110,6 +121,7 @@ impl Flooder {
         for link in self.links.iter().filter(|link| Some(**link) != from) {
             cx.send(*link, Toy::Query(who));
         }
+        cx.send_to((self.address_of)((self.node + 1) % NODES), Toy::Heard(self.node));
         if holds(self.node) {
             let conn = cx.dial((self.address_of)(who), ());
             cx.send(conn, Toy::Content(FILE_BYTES as u32));
@@ -145,6 +157,13 @@ impl Peer for Flooder {
                 self.flood(who, Some(conn), cx);
                 cx.note(Note::Text("query".into()));
             }
+            Event::Datagram { from, message: Toy::Heard(node) } => {
+                assert_eq!(from.ip(), (self.address_of)(node).ip(), "it comes from where its sender listens");
+                cx.send_to(from, Toy::Thanks(self.node));
+            }
+            Event::Datagram { message: Toy::Thanks(node), .. } => {
+                cx.note(Note::Text(format!("thanks of {node}").into()));
+            }
             Event::Message { conn, message: Toy::Content(len) } => cx.receive(conn, len.into(), None),
             Event::Body { state: BodyState::Done, .. } => cx.note(Note::Fetched(FetchId(0))),
             _ => {}
@@ -160,11 +179,11 @@ struct Outcome {
     notes: Vec<String>,
 }
 
-/// Notes that end the search: one for each query delivered and each file brought.
+/// Notes that end the search: one for each query delivered, each file brought, and each node that was thanked.
 fn notes_expected() -> usize {
     let edges = NODES as usize * STEPS.len();
     let holders = (0..NODES).filter(|node| holds(*node)).count();
-    2 * edges - (NODES as usize - 1) + holders
+    2 * edges - (NODES as usize - 1) + holders + NODES as usize
 }
 
 /// What a user was told. Which neighbour a query comes from first, and so who gets how many duplicates of it, is
@@ -220,6 +239,7 @@ async fn over_tcp() -> Outcome {
         let config = NodeConfig {
             node: NodeId(n),
             listen: Some(address_of(n)),
+            datagrams: Some(address_of(n)),
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

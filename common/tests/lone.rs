@@ -51,6 +51,9 @@ impl Wire for Announce {
     fn seal(side: Option<Seal>) -> Option<Seal> {
         side
     }
+    fn datagrams() -> Option<Option<Seal>> {
+        Some(None)
+    }
     fn wire_len(&self) -> u32 {
         4
     }
@@ -86,6 +89,7 @@ impl Peer for Mirror {
                 let conn = self.waiting.take().expect("a timer is set only for a waiting connection");
                 cx.receive(conn, self.len, Some(Place { file: FILE, offset: 0 }));
             }
+            Event::Datagram { from, message: Announce(number) } => cx.send_to(from, Announce(number + 1)),
             Event::Body { conn, state: BodyState::Done, .. } => {
                 cx.send(conn, Announce(self.len as u32));
                 cx.send_body(conn, Span { file: FILE, offset: 0, len: self.len });
@@ -162,6 +166,17 @@ fn what_the_codec_refuses_closes_that_connection_only() {
     lone.feed(good, b"\0\0\0\x01x");
     lone.advance(Duration::ZERO);
     assert_eq!(lone.take(good), b"\0\0\0\x01x");
+}
+
+#[test]
+fn datagrams_come_from_whomever_the_test_says_and_are_taken_one_by_one() {
+    let (mut lone, _) = lone(false);
+    let from = [1, 2].map(|port| SocketAddrV4::new([10, 0, 0, 8].into(), port));
+    assert!(!lone.datagram(from[0], &[0, 0, 0]) && !lone.datagram(from[0], &[9; 4]), "they are none");
+    assert_eq!(lone.next_datagram(), None);
+    assert!(lone.datagram(from[0], &[0, 0, 0, 5]) && lone.datagram(from[1], &[0, 0, 0, 7, 1]));
+    assert_eq!(lone.next_datagram(), Some((from[0], vec![0, 0, 0, 6])));
+    assert_eq!(lone.next_datagram(), Some((from[1], vec![0, 0, 0, 8])));
 }
 
 /// Seals each connection at its first message, and then says who it is talking to, and its own name.

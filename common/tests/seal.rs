@@ -350,6 +350,7 @@ async fn talk_over_tcp() -> Talk {
         let config = NodeConfig {
             node: NodeId(n),
             listen: Some(own_address()),
+            datagrams: None,
             attachment: Attachment::default(),
             limits: Limits::default(),
             seed: 1,

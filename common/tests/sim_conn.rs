@@ -7,7 +7,7 @@ mod puppet;
 use std::time::Duration;
 
 use common::net::{Attachment, Line, NodeId};
-use common::peer::{CloseReason, ConnId};
+use common::peer::{Announced, Arrival, CloseReason, ConnId};
 use common::sim::Config;
 use common::testing::Swarm;
 use puppet::{INTO, Puppet, Seen, Word, address, dial_all, far_away, millis, poke, run, span};
@@ -218,6 +218,83 @@ fn a_paused_connection_holds_everything_in_order_until_the_peer_reads_on() {
         Seen::Closed(CloseReason::Remote),
     ];
     assert_eq!(swarm.peer(a).events()[3..], rest);
+}
+
+#[test]
+fn expected_bodies_are_told_once_they_are_whole_and_never_pause() {
+    let place = INTO.unwrap();
+    let announced = |len: u32| Announced { key: len.into(), len };
+    let expecting = |revoked_at: Seen| {
+        dialler(move |seen, conn, cx| {
+            if seen == Seen::Dialled {
+                cx.expect(conn.unwrap(), announced(40_000), place);
+                cx.expect(conn.unwrap(), announced(5_000), place);
+            }
+            if seen == revoked_at {
+                cx.unexpect(conn.unwrap(), 40_000);
+            }
+            if seen == Seen::Word(-40_000) {
+                cx.receive(conn.unwrap(), 40_000, None);
+            }
+        })
+    };
+    let sending = || {
+        acceptor(|conn, cx| {
+            cx.send(conn, Word(1, 1));
+            for len in [40_000, 5_000] {
+                cx.send(conn, Word(-len, 1));
+                cx.send_body(conn, span(len as u64));
+            }
+            cx.send(conn, Word(2, 1));
+        })
+    };
+    let arrived = [
+        Seen::Start,
+        Seen::Dialled,
+        Seen::Word(1),
+        Seen::Arrived(40_000, Arrival::Stored),
+        Seen::Arrived(5_000, Arrival::Stored),
+        Seen::Word(2),
+    ];
+    let swarm = run(vec![expecting(Seen::Command), sending()]);
+    assert_eq!(swarm.peer(NodeId(0)).events(), arrived);
+    let load = swarm.sim.load(NodeId(0));
+    assert_eq!((load.received.messages, load.body_received), (4, 45_000));
+    // Taken back before its message has come: that pauses.
+    let swarm = run(vec![expecting(Seen::Word(1)), sending()]);
+    let events = swarm.peer(NodeId(0)).events();
+    assert_eq!(events[2..4], [Seen::Word(1), Seen::Word(-40_000)]);
+    assert!(events.contains(&Seen::Done(40_000 - 2 * 16_384)), "{events:?}");
+    assert_eq!(events[events.len() - 2..], arrived[4..]);
+}
+
+#[test]
+fn an_expected_body_that_is_taken_back_while_it_comes_is_stored_no_further() {
+    let mut swarm = Swarm::seeded(1);
+    let mut conn_of = None;
+    let slow = Attachment { line: Line { down_bps: Some(80_000), ..Line::default() }, firewalled: false };
+    let a = swarm.add_at(
+        dialler(move |seen, conn, cx| match seen {
+            Seen::Dialled => {
+                conn_of = conn;
+                cx.expect(conn.unwrap(), Announced { key: 40_000, len: 40_000 }, INTO.unwrap());
+            }
+            Seen::Command => cx.unexpect(conn_of.unwrap(), 40_000),
+            _ => {}
+        }),
+        7000,
+        slow,
+    );
+    swarm.add(acceptor(|conn, cx| {
+        cx.send(conn, Word(-40_000, 1));
+        cx.send_body(conn, span(40_000));
+    }));
+    // Four seconds on its line: in the second one it is half there.
+    swarm.run_for(Duration::from_secs(2));
+    swarm.command(a, poke());
+    swarm.settle();
+    let heard = [Seen::Start, Seen::Dialled, Seen::Command, Seen::Arrived(40_000, Arrival::Unexpected)];
+    assert_eq!(swarm.peer(a).events(), heard);
 }
 
 #[test]

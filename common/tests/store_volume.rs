@@ -345,3 +345,23 @@ proptest! {
         prop_assert_eq!(source.hash(PIECE, |_, _| {}).unwrap(), hashes(&model));
     }
 }
+
+#[test]
+fn parts_are_written_in_one_go_across_files_and_hashed_without_being_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let volume = Volume::create(dir.path(), &plan("v", &[("a", 5), ("b", 20)])).unwrap();
+    let parts: Vec<bytes::Bytes> = ["ab", "cdefg", "hij"].map(|part| part.as_bytes().into()).to_vec();
+    volume.write_parts_at(1, &parts).unwrap();
+    let of = |bytes: &[u8]| Ok(Algorithm::Sha1.of(bytes));
+    assert_eq!(volume.digest(1, 10, Algorithm::Sha1), of(b"abcdefghij"));
+    assert_eq!(volume.digest(1, 10, Algorithm::Sha1), of(b"abcdefghij"), "the second time from the files");
+    volume.write_parts_at(1, &parts).unwrap();
+    volume.write_at(3, b"X").unwrap();
+    assert_eq!(
+        volume.digest(1, 10, Algorithm::Sha1),
+        of(b"abXdefghij"),
+        "what was written over is not believed"
+    );
+    assert_eq!(volume.write_parts_at(16, &parts), Err(StoreFault::Missing), "it ends beyond the end");
+    assert_eq!(volume.digest(20, 10, Algorithm::Sha1), Err(StoreFault::Missing));
+}

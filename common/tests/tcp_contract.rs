@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::digest::Algorithm;
-use common::peer::{BodyState, CloseReason, Event, FileId, Place, Span, Work};
-use common::store::{Storage, StoreFault};
+use common::peer::{Arrival, BodyState, CloseReason, EXPECTED_BYTES_MAX, Event, FileId, Place, Span, Work};
+use common::store::{Memory, Storage, StoreFault};
 use common::tcp::Limits;
 use common::testing::fake::{FakeListener, FakePeer};
-use tcp_kit::{Ram, Setting, Speech, Toy, content, encoded, node, own_address, reacting};
+use tcp_kit::{Ram, Setting, Speech, Toy, announced, content, encoded, node, own_address, reacting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_keep_their_order_and_are_counted_on_both_sides() {
@@ -72,6 +72,76 @@ async fn a_body_follows_its_message_and_lands_where_the_peer_says() {
     assert_eq!(to.closed().await, (accepted, CloseReason::Remote));
     assert_eq!(to.handle.shutdown().await.unwrap().load.body_received, LEN as u64);
     assert_eq!(from.handle.shutdown().await.unwrap().load.body_sent, LEN as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expected_bodies_go_where_they_were_to_without_a_pause() {
+    let mut here = node(Setting::default()).await;
+    let (file, stored) = here.file(Vec::new());
+    let mut fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    let place = move |offset| Place { file, offset };
+    here.act(move |cx| {
+        cx.expect(conn, announced(3), place(4));
+        cx.expect(conn, announced(4), place(0));
+        cx.expect(conn, announced(EXPECTED_BYTES_MAX), place(7));
+        cx.expect(conn, announced(EXPECTED_BYTES_MAX + 1), place(7));
+        cx.expect(conn, announced(5), place(100));
+        cx.expect(conn, announced(6), Place { file: FileId(99), offset: 0 });
+        cx.unexpect(conn, 5);
+    })
+    .await;
+    here.settled().await;
+    let large = content(EXPECTED_BYTES_MAX as usize);
+    let (head, tail) = large.split_at(70_000);
+    let first = [
+        &encoded(Toy::Body(4))[..],
+        b"defg",
+        &encoded(Toy::Body(3)),
+        b"abc",
+        &encoded(Toy::Body(EXPECTED_BYTES_MAX.into())),
+        head,
+    ];
+    fake.send(&first.concat()).await;
+    assert_eq!(here.arrived().await, (announced(4), Arrival::Stored));
+    assert_eq!(here.arrived().await, (announced(3), Arrival::Stored));
+    assert_eq!(*stored.bytes.lock().unwrap(), b"defgabc", "of the third nothing, until it is whole");
+    fake.send(&[tail, &encoded(Toy::Number(1)), &encoded(Toy::Body(3)), b"xyz"].concat()).await;
+    assert_eq!(here.arrived().await, (announced(EXPECTED_BYTES_MAX), Arrival::Stored));
+    assert!(stored.bytes.lock().unwrap()[7..] == large);
+    assert_eq!(here.message().await.1, Toy::Number(1));
+    // Each was expected once; what is not expected, no longer, too long, or for no file, pauses as ever.
+    for len in [3, 5, u64::from(EXPECTED_BYTES_MAX) + 1, 6] {
+        if len != 3 {
+            fake.send(&[encoded(Toy::Body(len)), vec![0; len as usize]].concat()).await;
+        }
+        assert_eq!(here.message().await.1, Toy::Body(len));
+        here.act(move |cx| cx.receive(conn, len, None)).await;
+        assert_eq!(here.body().await, (len, BodyState::Done));
+    }
+    // What the connection's end breaks off is not there.
+    here.act(move |cx| cx.expect(conn, announced(4), place(0))).await;
+    here.settled().await;
+    fake.send(&[encoded(Toy::Body(4)), b"WX".to_vec()].concat()).await;
+    drop(fake);
+    assert_eq!(here.closed().await.0, conn);
+    assert_eq!(stored.bytes.lock().unwrap()[..4], *b"defg");
+    let load = here.handle.shutdown().await.unwrap().load;
+    assert_eq!(load.received.messages, 8);
+    assert_eq!(load.body_received, 4 + 3 + 2 * u64::from(EXPECTED_BYTES_MAX) + 1 + 3 + 5 + 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_store_fails_an_expected_body_and_messages_flow_on() {
+    let mut here = node(Setting::default()).await;
+    let file = here.store.add(Arc::new(Memory::with_max(2)));
+    let mut fake = FakePeer::connect(here.address()).await;
+    let (conn, _) = here.accepted().await;
+    here.act(move |cx| cx.expect(conn, announced(3), Place { file, offset: 0 })).await;
+    here.settled().await;
+    fake.send(&[encoded(Toy::Body(3)), b"abc".to_vec(), encoded(Toy::Number(1))].concat()).await;
+    assert_eq!(here.arrived().await, (announced(3), Arrival::Failed(StoreFault::Full)));
+    assert_eq!(here.message().await.1, Toy::Number(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

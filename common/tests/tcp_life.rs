@@ -33,6 +33,7 @@ async fn start<P: Peer + Send + 'static>(
     let config = NodeConfig {
         node: NodeId(node),
         listen: Some(listen),
+        datagrams: None,
         attachment: Attachment::default(),
         limits: Limits { leave_timeout: Duration::from_millis(1), ..Limits::default() },
         seed: 1,

@@ -239,6 +239,7 @@ async fn start(number: u32, seals: bool, store: &SharedStore, sink: NoteSink) ->
     let node = NodeConfig {
         node: NodeId(number),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        datagrams: None,
         attachment: Attachment::default(),
         limits: Limits::default(),
         seed: 1,

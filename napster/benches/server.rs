@@ -69,6 +69,7 @@ async fn serve() {
     let node = NodeConfig {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        datagrams: None,
         attachment: Attachment::default(),
         limits,
         seed: 1,

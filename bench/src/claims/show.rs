@@ -118,7 +118,8 @@ fn measured(finding: &Finding, scale: &Scale) -> String {
     }
 }
 
-fn published(published: &Published, scale: &Scale) -> String {
+/// A number that somebody published, with its mark and whose it is.
+pub(crate) fn published(published: &Published, scale: &Scale) -> String {
     let value = match published.to {
         Some(high) => format!("{} to {}", scale.number(published.value), scale.text(high)),
         None => scale.text(published.value),

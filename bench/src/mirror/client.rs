@@ -128,6 +128,7 @@ impl Client {
             Event::Finished { file, fault } => self.finished(file, fault, cx),
             Event::Timer(timer) => self.timer(timer, cx),
             Event::Sent { .. } | Event::Sealed { .. } | Event::Computed { .. } => {}
+            Event::Datagram { .. } | Event::Arrived { .. } => {}
         }
     }
 

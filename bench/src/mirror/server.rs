@@ -100,7 +100,7 @@ impl Server {
             Event::Sent { conn, len } => self.sent(conn, len, cx),
             Event::Closed { conn, .. } => self.forget(conn, cx),
             Event::Timer(Timer::Upload(conn)) => self.due(conn, cx),
-            Event::Body { .. } | Event::Sealed { .. } => {}
+            Event::Body { .. } | Event::Sealed { .. } | Event::Datagram { .. } | Event::Arrived { .. } => {}
             Event::Verified { .. } | Event::Finished { .. } | Event::Computed { .. } | Event::Timer(_) => {}
         }
     }

@@ -2,8 +2,8 @@
 
 mod files;
 pub(crate) mod number;
-mod spark;
-mod table;
+pub(crate) mod spark;
+pub(crate) mod table;
 
 pub use files::{Folder, FolderFault, to_json};
 pub use table::{Look, render};

@@ -9,18 +9,23 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 pub(super) fn parts(rows: &[FlowRow], end_s: u64, width: usize) -> Vec<f64> {
     let row_s = rows.first().map_or(1, |row| row.seconds);
     let rows_of_end = end_s.div_ceil(row_s) as usize;
-    let width = width.min(rows_of_end).max(1);
+    let mut values: Vec<f64> = rows.iter().map(|row| row.bytes_per_s).collect();
+    values.resize(rows_of_end, 0.0);
+    means(&values, width)
+}
+
+/// The means of `width` equal parts of the values; fewer where a part would be less than a value.
+pub(crate) fn means(values: &[f64], width: usize) -> Vec<f64> {
+    let width = width.min(values.len());
     let part = |number: usize| {
-        let from = number * rows_of_end / width;
-        let to = (number + 1) * rows_of_end / width;
-        let sum: f64 = (from..to).filter_map(|at| rows.get(at)).map(|row| row.bytes_per_s).sum();
-        sum / (to - from) as f64
+        let part = &values[number * values.len() / width..(number + 1) * values.len() / width];
+        part.iter().sum::<f64>() / part.len() as f64
     };
-    if rows_of_end == 0 { Vec::new() } else { (0..width).map(part).collect() }
+    (0..width).map(part).collect()
 }
 
 /// A block for each value, the highest for `top`; a blank for nothing.
-pub(super) fn blocks(values: &[f64], top: f64) -> String {
+pub(crate) fn blocks(values: &[f64], top: f64) -> String {
     let block = |value: &f64| {
         if *value <= 0.0 || top <= 0.0 {
             return ' ';

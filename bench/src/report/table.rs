@@ -47,7 +47,7 @@ pub fn render(comparison: &Comparison, look: Look) -> String {
     text
 }
 
-fn new(header: Vec<String>) -> Table {
+pub(crate) fn new(header: Vec<String>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     let align = |(column, title): (usize, String)| {
@@ -58,7 +58,7 @@ fn new(header: Vec<String>) -> Table {
     table
 }
 
-fn right(text: impl ToString) -> Cell {
+pub(crate) fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 

@@ -10,6 +10,7 @@ use bittorrent::magnet::Magnet;
 use bittorrent::metainfo::{
     Draft, FILES_MAX, FileEntry, Metainfo, NEW_PIECE_LENGTH_MAX, NEW_PIECE_LENGTH_MIN, PATH_DEPTH_MAX,
 };
+use bittorrent::url::Url;
 use bittorrent::wire::PIECES_MAX;
 use common::cli::{counted, printable};
 use common::store::{ScanLimits, Scanned, Volume, scan};
@@ -52,6 +53,9 @@ fn tracker(text: &str) -> Result<String, String> {
     let rest = ["http://", "https://", "udp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let is_host = |rest: &str| !rest.starts_with(['/', ':', '?']) && !rest.is_empty();
     match rest.filter(|rest| is_host(rest) && !rest.contains(|c: char| c.is_whitespace() || c.is_control())) {
+        Some(_) if text.starts_with("udp:") && Url::parse(text).is_none() => {
+            Err("a UDP tracker's URL has a port, as in udp://127.0.0.1:6969/announce".to_owned())
+        }
         Some(_) => Ok(text.to_owned()),
         None => Err("a tracker is a URL like http://127.0.0.1:6969/announce".to_owned()),
     }
@@ -221,6 +225,7 @@ mod tests {
         {
             assert!(tracker(url).is_ok(), "{url}");
         }
+        assert!(tracker("udp://a.example/announce").unwrap_err().contains("port"));
         for wrong in ["", "a.example", "http://", "http:///announce", "ftp://a/", "http://a b/", "http://:1/"]
         {
             assert!(tracker(wrong).is_err(), "{wrong}");

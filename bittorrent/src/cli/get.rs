@@ -21,11 +21,10 @@ use common::user::{Command, Fetch, FetchId, Note, Query, SearchEnd, SearchId};
 use indicatif::ProgressBar;
 use tokio::time::{Instant, interval, sleep_until};
 
-use super::diary::Diary;
 use super::join::{JoinArgs, Link, Named};
 use super::{content, join, size};
 
-/// How often the bar shows with how many others there are connections, and the log gets a line.
+/// How often the bar shows with how many others there are connections.
 const TICK: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
@@ -41,9 +40,6 @@ pub struct Args {
     /// Bytes per second to get at most, for example 1MB/s.
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     max_download: Option<u64>,
-    /// A file to which a line is added each second: seconds, bytes there, bytes got and sent, connections.
-    #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
     #[command(flatten)]
     join: JoinArgs,
 }
@@ -57,7 +53,6 @@ struct There {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let named = join::named(&args.torrent)?;
     make_folder(&args.out)?;
-    let mut diary = Diary::open(args.log.as_deref())?;
     let (torrent, peers) = match named {
         Named::Torrent(torrent) => (torrent, Vec::new()),
         Named::Link(link) => (sought(&args, &link).await?, link.peers),
@@ -72,12 +67,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut client = args.join.start(Some(&torrent), &[], &peers, args.max_download).await?;
+    args.join.keep_log(&mut client)?;
     let mut have = content::ranges(info, &there.right).bytes();
-    let mut outcome = download(&mut client, &there, info, &mut diary, &mut have).await;
+    let mut outcome = download(&mut client, &there, info, &mut have).await;
     if outcome.is_ok() {
         println!("{}", there.volume.path().display());
         if let Some(time) = args.seed_for {
-            outcome = serve_for(&mut client, time, info.length, &mut diary).await;
+            outcome = serve_for(&mut client, time).await;
         }
     }
     match &outcome {
@@ -96,7 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// The torrent that a link leads to.
 async fn sought(args: &Args, link: &Link) -> anyhow::Result<Arc<Metainfo>> {
-    let mut client = args.join.start(None, &link.hosts, &[], None).await?;
+    let mut client = args.join.start(None, &link.urls, &[], None).await?;
     let found = search(&mut client, &link.text).await;
     match &found {
         Err(error) if error.is::<Interrupted>() => client.kill().await?,
@@ -194,13 +190,7 @@ fn copy(
 }
 
 /// Fetches what is not there; `have` is how many bytes there are.
-async fn download(
-    client: &mut Client,
-    there: &There,
-    info: &Info,
-    diary: &mut Diary,
-    have: &mut u64,
-) -> anyhow::Result<()> {
+async fn download(client: &mut Client, there: &There, info: &Info, have: &mut u64) -> anyhow::Result<()> {
     let bar = content::bar(info.length, "");
     bar.set_position(*have);
     bar.reset_eta();
@@ -214,7 +204,6 @@ async fn download(
             _ = ticks.tick() => {
                 let counted = client.handle.snapshot();
                 bar.set_message(format!("connections: {}", counted.connections));
-                diary.write(*have, &counted);
                 continue;
             }
         };
@@ -225,7 +214,6 @@ async fn download(
             }
             Note::Fetched(_) => {
                 bar.finish_and_clear();
-                diary.write(info.length, &client.handle.snapshot());
                 return Ok(());
             }
             Note::Failed(_, why) => {
@@ -239,16 +227,15 @@ async fn download(
 }
 
 /// Goes on serving others until the time is over or the user has enough of it.
-async fn serve_for(client: &mut Client, time: Duration, have: u64, diary: &mut Diary) -> anyhow::Result<()> {
+async fn serve_for(client: &mut Client, time: Duration) -> anyhow::Result<()> {
     println!("serving others for {} s; Ctrl-C ends it", time.as_secs());
-    let (until, mut ticks) = (Instant::now() + time, interval(TICK));
+    let until = Instant::now() + time;
     loop {
         tokio::select! {
             note = client.note() => match note {
                 Err(error) if error.is::<Interrupted>() => return Ok(()),
                 note => drop(note?),
             },
-            _ = ticks.tick() => diary.write(have, &client.handle.snapshot()),
             () = sleep_until(until) => return Ok(()),
         }
     }

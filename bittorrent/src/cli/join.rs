@@ -11,10 +11,12 @@ use bittorrent::config::{Config, Knobs};
 use bittorrent::magnet::Magnet;
 use bittorrent::metainfo::{Info, Metainfo, TORRENT_BYTES_MAX};
 use bittorrent::node::Node;
+use bittorrent::url::{Scheme, Url};
 use common::cli::{Client, resolve};
 use common::user::{FileInfo, Hit};
 
-use super::size;
+use super::log_file::LogFile;
+use super::{now_s, size};
 
 /// What is offered first as a port to listen on, as mainline's does.
 const LISTEN: &str = "0.0.0.0:6881";
@@ -30,6 +32,9 @@ pub struct JoinArgs {
     /// Bytes per second to send at most, for example 500kB/s.
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     max_upload: Option<u64>,
+    /// A file to which lines are added: each block that comes and goes, who chokes whom, who wants what.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
 }
 
 /// What a user has named.
@@ -44,32 +49,32 @@ pub enum Named {
 pub struct Link {
     /// As the user has written it.
     pub text: String,
-    /// The hosts that are to be asked, as they stand there.
-    pub hosts: Vec<Box<str>>,
+    /// The URLs of whoever is to be asked.
+    pub urls: Vec<Box<str>>,
     /// Peers that it names.
     pub peers: Vec<SocketAddrV4>,
 }
 
 impl JoinArgs {
-    /// Starts a peer that knows this torrent, these hosts beside those of its trackers, and these peers beside those that the
+    /// Starts a peer that knows this torrent, where these URLs lead beside those of its trackers, and these peers beside those that the
     /// user has named.
     pub async fn start(
         &self,
         torrent: Option<&Arc<Metainfo>>,
-        hosts: &[Box<str>],
+        urls: &[Box<str>],
         peers: &[SocketAddrV4],
         download_max: Option<u64>,
     ) -> anyhow::Result<Client> {
         let named = self.peer.iter().map(|peer| resolve(peer)).collect::<anyhow::Result<Vec<_>>>()?;
         let trackers = torrent.iter().flat_map(|torrent| &torrent.trackers).flatten();
-        let of_trackers = trackers.filter_map(|url| host_of(url));
-        let hosts = look_up(of_trackers.chain(hosts.iter().map(|host| &**host)));
+        let hosts = look_up(trackers.chain(urls).map(|url| &**url));
         let knobs = Knobs { upload_max: self.max_upload, download_max, ..Knobs::default() };
         let config = Config {
             torrents: torrent.cloned().into_iter().collect(),
             hosts: Arc::new(hosts),
             peers: [&named, peers].concat(),
             site: None,
+            log_since_s: self.log.is_some().then(now_s),
             knobs: Arc::new(knobs),
         };
         if let Some(listen) = &self.listen {
@@ -80,6 +85,15 @@ impl JoinArgs {
             Ok(client) => Ok(client),
             Err(_) => Client::start(Node::peer(config), SocketAddrV4::new(*usual.ip(), 0), false).await,
         }
+    }
+
+    /// Has the peer's log written, if the user wants one.
+    pub fn keep_log(&self, client: &mut Client) -> anyhow::Result<()> {
+        if let Some(path) = &self.log {
+            let mut log = LogFile::open(path)?;
+            client.keep(move |line| log.add(line));
+        }
+        Ok(())
     }
 }
 
@@ -105,37 +119,29 @@ pub fn read_torrent(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
 pub fn named(text: &str) -> anyhow::Result<Named> {
     if text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
         let magnet: Magnet = text.parse().context("this is no magnet link that can be used")?;
-        let hosts = magnet.trackers.iter().filter_map(|url| host_of(url)).map(Into::into).collect();
-        return Ok(Named::Link(Link { text: text.to_owned(), hosts, peers: magnet.peers }));
+        let (urls, peers) = (magnet.trackers, magnet.peers);
+        return Ok(Named::Link(Link { text: text.to_owned(), urls, peers }));
     }
     if text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
         bail!("https is not spoken here; fetch the .torrent with a browser and name the file");
     }
-    match host_of(text) {
-        Some(host) => {
-            Ok(Named::Link(Link { text: text.to_owned(), hosts: vec![host.into()], peers: Vec::new() }))
+    match Url::parse(text) {
+        Some(url) if url.scheme == Scheme::Http => {
+            Ok(Named::Link(Link { text: text.to_owned(), urls: vec![text.into()], peers: Vec::new() }))
         }
-        None => read_torrent(&PathBuf::from(text)).map(Named::Torrent),
+        _ => read_torrent(&PathBuf::from(text)).map(Named::Torrent),
     }
 }
 
-/// Host and port of an `http` URL, as they stand there.
-pub fn host_of(url: &str) -> Option<&str> {
-    let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).map(|_| &url[7..])?;
-    let host = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
-    (!host.is_empty()).then_some(host)
-}
-
-/// Where hosts are; those that cannot be found are told and left out.
-pub fn look_up<'a>(hosts: impl Iterator<Item = &'a str>) -> BTreeMap<Box<str>, SocketAddrV4> {
+/// Where the hosts of URLs are; those that cannot be found are told and left out.
+pub fn look_up<'a>(urls: impl Iterator<Item = &'a str>) -> BTreeMap<Box<str>, SocketAddrV4> {
     let mut found = BTreeMap::new();
-    for host in hosts {
-        let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-        if found.contains_key(host) || with_port.parse::<SocketAddrV4>().is_ok() {
+    for place in urls.filter_map(Url::parse).map(|url| url.place()) {
+        if found.contains_key(&*place) || place.parse::<SocketAddrV4>().is_ok() {
             continue;
         }
-        match resolve(&with_port) {
-            Ok(address) => drop(found.insert(host.into(), address)),
+        match resolve(&place) {
+            Ok(address) => drop(found.insert(place.into(), address)),
             Err(error) => eprintln!("bittorrent: {error}"),
         }
     }

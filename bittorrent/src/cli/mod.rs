@@ -4,24 +4,23 @@
 //! |---|---|
 //! | what `seed` and `get` share: a torrent read, its trackers' hosts looked up, a peer started | `join.rs` |
 //! | a torrent's content on disk, and what of it is right | `content.rs` |
-//! | the log of a download | `diary.rs` |
-//! | sizes, rates and times as users write them | `size.rs` |
+//! | a log that grows by lines | `log_file.rs` |
 
 mod content;
 mod create;
-mod diary;
 mod get;
 mod info;
 mod join;
+mod log_file;
 mod seed;
 mod site;
-mod size;
 mod tracker;
 mod verify;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
+use common::cli::size;
 
 /// A first session, in the order in which a user types it.
 const EXAMPLES: &str = "\

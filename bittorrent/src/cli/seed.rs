@@ -37,6 +37,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     let mut client = args.join.start(Some(&torrent), &[], &[], None).await?;
+    args.join.keep_log(&mut client)?;
     let file = client.store.add(Arc::new(volume));
     let (name, address) = (printable(&info.name), client.handle.address());
     println!("serving {name} on {address}; Ctrl-C ends it");

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use bittorrent::node::Node;
 use bittorrent::site::{Listed, SiteConfig};
 use bittorrent::wire::ANSWER_BYTES_MAX;
-use common::cli::{counted, printable, resolve, serve, start_within};
+use common::cli::{counted, printable, resolve, serve, start_as};
 use common::tcp::{Limits, SharedStore};
 use common::user::Note;
 
@@ -29,7 +29,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let torrents = read(&args.dir)?;
     println!("{} in {}", counted(torrents.len(), "torrent"), args.dir.display());
     let trackers = torrents.iter().flat_map(|listed| listed.torrent.trackers.iter().flatten());
-    let hosts = join::look_up(trackers.filter_map(|url| join::host_of(url)));
+    let hosts = join::look_up(trackers.map(|url| &**url));
     let config = SiteConfig { hosts: Arc::new(hosts), started_s: now_s(), torrents, ..SiteConfig::default() };
     let sink = Arc::new(|_, _, note: Note| {
         if let Note::Text(text) = note {
@@ -40,7 +40,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // A torrent goes out in one answer, and that may be longer than any that other overlays give.
     let limits = Limits { send_queue_bytes_max: ANSWER_BYTES_MAX + (1 << 20), ..Limits::default() };
     let handle =
-        start_within(limits, Node::site(config), listen, false, SharedStore::default(), sink).await?;
+        start_as(|node| node.limits = limits, Node::site(config), listen, SharedStore::default(), sink)
+            .await?;
     println!("http://{}/", handle.address());
     serve(handle, "the site").await
 }

@@ -1,18 +1,17 @@
 //! `bittorrent tracker`.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bittorrent::node::Node;
-use bittorrent::tracker::{TrackerConfig, TrackerKnobs};
-use common::cli::{resolve, serve, start};
+use bittorrent::tracker::{Secret, TrackerConfig, TrackerKnobs};
+use common::cli::{resolve, serve, start_as};
 use common::tcp::SharedStore;
 use common::user::Note;
 
+use super::log_file::LogFile;
 use super::{now_s, size};
 
 #[derive(clap::Args)]
@@ -20,6 +19,9 @@ pub struct Args {
     /// Where to listen, port 0 for any free one; 0.0.0.0 is all addresses of this machine.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6969")]
     listen: String,
+    /// Where to take datagrams too (BEP 15), port 0 for any free one; most trackers have the same port for both.
+    #[arg(long, value_name = "IP:PORT")]
+    udp: Option<String>,
     /// How often peers are to report, for example 30m.
     #[arg(long, value_name = "TIME", value_parser = size::time, default_value = "30m")]
     interval: Duration,
@@ -33,30 +35,24 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         bail!("an interval of less than a second would have peers do nothing but report");
     }
     let knobs = TrackerKnobs { interval: args.interval, log: args.log.is_some(), ..TrackerKnobs::default() };
-    let log = match &args.log {
-        Some(path) => Some(open_log(path)?),
-        None => None,
-    };
-    let log = Mutex::new(log);
+    let log = Mutex::new(args.log.as_deref().map(LogFile::open).transpose()?);
     let sink = Arc::new(move |_, _, note: Note| {
         let Note::Keep(line) = note else { return };
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &mut *log
-            && let Err(error) = file.write_all(format!("{line}\n").as_bytes())
-        {
-            // The tracker goes on: peers need it more than the log.
-            eprintln!("bittorrent: the log cannot be written any more: {error}");
-            *log = None;
+        if let Some(log) = &mut *log.lock().unwrap_or_else(PoisonError::into_inner) {
+            log.add(&line);
         }
     });
     let listen = resolve(&args.listen)?;
-    let config = TrackerConfig { started_s: now_s(), knobs: Arc::new(knobs), ..TrackerConfig::default() };
-    let handle = start(Node::tracker(config), listen, false, SharedStore::default(), sink).await?;
+    let udp = args.udp.as_deref().map(resolve).transpose()?;
+    let mut secret = Secret::default();
+    getrandom::fill(&mut secret.0).context("this system has no secure random source")?;
+    let (started_s, knobs) = (now_s(), Arc::new(knobs));
+    let tracker = Node::tracker(TrackerConfig { started_s, secret, knobs, ..TrackerConfig::default() });
+    let store = SharedStore::default();
+    let handle = start_as(|node| node.datagrams = udp, tracker, listen, store, sink).await?;
     println!("torrents are reported to at http://{}/announce", handle.address());
+    if let Some(address) = handle.datagrams() {
+        println!("and at udp://{address}/announce");
+    }
     serve(handle, "the tracker").await
-}
-
-fn open_log(path: &std::path::Path) -> anyhow::Result<File> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.with_context(|| format!("cannot write {}", path.display()))
 }

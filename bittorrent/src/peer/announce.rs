@@ -3,13 +3,12 @@
 //! | state | waits for | then |
 //! |---|---|---|
 //! | resting | the interval, or something to tell | asking |
-//! | asking | an answer | resting; without one the next tracker of the list (BEP 12), after the last one resting for longer each time |
+//! | asking, over HTTP or in datagrams | an answer | resting; without one the next tracker of the list (BEP 12), after the last one resting for longer each time |
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use common::http;
 use common::peer::Time;
 use common::user::Note;
 use rand::RngExt as _;
@@ -20,7 +19,10 @@ use super::call::{Call, Purpose};
 use super::torrent::{Torrent, until};
 use super::{Hands, Shared};
 use crate::node::Timer;
-use crate::wire::{Announce, AnnounceEvent, AnnounceReply, Answer};
+use crate::udp_client::Question;
+use crate::url::{Scheme, Url};
+use crate::wire::udp::Reply;
+use crate::wire::{Announce, AnnounceError, AnnounceEvent, AnnounceReply};
 
 /// The rest after the first round of trackers that did not answer; each further one doubles it.
 const RETRY_MIN: Duration = Duration::from_secs(15);
@@ -61,6 +63,7 @@ pub(super) struct Announcer {
 struct Tracker {
     /// As users know it.
     url: Box<str>,
+    scheme: Scheme,
     host: Box<str>,
     path: Box<str>,
     to: SocketAddrV4,
@@ -70,9 +73,10 @@ struct Tracker {
 impl Tracker {
     /// The tracker of a URL; `None` if it is of another kind, or nobody knows where its host is.
     fn of(url: &str, hosts: &BTreeMap<Box<str>, SocketAddrV4>) -> Option<Self> {
-        let (host, path) = super::call::split_url(url)?;
-        let to = super::call::locate(host, hosts)?;
-        Some(Tracker { url: url.into(), host: host.into(), path: path.into(), to, id: None })
+        let parts = Url::parse(url)?;
+        let (scheme, to) = (parts.scheme, parts.locate(hosts)?);
+        let (host, path) = (parts.host.into(), parts.path.into());
+        Some(Tracker { url: url.into(), scheme, host, path, to, id: None })
     }
 }
 
@@ -135,9 +139,17 @@ impl Torrent {
         let Some(tracker) = self.announcer.tracker().cloned() else { return };
         (self.announcer.telling, self.announcer.is_asking) = (Some(event), true);
         let announce = self.report(event, tracker.id.clone(), shared, cx);
-        let target = announce.to_target(&tracker.path);
-        let call = Call::new(&tracker.host, &target, Purpose::Announce(self.no));
-        shared.call(call, tracker.to, cx);
+        match tracker.scheme {
+            Scheme::Http => {
+                let target = announce.to_target(&tracker.path);
+                let call = Call::new(&tracker.host, &target, Purpose::Announce(self.no));
+                shared.call(call, tracker.to, cx);
+            }
+            Scheme::Udp => {
+                let question = Question::Announce(Box::new(announce));
+                shared.udp.ask(tracker.to, question, self.no, cx);
+            }
+        }
     }
 
     /// What a tracker is told of us.
@@ -169,10 +181,13 @@ impl Torrent {
     }
 
     /// A tracker has answered, or not: `None`.
-    pub(super) fn tracker_answered(&mut self, answer: Option<&Answer>, shared: &mut Shared, cx: Hands) {
+    pub(super) fn tracker_answered(
+        &mut self,
+        reply: Option<Result<AnnounceReply, AnnounceError>>,
+        shared: &mut Shared,
+        cx: Hands,
+    ) {
         self.announcer.is_asking = false;
-        let reply = answer.filter(|answer| answer.head.status == http::OK);
-        let reply = reply.map(|answer| AnnounceReply::parse(&answer.body));
         let event = self.announcer.telling;
         match reply {
             Some(Ok(reply)) => self.tracker_told(reply, shared, cx),
@@ -213,7 +228,7 @@ impl Torrent {
 
     fn tracker_failed(
         &mut self,
-        failure: Option<Result<AnnounceReply, crate::wire::AnnounceError>>,
+        failure: Option<Result<AnnounceReply, AnnounceError>>,
         shared: &mut Shared,
         cx: Hands,
     ) {
@@ -260,6 +275,21 @@ impl Torrent {
     /// True if a good-bye to the tracker is still on its way.
     pub(super) fn is_asking_tracker(&self) -> bool {
         self.announcer.is_asking
+    }
+}
+
+/// What a tracker has said in a datagram, as it would have over HTTP.
+pub(super) fn in_words_of_http(reply: Reply) -> Result<AnnounceReply, AnnounceError> {
+    match reply {
+        Reply::Announce { interval_s, leechers, seeders, peers, .. } => Ok(AnnounceReply {
+            interval_s,
+            complete: Some(seeders),
+            incomplete: Some(leechers),
+            peers: peers.into_iter().map(|address| (address, None)).collect(),
+            ..AnnounceReply::default()
+        }),
+        Reply::Error { text, .. } => Err(AnnounceError::Failure(text)),
+        Reply::Connect { .. } | Reply::Scrape { .. } => Err(AnnounceError::Malformed),
     }
 }
 

@@ -7,6 +7,7 @@ use super::fast::allowed_fast_set;
 use super::link::{Link, Met};
 use super::torrent::{Torrent, What};
 use super::{Hands, Shared};
+use crate::log::client::{Act, Happening, Side};
 use crate::wire::{EXTENDED_HANDSHAKE, Handshake, Message, PeerId, Reserved};
 
 /// Peers with fewer pieces than this are newcomers, who are allowed some while choked (BEP 6 has it so).
@@ -46,6 +47,8 @@ impl Torrent {
         let met = Met { fast, extended, ..met };
         let link = Link::new(&met, self.piece_count(), requests_min, requests_max, cx.now());
         let at = self.links.add(link);
+        let side = if dialled { Side::Sent } else { Side::Got };
+        self.journal.tell(Happening::Link(side, remote, Act::Dial(id)), cx);
         self.introduce(at, shared, cx);
         self.keep_rounds(shared, cx);
         Some(at)
@@ -120,7 +123,7 @@ impl Torrent {
             let conn = link.conn;
             shared.conns.remove(conn);
             cx.close(conn);
-            self.parted(at, shared, cx);
+            self.parted(at, Side::Sent, shared, cx);
         }
     }
 
@@ -132,10 +135,11 @@ impl Torrent {
         self.hang_up(at, shared, cx);
     }
 
-    /// A link is over.
-    pub(super) fn parted(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
-        self.give_up_requests(at);
+    /// A link is over, by whose doing.
+    pub(super) fn parted(&mut self, at: u32, by: Side, shared: &mut Shared, cx: Hands) {
+        self.give_up_requests(at, cx);
         let Some(link) = self.links.remove(at) else { return };
+        self.journal.tell(Happening::Link(by, link.remote, Act::Close), cx);
         if let What::Known(content) = &mut self.what {
             match link.is_whole {
                 true => content.availability.seed_left(),

@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 
 use common::peer::{ConnId, Time};
 
+use super::Hands;
 use super::meter::Meter;
 use crate::bitfield::Bitfield;
 use crate::wire::{Block, PeerId};
@@ -69,8 +70,8 @@ pub(super) struct Link {
 
     /// What it has asked for and we have not begun to send.
     pub(super) queue: VecDeque<Block>,
-    /// What the driver has of what we send: how much is left of each block.
-    pub(super) leaving: VecDeque<u32>,
+    /// What the driver has of what we send: each block, and how many bytes of it are left.
+    pub(super) leaving: VecDeque<(Block, u32)>,
     pub(super) leaving_bytes: u64,
     /// It may ask for these even while choked (BEP 6).
     pub(super) allowed_it: Vec<u32>,
@@ -93,6 +94,8 @@ pub(super) struct Asked {
     pub(super) block: Block,
     /// It has taken too long: others may be asked for it, and it does not count any more.
     pub(super) has_lapsed: bool,
+    /// Nobody else is asked for it, and the driver knows where it goes.
+    pub(super) is_expected: bool,
 }
 
 /// A block whose bytes are coming.
@@ -162,21 +165,30 @@ impl Link {
         }
     }
 
+    /// Has the driver stop for a block that was asked for, should it come: another may be asked for it.
+    pub(super) fn unexpect(&mut self, block: Block, cx: Hands) {
+        let asked = self.asked.iter_mut().find(|asked| asked.block == block);
+        if asked.is_some_and(|asked| std::mem::take(&mut asked.is_expected)) {
+            cx.unexpect(self.conn, block.announced().key);
+        }
+    }
+
     /// True if this block is on its way, or asked for.
     pub(super) fn is_asked_for(&self, block: Block) -> bool {
         self.coming.is_some_and(|coming| coming.block == block)
             || self.asked.iter().any(|asked| asked.block == block)
     }
 
-    /// So much has left of what the driver was given.
-    pub(super) fn left(&mut self, mut len: u32) {
+    /// So much has left of what the driver was given: `whole` is told of each block that is gone with it.
+    pub(super) fn left(&mut self, mut len: u32, mut whole: impl FnMut(Block)) {
         self.leaving_bytes = self.leaving_bytes.saturating_sub(u64::from(len));
-        while let Some(first) = self.leaving.front_mut() {
-            if *first > len {
-                *first -= len;
+        while let Some((block, left)) = self.leaving.front_mut() {
+            if *left > len {
+                *left -= len;
                 break;
             }
-            len -= *first;
+            len -= *left;
+            whole(*block);
             self.leaving.pop_front();
         }
     }

@@ -10,6 +10,7 @@
 //! | addresses of others | `book.rs` |
 //! | trackers and sites | `announce.rs`, `search.rs`, `call.rs` |
 //! | rates and limits | `meter.rs`, `throttle.rs` |
+//! | the client log | `journal.rs`, with [`crate::log::client`] |
 
 mod announce;
 mod assembly;
@@ -18,6 +19,7 @@ mod call;
 mod extended;
 mod fast;
 mod greet;
+mod journal;
 mod link;
 mod metadata;
 mod meter;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::Digest;
+use common::http;
 use common::peer::{BodyState, ConnId, Cx, Event, FileId, Slots, Span};
 use common::store::Ranges;
 use common::user::{Command, Failure, Fetch, FetchId, Note, SharedFile};
@@ -44,13 +47,16 @@ use rand::RngExt as _;
 
 use crate::choker::Choker;
 use crate::config::{Config, Knobs};
+use crate::log::client::Side;
 use crate::metainfo::Metainfo;
 use crate::node::{Node, Timer};
-use crate::wire::{Answer, Handshake, InfoHash, Message, PeerId, Setup};
+use crate::udp_client::{Retry, UdpClient};
+use crate::wire::udp::Packet;
+use crate::wire::{AnnounceError, AnnounceReply, Answer, Block, Handshake, InfoHash, Message, PeerId, Setup};
 use call::{Call, Purpose};
-pub(crate) use call::{locate, split_url};
 pub(crate) use extended::CLIENT;
 pub use fast::allowed_fast_set;
+use journal::Journal;
 use link::Met;
 use throttle::Throttle;
 pub use torrent::TorrentNo;
@@ -92,6 +98,8 @@ struct Shared {
     knobs: Arc<Knobs>,
     id: PeerId,
     conns: Slots<Conn>,
+    /// Trackers that are asked in datagrams, for which torrents.
+    udp: UdpClient<TorrentNo>,
     upload: Throttle,
     download: Throttle,
     leech_choker: Box<dyn Choker>,
@@ -102,6 +110,7 @@ struct Shared {
     banned_ids: Vec<PeerId>,
     /// Metainfo that has come from peers.
     found: Vec<(TorrentNo, Arc<Metainfo>)>,
+    journal: Journal,
 }
 
 /// What a connection is for.
@@ -161,6 +170,11 @@ impl Peer {
             shared: Shared {
                 id: PeerId([0; 20]),
                 conns: Slots::default(),
+                udp: UdpClient::new(Retry {
+                    first: knobs.udp_retry,
+                    tries: knobs.udp_tries,
+                    timer: Timer::Datagram,
+                }),
                 upload: Throttle::new(knobs.upload_max),
                 download: Throttle::new(knobs.download_max),
                 leech_choker: knobs.leech_choking.choker(),
@@ -169,6 +183,7 @@ impl Peer {
                 checks_asked: 0,
                 banned_ids: Vec::new(),
                 found: Vec::new(),
+                journal: Journal { since_s: config.log_since_s },
                 knobs,
             },
             is_leaving: false,
@@ -190,6 +205,10 @@ impl Peer {
             Event::Opened { conn, remote, dialled } => self.opened(conn, remote, dialled, cx),
             Event::Message { conn, message } => self.message(conn, message, cx),
             Event::Body { conn, len, state } => self.body(conn, len, state, cx),
+            Event::Datagram { from, message } => self.datagram(from, message, cx),
+            Event::Arrived { conn, body, arrival } => self.on_link(conn, |torrent, at, shared| {
+                torrent.arrived(at, Block::of(body), arrival, shared, cx);
+            }),
             Event::Sent { conn, len } => self.on_link(conn, |torrent, at, shared| {
                 torrent.sent(at, len, shared, cx);
             }),
@@ -463,7 +482,7 @@ impl Peer {
             }
             Some(Conn::Link { torrent, at }) => {
                 if let Some(torrent) = self.torrents.get_mut(&torrent) {
-                    torrent.parted(at, &mut self.shared, cx);
+                    torrent.parted(at, Side::Got, &mut self.shared, cx);
                 }
             }
             Some(Conn::Call(call)) => self.answered(call.purpose, None, cx),
@@ -475,14 +494,34 @@ impl Peer {
     fn answered(&mut self, purpose: Purpose, answer: Option<&Answer>, cx: Hands) {
         match purpose {
             Purpose::Announce(no) => {
-                if let Some(torrent) = self.torrents.get_mut(&no) {
-                    torrent.tracker_answered(answer, &mut self.shared, cx);
-                    self.forget_ended();
-                }
+                let answer = answer.filter(|answer| answer.head.status == http::OK);
+                self.tracker_answered(no, answer.map(|answer| AnnounceReply::parse(&answer.body)), cx);
             }
             Purpose::Search(search) => self.site_answered(search, answer, cx),
             Purpose::Torrent(fetch) => self.torrent_came(fetch, answer, cx),
             Purpose::Link(search) => self.link_answered(search, answer, cx),
+        }
+    }
+
+    /// A datagram has come: from a tracker that was asked, or of no interest.
+    fn datagram(&mut self, from: SocketAddrV4, message: Message, cx: Hands) {
+        let Message::Udp(packet) = message else { return };
+        let Packet::Reply(reply) = *packet else { return };
+        if let Some((no, reply)) = self.shared.udp.heard(from, reply, cx) {
+            self.tracker_answered(no, Some(announce::in_words_of_http(reply)), cx);
+        }
+    }
+
+    /// A torrent's tracker has answered, or not: `None`.
+    fn tracker_answered(
+        &mut self,
+        no: TorrentNo,
+        reply: Option<Result<AnnounceReply, AnnounceError>>,
+        cx: Hands,
+    ) {
+        if let Some(torrent) = self.torrents.get_mut(&no) {
+            torrent.tracker_answered(reply, &mut self.shared, cx);
+            self.forget_ended();
         }
     }
 
@@ -497,6 +536,11 @@ impl Peer {
             Timer::Announce(no) => {
                 if let Some(torrent) = self.torrents.get_mut(&no) {
                     torrent.announce_due(shared, cx);
+                }
+            }
+            Timer::Datagram(transaction) => {
+                if let Some(no) = shared.udp.due(transaction, cx) {
+                    self.tracker_answered(no, None, cx);
                 }
             }
             // Links have rounds of their own.

@@ -1,13 +1,14 @@
 //! What comes: blocks into the store, whole pieces to be verified, and what becomes of those who send wrong ones.
 
 use common::digest::Digest;
-use common::peer::{BodyState, Place, Span};
+use common::peer::{Arrival, BodyState, Span};
 use common::store::StoreFault;
 
 use super::link::Coming;
 use super::request::budget;
 use super::torrent::{Content, Torrent, What, of_store};
 use super::{Hands, Shared};
+use crate::log::client::{Act, Happening};
 use crate::wire::{BLOCK_BYTES, Block, REQUEST_BYTES_MAX};
 
 /// Bytes of unasked blocks after which a peer is left. 8 MiB: the requests of one peer that a choke and a cancel can have crossed.
@@ -29,10 +30,7 @@ impl Torrent {
         let asked = place.and_then(|place| link.asked.remove(place));
         let is_wanted = asked.is_some_and(|asked| content.assembly.coming(block, !asked.has_lapsed));
         link.coming = Some(Coming { block, is_wanted });
-        let into = is_wanted.then(|| Place {
-            file: content.file,
-            offset: content.info().offset(block.piece) + u64::from(block.begin),
-        });
+        let into = is_wanted.then(|| content.place(block));
         if asked.is_none() {
             link.unwanted += u64::from(block.len);
         }
@@ -50,26 +48,75 @@ impl Torrent {
         link.last_heard = now;
         let Some(Coming { block, is_wanted }) = link.coming else { return };
         if is_wanted && len > 0 {
-            link.received += u64::from(len);
-            link.down.add(len, now, shared.knobs.rate_window);
-            link.last_block = now;
-            self.downloaded += u64::from(len);
-            self.gained = now;
+            self.credit(at, len, shared, cx);
         }
         match state {
             BodyState::More => {}
-            BodyState::Failed(StoreFault::Corrupt) => {
-                // A store that knows the content; whoever sent other bytes lied.
-                self.ban(at, shared, cx);
-            }
-            BodyState::Failed(fault) => self.fail(of_store(fault), shared, cx),
-            BodyState::Done => {
-                link.coming = None;
+            BodyState::Failed(fault) => self.not_stored(at, fault, shared, cx),
+            BodyState::Done => self.block_ended(at, block, is_wanted, shared, cx),
+        }
+    }
+
+    /// A block has come whose place the driver knew.
+    pub(super) fn arrived(
+        &mut self,
+        at: u32,
+        block: Block,
+        arrival: Arrival,
+        shared: &mut Shared,
+        cx: Hands,
+    ) {
+        let (Some(link), What::Known(content)) = (self.links.get_mut(at), &mut self.what) else { return };
+        link.last_heard = cx.now();
+        let place = link.asked.iter().position(|asked| asked.block == block);
+        let asked = place.and_then(|place| link.asked.remove(place));
+        let counts = asked.is_some_and(|asked| !asked.has_lapsed);
+        match arrival {
+            Arrival::Stored => {
+                // Others may have it too, if it was taken back too late; then theirs stands, which was written later.
+                let is_wanted = content.assembly.coming(block, counts);
                 if is_wanted {
-                    self.block_arrived(at, block, shared, cx);
+                    self.credit(at, block.len, shared, cx);
                 }
-                self.ask(at, shared, cx);
+                self.block_ended(at, block, is_wanted, shared, cx);
             }
+            Arrival::Unexpected => self.block_ended(at, block, false, shared, cx),
+            Arrival::Failed(fault) => {
+                if counts {
+                    content.assembly.unask(block);
+                }
+                self.not_stored(at, fault, shared, cx);
+            }
+        }
+    }
+
+    /// Bytes have come that were wanted.
+    fn credit(&mut self, at: u32, len: u32, shared: &Shared, cx: Hands) {
+        let (now, Some(link)) = (cx.now(), self.links.get_mut(at)) else { return };
+        link.received += u64::from(len);
+        link.down.add(len, now, shared.knobs.rate_window);
+        link.last_block = now;
+        self.downloaded += u64::from(len);
+        self.gained = now;
+    }
+
+    /// A block has come, to its last byte.
+    fn block_ended(&mut self, at: u32, block: Block, is_wanted: bool, shared: &mut Shared, cx: Hands) {
+        let Some(link) = self.links.get_mut(at) else { return };
+        link.coming = None;
+        let act = if is_wanted { Act::Piece(block) } else { Act::Waste(block) };
+        self.journal.got(link.remote, act, cx);
+        if is_wanted {
+            self.block_arrived(at, block, shared, cx);
+        }
+        self.ask(at, shared, cx);
+    }
+
+    fn not_stored(&mut self, at: u32, fault: StoreFault, shared: &mut Shared, cx: Hands) {
+        match fault {
+            // A store that knows the content; whoever sent other bytes lied.
+            StoreFault::Corrupt => self.ban(at, shared, cx),
+            fault => self.fail(of_store(fault), shared, cx),
         }
     }
 
@@ -105,12 +152,18 @@ impl Torrent {
         }
         let What::Known(content) = &mut self.what else { return };
         let from = content.assembly.end(piece);
+        let journal = self.journal;
         if !ok {
+            journal.tell(Happening::Wrong(piece), cx);
             content.availability.put_back(piece);
             return self.piece_was_wrong(&from, shared, cx);
         }
         content.have.insert(piece);
         let is_complete = content.have.is_complete();
+        journal.tell(Happening::Verified(piece), cx);
+        if is_complete {
+            journal.tell(Happening::Complete, cx);
+        }
         if let [only] = from[..]
             && let Some(at) = self.links.on(only)
             && let Some(link) = self.links.get_mut(at)

@@ -36,16 +36,28 @@ impl Torrent {
                 shared.throttled_download(after, cx);
                 break;
             }
-            let Some(block) = next_block(content, link, &shared.knobs, cx) else {
+            let Some(Next { block, is_sole }) = next_block(content, link, &shared.knobs, cx) else {
                 shared.download.give_back(BLOCK_BYTES);
                 break;
             };
             if link.asked.is_empty() {
                 link.last_block = now;
             }
-            link.asked.push_back(Asked { block, has_lapsed: false });
+            link.asked.push_back(Asked { block, has_lapsed: false, is_expected: is_sole });
             link.last_said = now;
             cx.send(link.conn, Message::Request(block));
+            if is_sole {
+                cx.expect(link.conn, block.announced(), content.place(block));
+            } else {
+                return self.share_block(block, at, cx);
+            }
+        }
+    }
+
+    /// Several are asked for a block from now on: whose comes first, and that no other is written over it, is for us to see.
+    fn share_block(&mut self, block: Block, with: u32, cx: Hands) {
+        for (_, link) in self.links.iter_mut().filter(|(at, _)| *at != with) {
+            link.unexpect(block, cx);
         }
     }
 
@@ -57,11 +69,17 @@ impl Torrent {
     }
 
     /// What a peer was asked for is void: others may be asked.
-    pub(super) fn give_up_requests(&mut self, at: u32) {
+    pub(super) fn give_up_requests(&mut self, at: u32, cx: Hands) {
         let What::Known(content) = &mut self.what else { return };
         let Some(link) = self.links.get_mut(at) else { return };
-        for asked in link.asked.drain(..).filter(|asked| !asked.has_lapsed) {
-            content.assembly.unask(asked.block);
+        let conn = link.conn;
+        for asked in link.asked.drain(..) {
+            if asked.is_expected {
+                cx.unexpect(conn, asked.block.announced().key);
+            }
+            if !asked.has_lapsed {
+                content.assembly.unask(asked.block);
+            }
         }
     }
 
@@ -69,6 +87,7 @@ impl Torrent {
     pub(super) fn rejected(&mut self, at: u32, block: Block, shared: &mut Shared, cx: Hands) {
         let What::Known(content) = &mut self.what else { return };
         let Some(link) = self.links.get_mut(at) else { return };
+        link.unexpect(block, cx);
         let place = link.asked.iter().position(|asked| asked.block == block);
         match place.and_then(|place| link.asked.remove(place)) {
             // To refuse what nobody asked for is against BEP 6; but our cancel may have crossed the answer.
@@ -104,6 +123,9 @@ impl Torrent {
         for asked in link.asked.iter_mut().filter(|asked| !asked.has_lapsed) {
             asked.has_lapsed = true;
             lapsed = true;
+            if std::mem::take(&mut asked.is_expected) {
+                cx.unexpect(link.conn, asked.block.announced().key);
+            }
             content.assembly.unask(asked.block);
         }
         // A block that has begun to come and does not end holds back all others' copies: whoever is so slow is left.
@@ -147,13 +169,21 @@ pub(super) fn budget(bps: f64, knobs: &Knobs) -> u32 {
     (worth as u32).clamp(knobs.requests_min, knobs.requests_max.max(knobs.requests_min))
 }
 
+/// A block to ask a peer for.
+struct Next {
+    block: Block,
+    /// Nobody else is asked for it.
+    is_sole: bool,
+}
+
 /// The next block to ask a peer for.
-fn next_block(content: &mut Content, link: &Link, knobs: &Knobs, cx: Hands) -> Option<Block> {
+fn next_block(content: &mut Content, link: &Link, knobs: &Knobs, cx: Hands) -> Option<Next> {
     let Content { meta, have, availability, assembly, .. } = content;
     let only = link.chokes_us.then_some(&*link.allowed_us);
     let asker = Asker { conn: link.conn, theirs: &link.have, on_parole: link.on_parole, only };
+    let sole = |block| Next { block, is_sole: true };
     if let Some(block) = assembly.next_free(asker) {
-        return Some(block);
+        return Some(sole(block));
     }
     let begin = |piece: u32, assembly: &mut Assembly| {
         assembly.begin(piece, meta.info.piece_len(piece), link.on_parole.then_some(link.conn));
@@ -170,11 +200,12 @@ fn next_block(content: &mut Content, link: &Link, knobs: &Knobs, cx: Hands) -> O
     };
     if let Some(piece) = picked {
         availability.take(piece);
-        return begin(piece, assembly);
+        return begin(piece, assembly).map(sole);
     }
     // One at a time and only of who has nothing else to do: what comes twice was sent for nothing.
     if !availability.wanted().is_empty() || !link.asked.is_empty() {
         return None;
     }
-    assembly.next_duplicate(asker, |block| link.is_asked_for(block))
+    let shared = assembly.next_duplicate(asker, |block| link.is_asked_for(block));
+    shared.map(|block| Next { block, is_sole: false })
 }

@@ -10,13 +10,14 @@ use base64::prelude::BASE64_STANDARD;
 use common::http;
 use common::user::{Failure, FetchId, FileInfo, Hit, Holder, Note, Query, SearchEnd, SearchId};
 
-use super::call::{Call, Purpose, locate, split_url};
+use super::call::{Call, Purpose};
 use super::metadata::Hunt;
 use super::torrent::{TorrentNo, What};
 use super::{Awaited, Hands, Peer};
 use crate::magnet::Magnet;
 use crate::metainfo::Metainfo;
 use crate::site::{Listing, search_target};
+use crate::url::{Scheme, Url};
 use crate::wire::Answer;
 
 impl Peer {
@@ -24,11 +25,11 @@ impl Peer {
         if query.words.starts_with("magnet:") {
             return self.hunt(search, &query.words, cx);
         }
-        if let Some((host, path)) = split_url(&query.words) {
-            let Some(to) = locate(host, &self.me.hosts) else {
+        if let Some(url) = Url::parse(&query.words).filter(|url| url.scheme == Scheme::Http) {
+            let Some(to) = url.locate(&self.me.hosts) else {
                 return cx.note(Note::SearchEnded(search, SearchEnd::Offline));
             };
-            return self.shared.call(Call::new(host, path, Purpose::Link(search)), to, cx);
+            return self.shared.call(Call::new(url.host, url.path, Purpose::Link(search)), to, cx);
         }
         let Some(site) = self.me.site else {
             return cx.note(Note::SearchEnded(search, SearchEnd::Offline));

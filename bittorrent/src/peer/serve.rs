@@ -5,6 +5,7 @@ use common::peer::Span;
 use super::link::Link;
 use super::torrent::{Content, Torrent, What};
 use super::{Hands, Shared};
+use crate::log::client::Act;
 use crate::wire::{Block, Message, REQUEST_BYTES_MAX};
 
 /// What the driver holds of one link at least, so that the line never waits for us: two blocks.
@@ -64,7 +65,7 @@ impl Torrent {
                 break;
             }
             link.queue.pop_front();
-            link.leaving.push_back(block.len);
+            link.leaving.push_back((block, block.len));
             link.leaving_bytes += u64::from(block.len);
             link.last_said = now;
             cx.send(link.conn, Message::Piece(block));
@@ -77,7 +78,8 @@ impl Torrent {
     pub(super) fn sent(&mut self, at: u32, len: u32, shared: &mut Shared, cx: Hands) {
         let now = cx.now();
         let Some(link) = self.links.get_mut(at) else { return };
-        link.left(len);
+        let (journal, remote) = (self.journal, link.remote);
+        link.left(len, |block| journal.sent(remote, Act::Piece(block), cx));
         link.sent += u64::from(len);
         link.up.add(len, now, shared.knobs.rate_window);
         link.last_said = now;

@@ -13,22 +13,24 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::peer::{Cx, FileId, Time};
+use common::peer::{Cx, FileId, Place, Time};
 use common::store::{Ranges, StoreFault};
 use common::user::{Failure, FetchId, Note};
 
 use super::announce::Announcer;
 use super::assembly::Assembly;
 use super::book::{Book, Told};
+use super::journal::Journal;
 use super::link::Links;
 use super::metadata::Hunt;
 use super::{Hands, Shared};
 use crate::bitfield::Bitfield;
 use crate::choker::Optimist;
+use crate::log::client::Happening;
 use crate::metainfo::{Info, Metainfo};
 use crate::node::{Node, Timer};
 use crate::picker::Availability;
-use crate::wire::{AnnounceEvent, InfoHash};
+use crate::wire::{AnnounceEvent, Block, InfoHash};
 
 /// A torrent, by its place in the peer's list.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -65,6 +67,7 @@ pub(super) struct Torrent {
     pub(super) gained: Time,
     /// It is given up; only a last word to the tracker may be on its way.
     pub(super) is_over: bool,
+    pub(super) journal: Journal,
 }
 
 /// What of a torrent is known.
@@ -118,6 +121,11 @@ impl Content {
         &self.meta.info
     }
 
+    /// Where a block goes.
+    pub(super) fn place(&self, block: Block) -> Place {
+        Place { file: self.file, offset: self.info().offset(block.piece) + u64::from(block.begin) }
+    }
+
     /// Bytes of verified pieces.
     pub(super) fn bytes(&self) -> u64 {
         let info = self.info();
@@ -150,6 +158,7 @@ impl Torrent {
             told: 0,
             gained: Time::ZERO,
             is_over: false,
+            journal: shared.journal,
         }
     }
 
@@ -183,6 +192,12 @@ impl Torrent {
             self.book.add(*address, Told::Trusted);
         }
         self.gained = cx.now();
+        if let Some(content) = self.content() {
+            let (info, have) = (content.info(), content.bytes());
+            let (length, piece_length) = (info.length, info.piece_length);
+            let what = Happening::Torrent { info_hash: self.info_hash, length, piece_length, have };
+            self.journal.tell(what, cx);
+        }
         self.announce(AnnounceEvent::Started, shared, cx);
         self.progress(cx);
         self.dial_others(shared, cx);

@@ -7,6 +7,7 @@ use super::Shared;
 use super::link::Link;
 use super::torrent::{Torrent, What};
 use crate::bitfield::Bitfield;
+use crate::log::client::Act;
 use crate::wire::Message;
 
 /// Pieces a peer may allow us while it chokes us; more are read over.
@@ -42,9 +43,11 @@ impl Torrent {
             Message::HaveAll => self.told_all(at, Bitfield::all(self.piece_count()), shared, cx),
             Message::HaveNone => {}
             Message::Have(piece) => self.told_one(at, piece, shared, cx),
-            Message::Choke => self.choked(at),
+            Message::Choke => self.choked(at, cx),
             Message::Unchoke => {
-                link.chokes_us = false;
+                if std::mem::take(&mut link.chokes_us) {
+                    self.journal.got(link.remote, Act::Unchoke, cx);
+                }
                 link.last_block = cx.now();
                 self.ask(at, shared, cx);
             }
@@ -61,7 +64,7 @@ impl Torrent {
             }
             Message::Piece(block) => self.piece(at, block, shared, cx),
             // A second handshake, or what belongs to trackers and sites.
-            Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) => {
+            Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) | Message::Udp(_) => {
                 self.drop_link(at, "a message that cannot be here", shared, cx);
             }
         }
@@ -94,6 +97,9 @@ impl Torrent {
                 false => content.availability.joined(&have),
             }
             link.have = have;
+            if link.is_whole {
+                self.journal.got(link.remote, Act::All, cx);
+            }
         }
         self.look_for_interest(at, shared, cx);
         self.part_with_seed(at, shared, cx);
@@ -118,6 +124,9 @@ impl Torrent {
         }
         content.availability.gained(piece);
         let (is_new, completes) = (!content.have.has(piece), link.have.is_complete());
+        if completes {
+            self.journal.got(link.remote, Act::All, cx);
+        }
         self.passed_on(at, piece, shared, cx);
         if is_new {
             self.become_interested(at, shared, cx);
@@ -135,6 +144,7 @@ impl Torrent {
             return self.become_interested(at, shared, cx);
         }
         if std::mem::take(&mut link.interests_us) {
+            self.journal.sent(link.remote, Act::NotInterested, cx);
             self.say(at, Message::NotInterested, cx);
         }
     }
@@ -142,6 +152,7 @@ impl Torrent {
     fn become_interested(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
         let Some(link) = self.links.get_mut(at) else { return };
         if !std::mem::replace(&mut link.interests_us, true) {
+            self.journal.sent(link.remote, Act::Interested, cx);
             self.say(at, Message::Interested, cx);
         }
         // Served already, or with something that may be had while choked.
@@ -160,18 +171,25 @@ impl Torrent {
         }
     }
 
-    fn choked(&mut self, at: u32) {
+    fn choked(&mut self, at: u32, cx: Hands) {
         let Some(link) = self.links.get_mut(at) else { return };
-        link.chokes_us = true;
+        if !std::mem::replace(&mut link.chokes_us, true) {
+            self.journal.got(link.remote, Act::Choke, cx);
+        }
         // With the fast extension each request is still answered, one way or the other.
         if !link.fast {
-            self.give_up_requests(at);
+            self.give_up_requests(at, cx);
         }
     }
 
     fn interested(&mut self, at: u32, is_interested: bool, shared: &mut Shared, cx: Hands) {
         let Some(link) = self.links.get_mut(at) else { return };
-        if std::mem::replace(&mut link.is_interested, is_interested) != is_interested && is_interested {
+        if std::mem::replace(&mut link.is_interested, is_interested) == is_interested {
+            return;
+        }
+        let act = if is_interested { Act::Interested } else { Act::NotInterested };
+        self.journal.got(link.remote, act, cx);
+        if is_interested {
             self.fill_places(at, shared, cx);
         }
     }

@@ -5,6 +5,7 @@ use super::request::is_snubbing;
 use super::torrent::Torrent;
 use super::{Hands, Shared};
 use crate::choker::{Standing, choose};
+use crate::log::client::Act;
 use crate::wire::Message;
 
 impl Torrent {
@@ -42,6 +43,7 @@ impl Torrent {
         let Some(link) = self.links.get_mut(at).filter(|link| link.is_choked) else { return };
         link.is_choked = false;
         link.changed = cx.now();
+        self.journal.sent(link.remote, Act::Unchoke, cx);
         self.say(at, Message::Unchoke, cx);
         self.serve(at, shared, cx);
     }
@@ -50,6 +52,7 @@ impl Torrent {
         let Some(link) = self.links.get_mut(at).filter(|link| !link.is_choked) else { return };
         link.is_choked = true;
         link.changed = cx.now();
+        self.journal.sent(link.remote, Act::Choke, cx);
         self.say(at, Message::Choke, cx);
         self.void_queue(at, cx);
     }

@@ -1,6 +1,7 @@
 //! How many are in the swarms, as their trackers say.
 //!
-//! Nothing is asked until somebody looks. Each tracker is asked on one connection at a time, about many torrents at once (BEP 48).
+//! Nothing is asked until somebody looks. Each tracker is asked one question at a time, about many torrents at once: over HTTP on a
+//! connection (BEP 48), or in datagrams (BEP 15).
 //!
 //! A torrent at one of its trackers:
 //!
@@ -21,11 +22,17 @@ use common::peer::{ConnId, Slots, Time};
 use super::config::{Listed, SiteConfig, SiteKnobs};
 use super::{Hands, SiteTimer};
 use crate::node::Timer;
-use crate::peer::{CLIENT, locate, split_url};
+use crate::peer::CLIENT;
+use crate::udp_client::{Question, Retry, UdpClient};
+use crate::url::{Scheme, Url};
+use crate::wire::udp::Reply;
 use crate::wire::{self, Answer, InfoHash, Message, SCRAPE_MAX, ScrapeEntry, ScrapeReply, Setup};
 
 /// Trackers of a torrent that are asked; it may name any number.
 const SOURCES_MAX: usize = 4;
+
+/// Tries of a question in datagrams. The second waits for twice as long as the first, and so both for three times that.
+const UDP_TRIES: u32 = 2;
 
 /// All figures, and whoever is being asked for them.
 pub(super) struct Figures {
@@ -38,9 +45,11 @@ pub(super) struct Figures {
     /// Trackers that something waits to be asked of, and that are not being asked.
     ready: VecDeque<u32>,
     scrapes: Slots<Scrape>,
+    udp: UdpClient<Scrape>,
 }
 
 struct Tracker {
+    scheme: Scheme,
     host: Box<str>,
     path: Box<str>,
     to: SocketAddrV4,
@@ -63,6 +72,7 @@ struct Source {
 }
 
 /// A question under way.
+#[derive(Debug)]
 struct Scrape {
     tracker: u32,
     about: Vec<Slot>,
@@ -76,11 +86,10 @@ impl Figures {
             let mut sources: Vec<Source> = Vec::new();
             for url in listed.torrent.trackers.iter().flatten() {
                 let Some(tracker) = Tracker::of(url, config) else { continue };
-                let number =
-                    *numbers.entry((tracker.host.clone(), tracker.path.clone())).or_insert_with(|| {
-                        trackers.push(tracker);
-                        trackers.len() as u32 - 1
-                    });
+                let number = *numbers.entry(tracker.name()).or_insert_with(|| {
+                    trackers.push(tracker);
+                    trackers.len() as u32 - 1
+                });
                 let is_new = sources.iter().all(|source| source.tracker != number);
                 if is_new && sources.len() < SOURCES_MAX {
                     sources.push(Source { tracker: number, is_pending: false, asked: None, told: None });
@@ -95,6 +104,11 @@ impl Figures {
             trackers,
             ready: VecDeque::new(),
             scrapes: Slots::default(),
+            udp: UdpClient::new(Retry {
+                first: config.knobs.scrape_timeout / 3,
+                tries: UDP_TRIES,
+                timer: |transaction| Timer::Site(SiteTimer::Datagram(transaction)),
+            }),
         }
     }
 
@@ -154,6 +168,30 @@ impl Figures {
         self.ask(cx);
     }
 
+    /// A datagram has come from a tracker.
+    pub(super) fn heard(&mut self, from: SocketAddrV4, reply: Reply, cx: Hands) {
+        let Some((Scrape { tracker, about }, reply)) = self.udp.heard(from, reply, cx) else { return };
+        match reply {
+            Reply::Scrape { entries, .. } => {
+                // In the order of the question; what is missing at the end is not known.
+                let told = entries.into_iter().map(Some).chain(std::iter::repeat(None));
+                for (slot, told) in about.into_iter().zip(told) {
+                    self.settle(slot, told, cx.now());
+                }
+                self.rest(tracker);
+            }
+            _ => self.fail(tracker, about, cx.now()),
+        }
+        self.ask(cx);
+    }
+
+    /// A question in datagrams has waited.
+    pub(super) fn waited(&mut self, transaction: u32, cx: Hands) {
+        let Some(Scrape { tracker, about }) = self.udp.due(transaction, cx) else { return };
+        self.fail(tracker, about, cx.now());
+        self.ask(cx);
+    }
+
     /// A tracker has closed instead of answering, or has had its time.
     pub(super) fn failed(&mut self, conn: ConnId, cx: Hands) {
         let Some(Scrape { tracker, about }) = self.scrapes.remove(conn) else { return };
@@ -187,19 +225,24 @@ impl Figures {
     }
 
     fn ask(&mut self, cx: Hands) {
-        while self.scrapes.len() < self.knobs.scrapes_max
+        while self.scrapes.len() + self.udp.len() < self.knobs.scrapes_max
             && let Some(number) = self.ready.pop_front()
         {
             let tracker = &mut self.trackers[number as usize];
             let about: Vec<Slot> = tracker.waiting.drain(..tracker.waiting.len().min(SCRAPE_MAX)).collect();
             let hashes: Vec<InfoHash> = about.iter().map(|slot| self.hashes[slot.0 as usize]).collect();
-            let scrape = wire::Scrape { info_hashes: hashes };
-            let target = scrape.to_target(&tracker.path).unwrap_or_default();
+            let scrape = Scrape { tracker: number, about };
+            if tracker.scheme == Scheme::Udp {
+                self.udp.ask(tracker.to, Question::Scrape(hashes), scrape, cx);
+                continue;
+            }
+            let question = wire::Scrape { info_hashes: hashes };
+            let target = question.to_target(&tracker.path).unwrap_or_default();
             let request = wire::ask(&tracker.host, &target, CLIENT);
             let conn = cx.dial(tracker.to, Setup::Http);
             cx.send(conn, Message::Ask(request.into()));
             cx.wake(self.knobs.scrape_timeout, Timer::Site(SiteTimer::Scrape(conn)));
-            self.scrapes.insert(conn, Scrape { tracker: number, about });
+            self.scrapes.insert(conn, scrape);
         }
     }
 }
@@ -207,11 +250,18 @@ impl Figures {
 impl Tracker {
     /// The tracker of a URL, if it can be scraped, and it is known where it is.
     fn of(url: &str, config: &SiteConfig) -> Option<Self> {
-        let (host, path) = split_url(url)?;
-        let to = locate(host, &config.hosts)?;
-        wire::Scrape::default().to_target(path)?;
-        let path = path.into();
+        let url = Url::parse(url)?;
+        let to = url.locate(&config.hosts)?;
+        if url.scheme == Scheme::Http {
+            wire::Scrape::default().to_target(url.path)?;
+        }
+        let (scheme, host, path) = (url.scheme, url.host.into(), url.path.into());
         let (waiting, rests_until) = (VecDeque::new(), Time::ZERO);
-        Some(Tracker { host: host.into(), path, to, waiting, is_busy: false, rests_until })
+        Some(Tracker { scheme, host, path, to, waiting, is_busy: false, rests_until })
+    }
+
+    /// What it is known by.
+    fn name(&self) -> (Scheme, Box<str>, Box<str>) {
+        (self.scheme, self.host.clone(), self.path.clone())
     }
 }

@@ -36,6 +36,7 @@ use common::user::Note;
 use crate::node::{Node, Timer};
 use crate::web::{CallerLimits, Callers};
 use crate::wire::Message;
+use crate::wire::udp::Packet;
 pub use config::{Listed, SiteConfig, SiteKnobs};
 use figures::Figures;
 pub use listing::{Listing, search_target, torrent_target};
@@ -53,6 +54,8 @@ pub enum SiteTimer {
     Page(ConnId),
     /// The tracker at the other end of this connection should have answered by now.
     Scrape(ConnId),
+    /// The question to a UDP tracker of that transaction should have been answered by now.
+    Datagram(u32),
 }
 
 /// The state of a web site.
@@ -103,6 +106,12 @@ impl Site {
                 self.release(cx);
             }
             Event::Message { conn, .. } => self.callers.hang_up(conn, cx),
+            Event::Datagram { from, message: Message::Udp(packet) } => {
+                if let Packet::Reply(reply) = *packet {
+                    self.figures.heard(from, reply, cx);
+                    self.release(cx);
+                }
+            }
             Event::Closed { conn, .. } if self.figures.is_scrape(conn) => self.scrape_failed(conn, cx),
             Event::Closed { conn, .. } => {
                 self.waiting.remove(conn);
@@ -122,6 +131,10 @@ impl Site {
                 }
             }
             SiteTimer::Scrape(conn) => self.scrape_failed(conn, cx),
+            SiteTimer::Datagram(transaction) => {
+                self.figures.waited(transaction, cx);
+                self.release(cx);
+            }
         }
     }
 

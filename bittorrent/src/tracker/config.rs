@@ -1,6 +1,7 @@
 //! What a tracker is configured with.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,20 @@ pub struct TrackerConfig {
     pub started_s: u64,
     /// The only torrents whose peers may meet here; `None` is an open tracker, where any may.
     pub allowed: Option<BTreeSet<InfoHash>>,
+    /// What connection ids for datagrams are made with. Random, and no other tracker's, where strangers can ask; in simulations any will do.
+    pub secret: Secret,
     /// Limits and times.
     pub knobs: Arc<TrackerKnobs>,
+}
+
+/// Bytes that nobody but the tracker may know.
+#[derive(Clone, Default)]
+pub struct Secret(pub [u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// Limits and times. Each says where its default comes from.
@@ -43,7 +56,7 @@ pub struct TrackerKnobs {
     pub address_peers_max: u32,
     /// With more swarms than that nobody is told of all of them at once; who asks has to name them. 1,000: our choice.
     pub scrape_all_max: usize,
-    /// Each report is told as a line for the tracker log; see [`log`](super::log).
+    /// Each report is told as a line for the tracker log; see [`crate::log::tracker`].
     pub log: bool,
     /// Connections at a time; more are hung up on. 10,000: our choice.
     pub callers_max: usize,

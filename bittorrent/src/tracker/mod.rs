@@ -4,14 +4,16 @@
 //! |---|---|
 //! | peers by age; who is in one swarm; all swarms and their bounds | `peers.rs`, `swarm.rs`, `swarms.rs` |
 //! | reports and what they are answered; figures of swarms | `announce.rs`, `scrape.rs` |
+//! | the same in datagrams, and the proof that a sender is where he says | `datagram.rs`, `proof.rs` |
 //! | a page for browsers | `page.rs` |
-//! | the tracker log | [`log`] |
+//! | the tracker log | [`crate::log::tracker`] |
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET …/announce?info_hash=…` (BEP 3, 23) | interval, figures, and up to `numwant` others drawn at random; or a failure reason |
 //! | `GET …/scrape[?info_hash=…]` (BEP 48) | figures of the swarms named, or of all |
 //! | `GET /` | a page with the largest swarms |
+//! | datagrams (BEP 15): connect, announce, scrape | the same of the same swarms |
 //!
 //! A peer:
 //!
@@ -28,9 +30,10 @@
 
 mod announce;
 mod config;
-pub mod log;
+mod datagram;
 mod page;
 mod peers;
+mod proof;
 mod scrape;
 mod swarm;
 mod swarms;
@@ -41,13 +44,14 @@ use std::time::Duration;
 
 use common::http::{OK, Request, Target};
 use common::peer::{ConnId, Cx, Event};
-use common::user::Note;
+use common::user::{Command, Note};
 
 use crate::node::{Node, Timer};
 use crate::web::{CallerLimits, Callers, Page};
 use crate::wire::{InfoHash, Message, ScrapeEntry};
-pub use config::{TrackerConfig, TrackerKnobs};
+pub use config::{Secret, TrackerConfig, TrackerKnobs};
 use page::Overview;
+use proof::Proofs;
 use swarm::Swarm;
 use swarms::Swarms;
 
@@ -76,6 +80,11 @@ pub struct Tracker {
     overview: Overview,
     /// Reports that were not taken for want of room.
     refused: u64,
+    proofs: Proofs,
+    /// It was told to leave: nobody new is answered.
+    is_leaving: bool,
+    /// Datagrams that showed no connection id of their sender's.
+    unproven: u64,
 }
 
 impl Tracker {
@@ -94,6 +103,9 @@ impl Tracker {
             awaits_silence: false,
             overview: Overview::default(),
             refused: 0,
+            proofs: Proofs::new(config.secret),
+            is_leaving: false,
+            unproven: 0,
             knobs,
         }
     }
@@ -118,13 +130,20 @@ impl Tracker {
         self.refused
     }
 
+    /// Datagrams that were not answered, since they showed no connection id of their sender's.
+    pub fn unproven(&self) -> u64 {
+        self.unproven
+    }
+
     /// Its only entry.
     pub fn handle(&mut self, event: Event<Message, Timer>, cx: Hands) {
         match event {
             Event::Start => cx.note(Note::Online),
+            Event::Command(Command::Leave) => self.is_leaving = true,
             Event::Opened { conn, remote, dialled: false } => self.callers.called(conn, remote, cx),
             Event::Message { conn, message: Message::Ask(request) } => self.asked(conn, &request, cx),
             Event::Message { conn, .. } => self.callers.hang_up(conn, cx),
+            Event::Datagram { from, message: Message::Udp(packet) } => self.datagram(from, *packet, cx),
             Event::Closed { conn, .. } => self.callers.closed(conn),
             Event::Timer(Timer::Tracker(TrackerTimer::Silence)) => self.silence(cx),
             Event::Timer(Timer::Tracker(TrackerTimer::Caller(conn))) => self.callers.due(conn, cx),

@@ -7,17 +7,19 @@
 //! | `Frames` | messages between peers | |
 //! | `Requests` | requests to a tracker or a site | |
 //! | `Answers` | their answers, with the bodies | |
+//! | `Datagram` | one datagram, which is all there is | |
 
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use common::http::HeadScan;
+use common::peer::Announced;
 use common::wire::{Wire, WireError};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::ask::{self, AnswerReader};
 use super::frame::{self, FrameReader};
-use super::{Handshake, Message, Setup, handshake};
+use super::{Handshake, Message, Setup, handshake, udp};
 
 /// What a site says that its lines for programs are.
 pub const LISTING_TYPE: &str = "text/tab-separated-values; charset=utf-8";
@@ -38,6 +40,7 @@ enum Mode {
     Frames(FrameReader),
     Requests(HeadScan),
     Answers(Box<AnswerReader>),
+    Datagram,
 }
 
 impl Codec {
@@ -46,6 +49,7 @@ impl Codec {
             Setup::Accepted => Mode::Port,
             Setup::Peer => Mode::Handshake,
             Setup::Http => Mode::Answers(Box::default()),
+            Setup::Datagram => Mode::Datagram,
         };
         Codec { setup, mode }
     }
@@ -84,6 +88,8 @@ impl Decoder for Codec {
                 Ok(ask::take_request(scan, src)?.map(|request| Message::Ask(Arc::new(request))))
             }
             Mode::Answers(answers) => Ok(answers.take(src)?.map(|answer| Message::Answer(Arc::new(answer)))),
+            Mode::Datagram if src.is_empty() => Ok(None),
+            Mode::Datagram => Ok(Some(Message::Udp(Box::new(udp::Packet::decode(&src.split())?)))),
         }
     }
 
@@ -97,7 +103,7 @@ impl Decoder for Codec {
         match &mut self.mode {
             Mode::Frames(frames) if frames.is_inside() => Err(WireError::Truncated),
             Mode::Answers(answers) => Ok(answers.end()?.map(|answer| Message::Answer(Arc::new(answer)))),
-            Mode::Port | Mode::Handshake | Mode::Frames(_) | Mode::Requests(_) => Ok(None),
+            Mode::Port | Mode::Handshake | Mode::Frames(_) | Mode::Requests(_) | Mode::Datagram => Ok(None),
         }
     }
 }
@@ -119,6 +125,11 @@ impl Encoder<Message> for Codec {
                 request.encode(dst);
                 Ok(())
             }
+            (Setup::Datagram, Message::Udp(packet)) => {
+                packet.encode(dst);
+                Ok(())
+            }
+            (Setup::Datagram, _) => Err(WireError::Malformed("datagram: a message of connections")),
             (Setup::Http, _) => Err(WireError::Malformed("HTTP: a message between peers")),
         }
     }
@@ -133,6 +144,7 @@ impl Wire for Message {
         "handshake", "keep-alive", "choke", "unchoke", "interested", "not interested", "have", "bitfield",
         "request", "piece", "cancel", "port", "suggest", "have all", "have none", "reject", "allowed fast",
         "extended", "unknown", "ask", "search", "torrent request", "answer", "listing", "torrent",
+        "udp connect", "udp announce", "udp scrape", "udp connected", "udp announced", "udp scraped", "udp error",
     ];
 
     fn codec(setup: Setup) -> Codec {
@@ -144,6 +156,7 @@ impl Wire for Message {
             Message::Handshake(_) => Handshake::BYTES as u32,
             Message::Ask(request) => request.encoded_len(),
             Message::Answer(answer) => answer.encoded_len(),
+            Message::Udp(packet) => packet.encoded_len(),
             framed => frame::wire_len(framed),
         }
     }
@@ -179,6 +192,19 @@ impl Wire for Message {
                 Some(TORRENT_TYPE) => 24,
                 _ => 22,
             },
+            Message::Udp(packet) => 25 + packet.kind(),
+        }
+    }
+
+    fn datagrams() -> Option<Setup> {
+        Some(Setup::Datagram)
+    }
+
+    /// A block that was asked for is told from others by its piece and its place in it.
+    fn announces(&self) -> Option<Announced> {
+        match self {
+            Message::Piece(block) => Some(block.announced()),
+            _ => None,
         }
     }
 

@@ -203,7 +203,7 @@ fn take_block(payload: &mut &[u8]) -> Block {
 pub(super) fn wire_len(message: &Message) -> u32 {
     let payload = match message {
         Message::KeepAlive => return LENGTH_BYTES as u32,
-        Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) => return 0,
+        Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) | Message::Udp(_) => return 0,
         Message::Choke
         | Message::Unchoke
         | Message::Interested
@@ -245,7 +245,11 @@ pub(super) fn put(message: &Message, dst: &mut BytesMut) -> Result<(), WireError
         Message::AllowedFast(_) => id::ALLOWED_FAST,
         Message::Extended { .. } => id::EXTENDED,
         Message::Unknown(id) if !is_known(*id) => *id,
-        Message::Unknown(_) | Message::Handshake(_) | Message::Ask(_) | Message::Answer(_) => {
+        Message::Unknown(_)
+        | Message::Handshake(_)
+        | Message::Ask(_)
+        | Message::Answer(_)
+        | Message::Udp(_) => {
             return Err(WireError::Malformed("peer wire: a message that belongs elsewhere"));
         }
     };

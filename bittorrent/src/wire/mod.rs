@@ -8,7 +8,7 @@
 //! | requests and answers of HTTP | `ask.rs` |
 //! | the extension protocol: its own handshake, metadata, peer exchange | `extended.rs`, `metadata.rs`, `exchange.rs` |
 //! | announces and scrapes over HTTP: query strings and answers | `announce.rs`, `scrape.rs`, `query.rs` |
-//! | the same over UDP | `udp.rs` |
+//! | the same in datagrams | `udp.rs` |
 //! | info hashes and peer ids as people read them | `names.rs` |
 //!
 //! All integers are big-endian (BEP 3).
@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::http;
+use common::peer::Announced;
 
 pub use announce::{Announce, AnnounceError, AnnounceEvent, AnnounceReply};
 pub use ask::ask;
@@ -72,6 +73,18 @@ pub struct Block {
     pub begin: u32,
     /// How many bytes.
     pub len: u32,
+}
+
+impl Block {
+    /// As the message names it that it follows.
+    pub fn announced(self) -> Announced {
+        Announced { key: u64::from(self.piece) << 32 | u64::from(self.begin), len: self.len }
+    }
+
+    /// The block that is so named.
+    pub fn of(body: Announced) -> Block {
+        Block { piece: (body.key >> 32) as u32, begin: body.key as u32, len: body.len }
+    }
 }
 
 /// An HTTP answer with its body, which here is always short: bencoded, a `.torrent`, or a page.
@@ -134,6 +147,8 @@ pub enum Message {
     Ask(Arc<http::Request>),
     /// Its answer.
     Answer(Arc<Answer>),
+    /// What is said to a tracker and by it in datagrams (BEP 15).
+    Udp(Box<udp::Packet>),
 }
 
 /// What is spoken on a connection, and from which side.
@@ -146,4 +161,6 @@ pub enum Setup {
     Peer,
     /// We dialled a tracker or a site: requests go out, answers come.
     Http,
+    /// No connection: a datagram, to or from anybody.
+    Datagram,
 }

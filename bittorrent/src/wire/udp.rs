@@ -9,6 +9,9 @@
 //!
 //! Packets may be longer than that, for what comes later: only a minimum is checked. A client may use a connection id for a minute, a
 //! tracker honours it for two; a question without answer is asked again after 15 · 2^n seconds, n from 0 to 8.
+//!
+//! An answer begins with its action, a question with the protocol's number or with a connection id. Any id would do, but the tracker here
+//! gives none that begins as an answer does ([`CONNECTION_BIT`]), so that whoever gets a datagram can tell which of the two it is.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -23,11 +26,27 @@ const PROTOCOL: u64 = 0x0417_2710_1980;
 pub const SCRAPE_MAX: usize = 74;
 /// The most peers that are taken of an answer: more than a datagram over Ethernet has.
 const PEERS_MAX: usize = 1_000;
+/// The most peers that are told in an answer: what a datagram over Ethernet has room for, 1,472 bytes.
+pub const PEERS_TOLD_MAX: usize = (1_472 - 20) / compact::ADDRESS_BYTES;
+/// Set in each connection id that the tracker here gives.
+pub const CONNECTION_BIT: u64 = 1 << 63;
+
+/// Bytes of an announce behind its head.
+const ANNOUNCE_BYTES: usize = 82;
 
 const CONNECT: u32 = 0;
 const ANNOUNCE: u32 = 1;
 const SCRAPE: u32 = 2;
 const ERROR: u32 = 3;
+
+/// A datagram to a tracker, or from one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Packet {
+    /// To one.
+    Ask(Ask),
+    /// From one.
+    Reply(Reply),
+}
 
 /// What a client asks. The transaction is any number; the answer repeats it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,10 +115,62 @@ pub enum Reply {
     },
 }
 
+impl Packet {
+    /// Reads a datagram, whichever it is.
+    ///
+    /// # Errors
+    /// One that is too short, or of a kind that nobody knows.
+    pub fn decode(packet: &[u8]) -> Result<Packet, WireError> {
+        match u32(&mut &*packet)? {
+            CONNECT..=ERROR => Reply::decode(packet).map(Packet::Reply),
+            _ => Ask::decode(packet).map(Packet::Ask),
+        }
+    }
+
+    pub(super) fn encode(&self, into: &mut impl BufMut) {
+        match self {
+            Packet::Ask(ask) => ask.put(into),
+            Packet::Reply(reply) => reply.put(into),
+        }
+    }
+
+    /// Bytes of the datagram.
+    pub(super) fn encoded_len(&self) -> u32 {
+        let len = match self {
+            Packet::Ask(Ask::Connect { .. }) => 16,
+            Packet::Ask(Ask::Announce { .. }) => 16 + ANNOUNCE_BYTES,
+            Packet::Ask(Ask::Scrape { info_hashes, .. }) => 16 + 20 * info_hashes.len().min(SCRAPE_MAX),
+            Packet::Reply(Reply::Connect { .. }) => 16,
+            Packet::Reply(Reply::Announce { peers, .. }) => 20 + compact::ADDRESS_BYTES * peers.len(),
+            Packet::Reply(Reply::Scrape { entries, .. }) => 8 + 12 * entries.len(),
+            Packet::Reply(Reply::Error { text, .. }) => 8 + text.len(),
+        };
+        len as u32
+    }
+
+    /// Which of the seven it is.
+    pub(super) fn kind(&self) -> u8 {
+        match self {
+            Packet::Ask(Ask::Connect { .. }) => 0,
+            Packet::Ask(Ask::Announce { .. }) => 1,
+            Packet::Ask(Ask::Scrape { .. }) => 2,
+            Packet::Reply(Reply::Connect { .. }) => 3,
+            Packet::Reply(Reply::Announce { .. }) => 4,
+            Packet::Reply(Reply::Scrape { .. }) => 5,
+            Packet::Reply(Reply::Error { .. }) => 6,
+        }
+    }
+}
+
 impl Ask {
     /// The packet.
     pub fn encode(&self) -> Vec<u8> {
         let mut packet = Vec::new();
+        self.put(&mut packet);
+        packet
+    }
+
+    fn put(&self, packet: &mut impl BufMut) {
         match self {
             Ask::Connect { transaction } => {
                 packet.put_u64(PROTOCOL);
@@ -110,7 +181,7 @@ impl Ask {
                 packet.put_u64(*connection);
                 packet.put_u32(ANNOUNCE);
                 packet.put_u32(*transaction);
-                put_announce(announce, &mut packet);
+                put_announce(announce, packet);
             }
             Ask::Scrape { connection, transaction, info_hashes } => {
                 packet.put_u64(*connection);
@@ -119,7 +190,6 @@ impl Ask {
                 info_hashes.iter().take(SCRAPE_MAX).for_each(|InfoHash(hash)| packet.put_slice(hash));
             }
         }
-        packet
     }
 
     /// Reads a packet.
@@ -147,36 +217,48 @@ impl Ask {
 }
 
 impl Reply {
+    /// Which question it answers.
+    pub fn transaction(&self) -> u32 {
+        match self {
+            Reply::Connect { transaction, .. }
+            | Reply::Announce { transaction, .. }
+            | Reply::Scrape { transaction, .. }
+            | Reply::Error { transaction, .. } => *transaction,
+        }
+    }
+
     /// The packet.
     pub fn encode(&self) -> Vec<u8> {
         let mut packet = Vec::new();
-        let mut head = |action, transaction: &u32| {
-            packet.put_u32(action);
-            packet.put_u32(*transaction);
+        self.put(&mut packet);
+        packet
+    }
+
+    fn put(&self, packet: &mut impl BufMut) {
+        let action = match self {
+            Reply::Connect { .. } => CONNECT,
+            Reply::Announce { .. } => ANNOUNCE,
+            Reply::Scrape { .. } => SCRAPE,
+            Reply::Error { .. } => ERROR,
         };
+        packet.put_u32(action);
+        packet.put_u32(self.transaction());
         match self {
-            Reply::Connect { transaction, connection } => {
-                head(CONNECT, transaction);
+            Reply::Connect { connection, .. } => {
                 packet.put_u64(*connection);
             }
-            Reply::Announce { transaction, interval_s, leechers, seeders, peers } => {
-                head(ANNOUNCE, transaction);
+            Reply::Announce { interval_s, leechers, seeders, peers, .. } => {
                 [interval_s, leechers, seeders].into_iter().for_each(|number| packet.put_u32(*number));
-                peers.iter().for_each(|peer| compact::put_address(*peer, &mut packet));
+                peers.iter().for_each(|peer| compact::put_address(*peer, packet));
             }
-            Reply::Scrape { transaction, entries } => {
-                head(SCRAPE, transaction);
+            Reply::Scrape { entries, .. } => {
                 for entry in entries {
                     let numbers = [entry.complete, entry.downloaded, entry.incomplete];
                     numbers.into_iter().for_each(|number| packet.put_u32(number));
                 }
             }
-            Reply::Error { transaction, text } => {
-                head(ERROR, transaction);
-                packet.put_slice(text.as_bytes());
-            }
+            Reply::Error { text, .. } => packet.put_slice(text.as_bytes()),
         }
-        packet
     }
 
     /// Reads a packet.
@@ -215,7 +297,7 @@ impl Reply {
     }
 }
 
-fn put_announce(announce: &Announce, packet: &mut Vec<u8>) {
+fn put_announce(announce: &Announce, packet: &mut impl BufMut) {
     packet.put_slice(&announce.info_hash.0);
     packet.put_slice(&announce.peer_id.0);
     [announce.downloaded, announce.left, announce.uploaded]
@@ -234,8 +316,7 @@ fn put_announce(announce: &Announce, packet: &mut Vec<u8>) {
 }
 
 fn take_announce(rest: &mut &[u8]) -> Result<Announce, WireError> {
-    const BYTES: usize = 82;
-    if rest.len() < BYTES {
+    if rest.len() < ANNOUNCE_BYTES {
         return Err(WireError::Truncated);
     }
     let mut name = || {

@@ -63,7 +63,12 @@ impl Web {
     pub fn tracker_with(allowed: Option<BTreeSet<InfoHash>>, turn: impl FnOnce(&mut TrackerKnobs)) -> Self {
         let mut knobs = TrackerKnobs::default();
         turn(&mut knobs);
-        let config = TrackerConfig { started_s: 1_000_000_000, allowed, knobs: Arc::new(knobs) };
+        let config = TrackerConfig {
+            started_s: 1_000_000_000,
+            allowed,
+            knobs: Arc::new(knobs),
+            ..TrackerConfig::default()
+        };
         Web { lone: Lone::new(Node::tracker(config)) }
     }
 

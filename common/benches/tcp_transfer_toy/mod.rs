@@ -207,6 +207,7 @@ fn config(node: u32, listen: Option<SocketAddrV4>) -> NodeConfig {
     NodeConfig {
         node: NodeId(node),
         listen,
+        datagrams: None,
         attachment,
         limits,
         seed: 1,

@@ -6,6 +6,7 @@
 //! | a node that is started, heard and ended | `client.rs` |
 //! | the folder that is shared, and what happens to it | `share.rs` |
 //! | a file fetched with a progress bar, kept and resumed | `get.rs` |
+//! | sizes, rates and times as users write them | `size.rs` |
 //! | addresses as users write them, remote text for a terminal | `address.rs`, `text.rs` |
 //!
 //! Only binaries want this: it is behind the feature `cli`.
@@ -15,6 +16,7 @@ mod client;
 mod get;
 mod mistake;
 mod share;
+pub mod size;
 mod text;
 
 use std::collections::hash_map::RandomState;
@@ -51,30 +53,31 @@ pub async fn start<P: Peer + Send + 'static>(
     store: SharedStore,
     notes: NoteSink,
 ) -> anyhow::Result<Handle> {
-    start_within(Limits::default(), node, listen, firewalled, store, notes).await
+    start_as(|config| config.attachment.firewalled = firewalled, node, listen, store, notes).await
 }
 
-/// The same for a node that needs other limits.
+/// The same for a node that is to be otherwise than usual: `turn` says how.
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_within<P: Peer + Send + 'static>(
-    limits: Limits,
+pub async fn start_as<P: Peer + Send + 'static>(
+    turn: impl FnOnce(&mut NodeConfig),
     node: P,
     listen: SocketAddrV4,
-    firewalled: bool,
     store: SharedStore,
     notes: NoteSink,
 ) -> anyhow::Result<Handle> {
-    let config = NodeConfig {
+    let mut config = NodeConfig {
         node: NodeId(0),
         listen: Some(listen),
-        attachment: Attachment { firewalled, ..Attachment::default() },
-        limits,
+        datagrams: None,
+        attachment: Attachment::default(),
+        limits: Limits::default(),
         seed: entropy(),
         clock: Clock::start(),
         identity: Identity::generate(),
     };
+    turn(&mut config);
     Ok(crate::tcp::spawn(node, config, store, notes).await?)
 }
 

@@ -39,6 +39,9 @@ pub struct Config {
     /// The probability, 0 to 1, that a message is lost on its way. (Messages that pause their connection are never lost: what follows
     /// them would be taken for something else.) TCP repairs such losses; this is for protocols that must bear them.
     pub loss: f64,
+    /// The probability, 0 to 1, that a datagram is lost on its way, which nothing repairs. 0: the paths between the access lines of
+    /// the time lost a few in a hundred at worst, and what a run is to bear it should say.
+    pub datagram_loss: f64,
     /// The probability, 0 to 1, that a chunk of a body arrives corrupt. The peer is not told; a later
     /// [`Cx::verify`](crate::peer::Cx::verify) of the range fails.
     pub corruption: f64,
@@ -60,6 +63,7 @@ impl Default for Config {
             patience: Duration::from_secs(20),
             network: Ipv4Addr::new(10, 0, 0, 0),
             loss: 0.0,
+            datagram_loss: 0.0,
             corruption: 0.0,
             count_reach: true,
         }
@@ -77,6 +81,11 @@ impl Config {
         assert!(self.chunk_bytes <= 1 << 30, "chunk_bytes: {} is beyond 1 GiB", self.chunk_bytes);
         assert!(self.window_bytes >= self.chunk_bytes, "window_bytes: less than one chunk moves nothing");
         assert!((0.0..=1.0).contains(&self.loss), "loss: {} is no probability", self.loss);
+        assert!(
+            (0.0..=1.0).contains(&self.datagram_loss),
+            "datagram_loss: {} is no probability",
+            self.datagram_loss
+        );
         assert!((0.0..=1.0).contains(&self.corruption), "corruption: {} is no probability", self.corruption);
     }
 }

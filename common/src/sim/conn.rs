@@ -11,7 +11,7 @@ use crate::peer::{CloseReason, ConnId, Event, Peer, Time};
 
 impl<P: Peer> Sim<P> {
     /// The node at an address, whether or not it can be reached.
-    fn node_at(&self, to: SocketAddrV4) -> Option<u32> {
+    pub(super) fn node_at(&self, to: SocketAddrV4) -> Option<u32> {
         let host = to.ip().to_bits().checked_sub(self.config.network.to_bits())?.checked_sub(1)?;
         self.nodes.get(host as usize).filter(|node| node.port == to.port()).map(|_| host)
     }
@@ -155,6 +155,7 @@ impl<P: Peer> Sim<P> {
         let in_midst = end.flow != NONE
             && match self.flows[end.flow as usize].reading {
                 Reading::Body { left, .. } => left > 0,
+                Reading::Expected { .. } => true,
                 Reading::Shake(_) => true,
                 Reading::Messages | Reading::Paused => false,
             };
@@ -212,6 +213,7 @@ impl<P: Peer> Sim<P> {
             }
             self.free(node, end.conn);
         }
+        self.forget_datagrams(node);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
-use super::node::{In, NONE, SEALED, transmission_ns};
+use super::node::{In, NONE, SEALED, Turn, transmission_ns};
 use super::run::What;
 use crate::peer::{ConnId, Peer};
 
@@ -27,51 +27,68 @@ impl<P: Peer> Sim<P> {
         }
         self.flow(node, conn).arrivals.push_back((cause, item));
         if waiting == 0 {
-            self.lines[self.nodes[node as usize].line as usize].down_ring.push_back(conn);
+            self.lines[self.nodes[node as usize].line as usize].down_ring.push_back(Turn::Conn(conn));
             self.serve_downlink(node);
         }
     }
 
     /// True while the downlink takes one thing after the other. (One that has just become ideal first ends what it has
     /// begun.)
-    fn downlink_is_limited(&self, node: u32) -> bool {
+    pub(super) fn downlink_is_limited(&self, node: u32) -> bool {
         self.lines
             .get(self.nodes[node as usize].line as usize)
             .is_some_and(|line| line.down_bps.is_some() || line.down_busy.is_some())
     }
 
     /// The downlink begins with the next arrival, if it is idle and there is one.
-    fn serve_downlink(&mut self, node: u32) {
+    pub(super) fn serve_downlink(&mut self, node: u32) {
         let line = self.nodes[node as usize].line as usize;
         if self.lines[line].down_busy.is_some() {
             return;
         }
-        while let Some(conn) = self.lines[line].down_ring.pop_front() {
-            // A connection that has ended while it waited has lost its turn with its arrivals.
-            let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { continue };
-            let (_, item) =
-                self.flows[end.flow as usize].arrivals.front().expect("a turn is asked for with an arrival");
-            let bytes = item.on_line(end.flags & SEALED != 0);
+        while let Some(turn) = self.lines[line].down_ring.pop_front() {
+            let next = match turn {
+                Turn::Conn(conn) => self.next_to_conn(node, conn),
+                Turn::Post => self.posts[line].next_arrival_len(),
+            };
+            let Some(bytes) = next else { continue };
             let taking = self.lines[line].down_bps.map_or(0, |bps| transmission_ns(bytes, bps));
-            self.lines[line].down_busy = Some(conn);
+            self.lines[line].down_busy = Some(turn);
             return self.push(later(self.now, taking), node, Cause::BACKGROUND, What::DownlinkFree);
         }
+    }
+
+    /// What the first arrival of a connection costs on the line. One that has ended while it waited has lost its turn with its
+    /// arrivals.
+    fn next_to_conn(&mut self, node: u32, conn: ConnId) -> Option<u32> {
+        let end = self.nodes[node as usize].end(conn).map(|end| *end)?;
+        let arrivals = &self.flows[end.flow as usize].arrivals;
+        let (_, item) = arrivals.front().expect("a turn is asked for with an arrival");
+        Some(item.on_line(end.flags & SEALED != 0))
     }
 
     /// The downlink has taken what it was busy with.
     pub(super) fn downlink_free(&mut self, node: u32) {
         let line = self.nodes[node as usize].line as usize;
-        let Some(conn) = self.lines[line].down_busy.take() else { return };
-        if let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) {
-            let arrivals = &mut self.flows[flow as usize].arrivals;
-            let (cause, item) = arrivals.pop_front().expect("what is being taken stays at the front");
-            if !arrivals.is_empty() {
-                self.lines[line].down_ring.push_back(conn);
-            }
-            self.taken(node, cause, conn, item);
-            self.refresh(node, conn);
+        match self.lines[line].down_busy.take() {
+            Some(Turn::Conn(conn)) => self.conn_has_taken(node, conn),
+            Some(Turn::Post) => self.datagram_has_come(node),
+            None => return,
         }
         self.serve_downlink(node);
+    }
+
+    /// The downlink has taken the first arrival of a connection.
+    fn conn_has_taken(&mut self, node: u32, conn: ConnId) {
+        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
+        let arrivals = &mut self.flows[flow as usize].arrivals;
+        let (cause, item) = arrivals.pop_front().expect("what is being taken stays at the front");
+        if !arrivals.is_empty() {
+            let line = self.nodes[node as usize].line as usize;
+            self.lines[line].down_ring.push_back(Turn::Conn(conn));
+        }
+        self.taken(node, cause, conn, item);
+        self.refresh(node, conn);
     }
 
     /// Nothing lies between an arrival and its node any more.

@@ -37,6 +37,7 @@ impl Cut {
 pub(super) struct Faults {
     rng: Pcg32,
     pub loss: f64,
+    pub datagram_loss: f64,
     pub corruption: f64,
     cuts: Vec<Cut>,
     /// Ranges of files whose bytes are not what they should be, by node and file. No longer than the chunks that
@@ -49,6 +50,7 @@ impl Faults {
         Faults {
             rng: Pcg32::new(scatter(config.seed), u64::MAX),
             loss: config.loss,
+            datagram_loss: config.datagram_loss,
             corruption: config.corruption,
             cuts: Vec::new(),
             spoiled: BTreeMap::new(),
@@ -75,6 +77,11 @@ impl Faults {
     /// Draws whether a message is lost.
     pub fn loses(&mut self) -> bool {
         self.happens(self.loss)
+    }
+
+    /// Draws whether a datagram is lost.
+    pub fn loses_datagram(&mut self) -> bool {
+        self.happens(self.datagram_loss)
     }
 
     /// Draws whether a chunk is corrupted on its way.

@@ -3,13 +3,15 @@
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
-use super::node::transmission_ns;
 use super::node::{
-    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, WAITING,
+    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, Turn, WAITING,
+    transmission_ns,
 };
 use super::run::{Coming, Print, What};
 use crate::metrics::Traffic;
-use crate::peer::{BodyState, CloseReason, ConnId, Event, Letter, Peer, Place, Time};
+use crate::peer::{
+    Announced, Arrival, BodyState, CloseReason, ConnId, EXPECTED_BYTES_MAX, Event, Letter, Peer, Place, Time,
+};
 use crate::wire::Wire;
 
 /// The smallest chunk that a slow line is given at a time: a packet's worth.
@@ -143,7 +145,7 @@ impl<P: Peer> Sim<P> {
         if self.uplink_is_limited(node) {
             if end.flow != NONE && self.can_leave(end.flow) && !self.flows[end.flow as usize].in_ring {
                 self.flows[end.flow as usize].in_ring = true;
-                self.lines[self.nodes[node as usize].line as usize].ring.push_back(conn);
+                self.lines[self.nodes[node as usize].line as usize].ring.push_back(Turn::Conn(conn));
                 self.serve(node);
             }
         } else {
@@ -156,7 +158,7 @@ impl<P: Peer> Sim<P> {
 
     /// True while the uplink sends one thing after the other. (One that has just become ideal first ends what it has
     /// begun.)
-    fn uplink_is_limited(&self, node: u32) -> bool {
+    pub(super) fn uplink_is_limited(&self, node: u32) -> bool {
         self.lines
             .get(self.nodes[node as usize].line as usize)
             .is_some_and(|line| line.up_bps.is_some() || line.busy.is_some() || !line.ring.is_empty())
@@ -190,24 +192,33 @@ impl<P: Peer> Sim<P> {
     }
 
     /// The uplink takes the next turn, if it is idle and there is one.
-    fn serve(&mut self, node: u32) {
+    pub(super) fn serve(&mut self, node: u32) {
         let line = self.nodes[node as usize].line as usize;
         if self.lines[line].busy.is_some() {
             return;
         }
-        while let Some(conn) = self.lines[line].ring.pop_front() {
-            let Some(len) = self.reserve(node, conn) else {
-                // Ended while it waited for its turn, or its window has shrunk.
-                self.leave_ring(node, conn);
-                continue;
+        while let Some(turn) = self.lines[line].ring.pop_front() {
+            let next = match turn {
+                Turn::Conn(conn) => self.next_of_conn(node, conn),
+                Turn::Post => self.posts[line].next_len().map(|len| (len, len)),
             };
-            let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
-            let (_, out) = self.flows[end.flow as usize].queue.front().expect("something was reserved");
-            let bytes = out.on_line(len, end.flags & SEALED != 0);
+            let Some((len, bytes)) = next else { continue };
             let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(bytes, bps));
-            self.lines[line].busy = Some((conn, len));
+            self.lines[line].busy = Some((turn, len));
             return self.push(later(self.now, taken), node, Cause::BACKGROUND, What::UplinkFree);
         }
+    }
+
+    /// What leaves next on a connection whose turn it is, reserved: how many bytes, and what they cost on the line.
+    fn next_of_conn(&mut self, node: u32, conn: ConnId) -> Option<(u32, u32)> {
+        let Some(len) = self.reserve(node, conn) else {
+            // Ended while it waited for its turn, or its window has shrunk.
+            self.leave_ring(node, conn);
+            return None;
+        };
+        let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
+        let (_, out) = self.flows[end.flow as usize].queue.front().expect("something was reserved");
+        Some((len, out.on_line(len, end.flags & SEALED != 0)))
     }
 
     fn leave_ring(&mut self, node: u32, conn: ConnId) {
@@ -220,18 +231,26 @@ impl<P: Peer> Sim<P> {
     /// The uplink has sent what it was busy with.
     pub(super) fn uplink_free(&mut self, node: u32) {
         let line = self.nodes[node as usize].line as usize;
-        let Some((conn, len)) = self.lines[line].busy.take() else { return };
-        if let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) {
-            let cause = self.leave(node, conn, len);
-            let again = self.can_leave(end.flow);
-            self.flows[end.flow as usize].in_ring = again;
-            if again {
-                self.lines[line].ring.push_back(conn);
-            }
-            self.refresh(node, conn);
-            self.finish_close(node, cause, conn);
+        match self.lines[line].busy.take() {
+            Some((Turn::Conn(conn), len)) => self.conn_has_sent(node, conn, len),
+            Some((Turn::Post, _)) => self.datagram_has_left(node),
+            None => return,
         }
         self.serve(node);
+    }
+
+    /// The uplink has sent so many bytes of a connection.
+    fn conn_has_sent(&mut self, node: u32, conn: ConnId, len: u32) {
+        let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
+        let cause = self.leave(node, conn, len);
+        let again = self.can_leave(end.flow);
+        self.flows[end.flow as usize].in_ring = again;
+        if again {
+            let line = self.nodes[node as usize].line as usize;
+            self.lines[line].ring.push_back(Turn::Conn(conn));
+        }
+        self.refresh(node, conn);
+        self.finish_close(node, cause, conn);
     }
 
     /// What was reserved leaves. Returns its cause.
@@ -332,16 +351,24 @@ impl<P: Peer> Sim<P> {
     fn take_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
         let conn = end.conn;
         self.count_seal(node, end, message.wire_len(), false);
-        if message.pauses() {
-            self.flow(node, conn).reading = Reading::Paused;
-            self.refresh(node, conn);
-        }
         self.count_received(node, cause, &message);
+        if message.pauses() {
+            let flow = self.flow(node, conn);
+            let expected = message.announces().and_then(|body| Some((body, flow.take_expected(body)?)));
+            flow.reading = match expected {
+                Some((body, place)) => Reading::Expected { left: body.len, body, into: Some(place) },
+                None => Reading::Paused,
+            };
+            self.refresh(node, conn);
+            if expected.is_some() {
+                return self.pump_if_ready(node, cause, conn);
+            }
+        }
         self.deliver(node, cause, Event::Message { conn, message });
     }
 
     #[inline(always)]
-    fn count_received(&mut self, node: u32, cause: Cause, message: &P::Message) {
+    pub(super) fn count_received(&mut self, node: u32, cause: Cause, message: &P::Message) {
         let n = &mut self.nodes[node as usize];
         n.load.received.add(message.wire_len());
         if n.last_cause != cause {
@@ -373,23 +400,25 @@ impl<P: Peer> Sim<P> {
     fn take_chunk(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
         let end = *self.nodes[node as usize].end(conn).expect("callers have checked it");
         let reading = self.flow(node, conn).reading;
-        let (left, into) = match reading {
-            Reading::Body { left, into } if left >= u64::from(len) => (left - u64::from(len), into),
+        let place = match reading {
+            Reading::Body { left, into } if left >= u64::from(len) => into,
+            Reading::Expected { left, into, .. } if left >= len => into,
             // Bytes that no message announced: as messages they make no sense.
             _ => return self.abort(node, cause, conn, CloseReason::Protocol),
         };
-        if let Some(place) = into {
+        if let Some(place) = place {
             self.faults.written(node, place, len, corrupt);
         }
-        let into = into.map(|place| Place { offset: place.offset + u64::from(len), ..place });
-        let flow = self.flow(node, conn);
-        flow.reading = if left == 0 { Reading::Messages } else { Reading::Body { left, into } };
+        let into = place.map(|place| Place { offset: place.offset + u64::from(len), ..place });
+        let (rest, event) = after_chunk(reading, conn, len, into);
+        self.flow(node, conn).reading = rest;
         self.refresh(node, conn);
         self.count_seal(node, &end, len, false);
         self.nodes[node as usize].load.body_received += u64::from(len);
         self.credit(end.far_node, cause, end.far_conn, len);
-        let state = if left == 0 { BodyState::Done } else { BodyState::More };
-        self.deliver(node, cause, Event::Body { conn, len, state });
+        if let Some(event) = event {
+            self.deliver(node, cause, event);
+        }
         self.pump_if_ready(node, cause, conn);
     }
 
@@ -414,6 +443,25 @@ impl<P: Peer> Sim<P> {
         flow.held.push_back((cause, item));
         self.refresh(node, conn);
         self.pump_if_ready(node, cause, conn);
+    }
+
+    /// A body may come, and goes there.
+    pub(super) fn expect(&mut self, node: u32, conn: ConnId, body: Announced, into: Place) {
+        if self.nodes[node as usize].end(conn).is_none_or(|end| end.flags & CLOSING != 0) {
+            return self.dead_effect();
+        }
+        if body.len > 0 && body.len <= EXPECTED_BYTES_MAX {
+            self.flow(node, conn).expected.push((body, into));
+        }
+    }
+
+    /// Nothing is to be written there any more.
+    pub(super) fn unexpect(&mut self, node: u32, conn: ConnId, key: u64) {
+        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
+        if let Some(flow) = self.flows.get_mut(flow as usize) {
+            flow.unexpect(key);
+            self.refresh(node, conn);
+        }
     }
 
     /// The peer takes the coming bytes as a body.
@@ -447,7 +495,9 @@ impl<P: Peer> Sim<P> {
         let ready = match flow.reading {
             Reading::Paused => false,
             Reading::Body { left: 0, .. } => true,
-            Reading::Messages | Reading::Body { .. } | Reading::Shake(_) => !flow.held.is_empty(),
+            Reading::Messages | Reading::Body { .. } | Reading::Expected { .. } | Reading::Shake(_) => {
+                !flow.held.is_empty()
+            }
         };
         if ready && !flow.pumping {
             flow.pumping = true;
@@ -495,5 +545,26 @@ impl<P: Peer> Sim<P> {
         if flow.is_at_rest() {
             self.flows_free.push(std::mem::replace(&mut end.flow, NONE));
         }
+    }
+}
+
+/// What is read after a chunk of a body, and what the peer hears of the chunk.
+fn after_chunk<M, T>(
+    reading: Reading,
+    conn: ConnId,
+    len: u32,
+    into: Option<Place>,
+) -> (Reading, Option<Event<M, T>>) {
+    match reading {
+        Reading::Expected { left, body, .. } if left == len => {
+            let arrival = if into.is_some() { Arrival::Stored } else { Arrival::Unexpected };
+            (Reading::Messages, Some(Event::Arrived { conn, body, arrival }))
+        }
+        Reading::Expected { left, body, .. } => (Reading::Expected { left: left - len, body, into }, None),
+        Reading::Body { left, .. } if left > u64::from(len) => {
+            let event = Event::Body { conn, len, state: BodyState::More };
+            (Reading::Body { left: left - u64::from(len), into }, Some(event))
+        }
+        _ => (Reading::Messages, Some(Event::Body { conn, len, state: BodyState::Done })),
     }
 }

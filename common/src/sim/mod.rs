@@ -21,6 +21,9 @@
 //! - Order on one connection is kept across messages, bodies and the close.
 //! - A **dial** is answered after one round trip: `Opened`, or `Closed` with `Refused` if nobody listens there, the node is firewalled,
 //!   has crashed or is full. The acceptor hears of it after one way.
+//! - A **datagram** takes its turn on both lines as a message does, all of a node's datagrams together being served like one connection. It
+//!   arrives after the latency, or never: by [`Config::datagram_loss`], across a cut, at a node that is down, or behind a firewall that has
+//!   sent nothing there. None comes twice, and none overtakes another.
 //! - The `remote` of an accepted connection is the dialling node's address **with its listening port**, where a socket
 //!   would show a port of the moment: peers must not rely on it.
 //!
@@ -32,7 +35,7 @@
 //!
 //! # Faults
 //!
-//! [`Sim::crash_at`], [`Sim::restart_at`], [`Sim::set_line_at`], [`Sim::cut`], [`Config::loss`], [`Config::corruption`]; a graceful leave is
+//! [`Sim::crash_at`], [`Sim::restart_at`], [`Sim::set_line_at`], [`Sim::cut`], [`Config::loss`], [`Config::datagram_loss`], [`Config::corruption`]; a graceful leave is
 //! [`Command::Leave`]. What is sent across a cut waits for its end, as TCP's repeats would; after
 //! [`Config::patience`] both ends get `Closed` with `Timeout`.
 //!
@@ -44,6 +47,7 @@
 mod config;
 mod conn;
 mod count;
+mod datagram;
 mod downlink;
 mod faults;
 mod flow;
@@ -53,12 +57,14 @@ mod queue;
 mod run;
 mod seal;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
 pub use config::Config;
 pub use count::{Cause, CauseCost, RunDigest};
 use count::{Causes, scatter};
+use datagram::Post;
 use faults::{Change, Faults};
 use node::{Flow, LineState, NONE, Node};
 use queue::Queue;
@@ -67,6 +73,7 @@ use run::{Coming, What};
 use crate::metrics::{ByKind, NodeLoad, Sealing};
 use crate::net::{Attachment, Line, NodeId, Observer};
 use crate::peer::{Outbox, OwnKey, Peer, Time};
+use crate::pinholes::Pinholes;
 use crate::user::{Command, Note};
 use crate::wire::Wire;
 
@@ -79,6 +86,10 @@ pub struct Sim<P: Peer> {
     lines: Vec<LineState>,
     flows: Vec<Flow<P::Message>>,
     flows_free: Vec<u32>,
+    /// Datagrams that wait for limited lines, by line, as far as there were any.
+    posts: Vec<Post<P::Message>>,
+    /// By node, of those behind firewalls that send datagrams.
+    pinholes: BTreeMap<u32, Pinholes>,
     changes: Vec<Option<Change<P>>>,
     faults: Faults,
     outbox: Outbox<P>,
@@ -106,6 +117,8 @@ pub struct Dropped {
     pub overflows: u64,
     /// Commands to nodes that were down.
     pub commands: u64,
+    /// Datagrams that got to nobody, whatever the reason.
+    pub datagrams: u64,
 }
 
 impl<P: Peer> Sim<P> {
@@ -124,6 +137,8 @@ impl<P: Peer> Sim<P> {
             lines: Vec::new(),
             flows: Vec::new(),
             flows_free: Vec::new(),
+            posts: Vec::new(),
+            pinholes: BTreeMap::new(),
             changes: Vec::new(),
             faults: Faults::new(&config),
             outbox: Outbox::default(),
@@ -198,6 +213,12 @@ impl<P: Peer> Sim<P> {
     pub fn set_corruption(&mut self, probability: f64) {
         assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
         self.faults.corruption = probability;
+    }
+
+    /// From now on datagrams get lost with this probability, 0 to 1, instead of [`Config::datagram_loss`].
+    pub fn set_datagram_loss(&mut self, probability: f64) {
+        assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
+        self.faults.datagram_loss = probability;
     }
 
     /// Runs the next event. Returns its time, or `None` if nothing is to come.

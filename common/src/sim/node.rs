@@ -7,7 +7,7 @@ use rand_pcg::Pcg32;
 use super::count::{Cause, scatter};
 use crate::metrics::NodeLoad;
 use crate::net::Line;
-use crate::peer::{CloseReason, ConnId, ConnIds, Place, Span};
+use crate::peer::{Announced, CloseReason, ConnId, ConnIds, Place, Span};
 use crate::seal::{HANDSHAKE_BYTES, sealing_bytes};
 use crate::wire::Wire;
 
@@ -120,6 +120,8 @@ pub(super) struct Flow<M> {
     /// Has been taken by the downlink and waits for the peer to read on.
     pub held: VecDeque<(Cause, In<M>)>,
     pub reading: Reading,
+    /// Bodies that may come, and where they go.
+    pub expected: Vec<(Announced, Place)>,
     /// Body bytes sent that the far peer has not taken.
     pub under_way: u64,
     pub pace: Pace,
@@ -136,6 +138,7 @@ impl<M> Flow<M> {
             arrivals: VecDeque::new(),
             held: VecDeque::new(),
             reading: Reading::Messages,
+            expected: Vec::new(),
             under_way: 0,
             pace: Pace::default(),
             in_ring: false,
@@ -154,10 +157,31 @@ impl<M> Flow<M> {
             as u64
     }
 
+    /// Takes the place of a body, if it is expected.
+    pub fn take_expected(&mut self, body: Announced) -> Option<Place> {
+        let at = self.expected.iter().position(|(expected, _)| *expected == body)?;
+        Some(self.expected.swap_remove(at).1)
+    }
+
+    /// Nothing is to be written any more where the body of this key would have gone.
+    pub fn unexpect(&mut self, key: u64) {
+        self.expected.retain(|(expected, _)| expected.key != key);
+        if let Reading::Expected { body, into, .. } = &mut self.reading
+            && body.key == key
+        {
+            *into = None;
+        }
+    }
+
     /// Nothing waits, is held or is under way.
     pub fn is_at_rest(&self) -> bool {
         let empty = self.queue.is_empty() && self.arrivals.is_empty() && self.held.is_empty();
-        empty && self.reading == Reading::Messages && self.under_way == 0 && !self.in_ring && !self.pumping
+        empty
+            && self.expected.is_empty()
+            && self.reading == Reading::Messages
+            && self.under_way == 0
+            && !self.in_ring
+            && !self.pumping
     }
 
     /// Makes it as new, but keeps the memory of the queues.
@@ -165,6 +189,7 @@ impl<M> Flow<M> {
         self.queue.clear();
         self.arrivals.clear();
         self.held.clear();
+        self.expected.clear();
         self.reading = Reading::Messages;
         (self.under_way, self.pace) = (0, Pace::default());
         (self.in_ring, self.pumping) = (false, false);
@@ -249,6 +274,12 @@ pub(super) enum Reading {
         left: u64,
         into: Option<Place>,
     },
+    /// A body that was expected; nothing is written any more once it is not.
+    Expected {
+        left: u32,
+        body: Announced,
+        into: Option<Place>,
+    },
     /// A handshake's message: this one.
     Shake(u8),
 }
@@ -257,14 +288,23 @@ pub(super) enum Reading {
 pub(super) struct LineState {
     pub up_bps: Option<u64>,
     pub down_bps: Option<u64>,
-    /// Connections with something that can leave, in the order of their turns.
-    pub ring: VecDeque<ConnId>,
-    /// What the uplink sends just now: the connection and how many bytes.
-    pub busy: Option<(ConnId, u32)>,
-    /// Connections with something that has arrived, in the order of their turns.
-    pub down_ring: VecDeque<ConnId>,
-    /// The connection whose first arrival the downlink takes just now.
-    pub down_busy: Option<ConnId>,
+    /// Whoever has something that can leave, in the order of their turns.
+    pub ring: VecDeque<Turn>,
+    /// What the uplink sends just now: whose, and how many bytes.
+    pub busy: Option<(Turn, u32)>,
+    /// Whoever something has arrived for, in the order of their turns.
+    pub down_ring: VecDeque<Turn>,
+    /// Whose first arrival the downlink takes just now.
+    pub down_busy: Option<Turn>,
+}
+
+/// Who takes turns on a limited line.
+#[derive(Clone, Copy)]
+pub(super) enum Turn {
+    /// One connection.
+    Conn(ConnId),
+    /// The node's datagrams, all of them together.
+    Post,
 }
 
 impl LineState {

@@ -6,7 +6,7 @@ use super::faults::Change;
 use super::node::{CLOSING, FREE, In, NONE, Out, prefetch};
 use super::queue::Queue;
 use crate::net::{NodeId, Observer};
-use crate::peer::{BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
+use crate::peer::{Arrival, BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -53,6 +53,11 @@ pub(super) enum What<M, T> {
     /// A message has come to this node's end of the core.
     Arrive {
         conn: ConnId,
+        message: M,
+    },
+    /// A datagram has come to this node's end of the core.
+    DatagramArrive {
+        from: u32,
         message: M,
     },
     ChunkArrive {
@@ -166,6 +171,7 @@ impl<P: Peer> Sim<P> {
             What::UplinkFree => self.uplink_free(node),
             What::DownlinkFree => self.downlink_free(node),
             What::Command(_) if !up => self.dropped.commands += 1,
+            What::DatagramArrive { .. } if !up => self.dropped.datagrams += 1,
             // Whatever else was to come to a node that is down concerns connections and plans that died with it.
             _ if !up => {}
             What::Start => self.deliver(node, cause, Event::Start),
@@ -183,6 +189,7 @@ impl<P: Peer> Sim<P> {
                 self.deliver(node, cause, Event::Computed { task, result: Some(result) });
             }
             What::Timer { .. } | What::Verified { .. } | What::Finished { .. } | What::Computed { .. } => {}
+            What::DatagramArrive { from, message } => self.datagram_arrives(node, cause, from, message),
             What::ChunkArrive { conn, len, corrupt } => {
                 self.arrive(node, cause, conn, In::Chunk { len, corrupt });
             }
@@ -254,11 +261,14 @@ impl<P: Peer> Sim<P> {
         match effect {
             Effect::Dial { conn, to, setup: _ } => self.dial(node, cause, conn, to),
             Effect::Send { conn, message } => self.send(node, cause, conn, message),
+            Effect::SendTo { to, message } => self.send_to(node, cause, to, message),
             Effect::SendBody { conn, span } => {
                 if span.len > 0 {
                     self.enqueue(node, cause, conn, Out::Body(span));
                 }
             }
+            Effect::Expect { conn, body, into } => self.expect(node, conn, body, into),
+            Effect::Unexpect { conn, key } => self.unexpect(node, conn, key),
             Effect::Receive { conn, len, into } => self.receive(node, cause, conn, len, into),
             Effect::Resume { conn, setup } => match setup.and_then(P::Message::seal) {
                 None => self.resume(node, cause, conn),
@@ -330,6 +340,9 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
             Print::new(slot(conn), 3, u64::from(*state == BodyState::Done) << 32 | u64::from(*len))
         }
         Event::Sent { conn, len } => Print::new(slot(conn), 4, u64::from(*len)),
+        Event::Arrived { conn, body, arrival } => {
+            Print::new(slot(conn), 12, u64::from(*arrival == Arrival::Stored) << 32 | u64::from(body.len))
+        }
         Event::Opened { conn, remote, dialled } => {
             Print::new(slot(conn), 5, u64::from(*dialled) << 32 | u64::from(remote.ip().to_bits()))
         }
@@ -340,7 +353,11 @@ fn fingerprint<M: Wire, T>(event: &Event<M, T>) -> Print {
         Event::Finished { file, .. } => Print::new(0, 10, u64::from(file.0)),
         Event::Computed { task, result } => {
             let len = result.as_ref().map_or(0, |result| result.len());
-            Print::new(0, 12, (len as u64 & 0xff_ffff) << 32 | u64::from(*task))
+            Print::new(0, 14, (len as u64 & 0xff_ffff) << 32 | u64::from(*task))
+        }
+        Event::Datagram { from, message } => {
+            let detail = u64::from(message.kind()) << 32 | u64::from(message.wire_len());
+            Print::new(from.ip().to_bits(), 13, detail)
         }
         Event::Sealed { conn, key } => {
             // As much of the key as there is room for.

@@ -65,7 +65,9 @@ impl<P: Peer> Sim<P> {
         };
         match reading {
             Reading::Shake(awaited) if awaited == number && !held => self.shake(node, cause, conn, number),
-            Reading::Messages | Reading::Paused | Reading::Body { .. } if end.flags & CLOSING != 0 => {
+            Reading::Messages | Reading::Paused | Reading::Body { .. } | Reading::Expected { .. }
+                if end.flags & CLOSING != 0 =>
+            {
                 self.dropped.late_arrivals += 1;
             }
             _ if held || reading == Reading::Paused => self.hold(node, conn, cause, In::Shake(number)),

@@ -27,6 +27,7 @@ mod volume;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 pub use checking::Checking;
 pub use disk::{Disk, DiskError};
 pub use faulty::Faulty;
@@ -73,22 +74,22 @@ pub trait Storage: Send + Sync + 'static {
     /// Writes all of `bytes` at `offset`, or refuses.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StoreFault>;
 
+    /// Writes all of `parts`, one behind the other, from `offset` on, or refuses; what was written before stays. They are given
+    /// in a form that a store may keep for a while.
+    fn write_parts_at(&self, mut offset: u64, parts: &[Bytes]) -> Result<(), StoreFault> {
+        for part in parts {
+            self.write_at(offset, part)?;
+            offset = offset.checked_add(part.len() as u64).ok_or(StoreFault::Missing)?;
+        }
+        Ok(())
+    }
+
     /// Makes a written file durable and gives it its final name. Doing so twice changes nothing.
     fn finish(&self) -> Result<(), StoreFault>;
 
     /// The digest of a range, as if it were a whole file. Only those bytes are read that count.
     fn digest(&self, offset: u64, len: u64, algorithm: Algorithm) -> Result<Digest, StoreFault> {
-        let (mut hasher, mut at) = (Hasher::new(algorithm, len), 0);
-        for part in algorithm.parts(len) {
-            hasher.pass_over(part.start - at);
-            let from = offset.checked_add(part.start).ok_or(StoreFault::Missing)?;
-            for_each_block(self, from, part.end - part.start, |_, block| {
-                hasher.update(block);
-                Ok(())
-            })?;
-            at = part.end;
-        }
-        Ok(hasher.finish())
+        digest_by_reading(self, offset, len, algorithm)
     }
 
     /// Which synthetic content this is, if it is one: two files of one number hold the same bytes at the same
@@ -121,6 +122,26 @@ fn for_each_block<S: Storage + ?Sized>(
         done += take as u64;
     }
     Ok(())
+}
+
+/// The digest of a range, of which only those bytes are read that count.
+fn digest_by_reading<S: Storage + ?Sized>(
+    from: &S,
+    offset: u64,
+    len: u64,
+    algorithm: Algorithm,
+) -> Result<Digest, StoreFault> {
+    let (mut hasher, mut at) = (Hasher::new(algorithm, len), 0);
+    for part in algorithm.parts(len) {
+        hasher.pass_over(part.start - at);
+        let start = offset.checked_add(part.start).ok_or(StoreFault::Missing)?;
+        for_each_block(from, start, part.end - part.start, |_, block| {
+            hasher.update(block);
+            Ok(())
+        })?;
+        at = part.end;
+    }
+    Ok(hasher.finish())
 }
 
 /// The end of a range that lies inside a file of `size` bytes.

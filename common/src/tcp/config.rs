@@ -20,6 +20,9 @@ pub struct NodeConfig {
     pub node: NodeId,
     /// Where it listens; port 0 takes any free one. `None`: it only dials.
     pub listen: Option<SocketAddrV4>,
+    /// Where datagrams reach it, from the start; port 0 takes any free one. `None`: its first datagram opens a socket, at the address
+    /// and port that it listens on, or at another port if that one is taken.
+    pub datagrams: Option<SocketAddrV4>,
     /// Its access line, and whether a firewall keeps others from dialling it.
     pub attachment: Attachment,
     /// What it lets others use up.
@@ -77,6 +80,8 @@ pub struct Limits {
     pub send_queues_bytes_max: usize,
     /// Bodies queued on one connection. Default 1,024: BitTorrent clients ask for up to 500 blocks ahead.
     pub bodies_queued_max: usize,
+    /// Bodies that a peer may expect on one connection at a time; the messages of more pause it.
+    pub expected_max: usize,
     /// Bytes a decoder may hold without finding a message in them, and the most that one read takes. Default
     /// 256 KiB: four times the largest frame of the four protocols, and enough for bulk reads. A sealed connection
     /// has one record of at most 64 KiB beside it, and may exceed it by what one record holds.
@@ -98,6 +103,9 @@ pub struct Limits {
     pub linger_timeout: Duration,
     /// How long [`Handle::shutdown`](super::Handle::shutdown) waits for the peer's good-byes. Default 5 s.
     pub leave_timeout: Duration,
+    /// How long a node that leaves waits for answers to the datagrams that it has sent, from the last of them on. Default 1 s:
+    /// good-byes over UDP get no second try, and the farthest tracker is half a second away.
+    pub datagram_linger: Duration,
     /// Connections the kernel may hold before they are accepted. Default 4,096, Linux' own limit; a
     /// burst beyond it waits a second for its next try.
     pub accept_backlog: u32,
@@ -120,6 +128,7 @@ impl Default for Limits {
             send_queue_bytes_max: 1 << 20,
             send_queues_bytes_max: 256 << 20,
             bodies_queued_max: 1_024,
+            expected_max: 4_096,
             read_buffer_bytes_max: 256 * 1024,
             dial_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(30),
@@ -127,6 +136,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(300),
             linger_timeout: Duration::from_secs(5),
             leave_timeout: Duration::from_secs(5),
+            datagram_linger: Duration::from_secs(1),
             accept_backlog: 4_096,
             node_queue_max: 1_024,
             commands_queued_max: 64,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 use super::admission::Ticket;
+use super::expected::Expected;
 use super::input::Input;
 use super::line::{Line, shape_sink, shape_source};
 use super::outgoing::Outgoing;
@@ -39,6 +40,7 @@ pub(super) struct Connection<M: Wire> {
     pub(super) setup: M::Setup,
     pub(super) outgoing: Arc<Outgoing>,
     pub(super) orders: mpsc::Receiver<Order<M::Setup>>,
+    pub(super) expected: Arc<Expected>,
     pub(super) inputs: mpsc::Sender<Input<M>>,
     /// The peer has closed it, or has heard that it is closed: flush and end.
     pub(super) close: CancellationToken,
@@ -100,6 +102,7 @@ impl<M: Wire> Connection<M> {
             setup,
             outgoing,
             orders,
+            expected,
             inputs,
             close,
             counters,
@@ -116,6 +119,8 @@ impl<M: Wire> Connection<M> {
             source,
             codec: M::codec(setup),
             orders,
+            expected,
+            come: Vec::new(),
             inputs: inputs.clone(),
             pulse: Arc::clone(&pulse),
             counters: counters.clone(),

@@ -7,12 +7,16 @@ use tracing::Instrument;
 
 use super::admission::Ticket;
 use super::connection::{Connection, Origin};
+use super::expected::{Expectation, Expected};
 use super::input::Input;
 use super::node::{Conn, CrashGuard, Node};
 use super::outgoing::{Body, NotQueued, Outgoing};
 use super::reader::{Destination, Order};
 use crate::digest::Digest;
-use crate::peer::{CloseReason, ConnId, Effect, Event, FileId, Peer, Place, SetupOf, Span, Time, Work};
+use crate::peer::{
+    Announced, CloseReason, ConnId, EXPECTED_BYTES_MAX, Effect, Event, FileId, Peer, Place, SetupOf, Span,
+    Time, Work,
+};
 use crate::store::StoreFault;
 use crate::wire::Wire;
 
@@ -36,7 +40,14 @@ where
                 }
             },
             Effect::Send { conn, message } => self.send(conn, message),
+            Effect::SendTo { to, message } => self.send_to(to, message),
             Effect::SendBody { conn, span } => self.send_body(conn, span),
+            Effect::Expect { conn, body, into } => self.expect(conn, body, into),
+            Effect::Unexpect { conn, key } => {
+                if let Some(entry) = self.table.get(conn) {
+                    entry.expected.revoke(key);
+                }
+            }
             Effect::Receive { conn, len, into } => {
                 let into = into.map_or(Destination::Discard, |place| self.destination(place));
                 self.order(conn, Order::Receive { len, into });
@@ -61,6 +72,7 @@ where
             id: conn,
             outgoing: Arc::clone(&outgoing),
             orders,
+            expected: Arc::new(Expected::default()),
             close: tokio_util::sync::CancellationToken::new(),
             kill: self.kill.child_token(),
             encoder: P::Message::codec(setup),
@@ -73,6 +85,7 @@ where
             setup,
             outgoing,
             orders: orders_receiver,
+            expected: Arc::clone(&entry.expected),
             inputs: self.inputs_sender.clone(),
             close: entry.close.clone(),
             kill: entry.kill.clone(),
@@ -134,6 +147,18 @@ where
         }
     }
 
+    /// Names the place of a body, if it can be expected; else its message will pause.
+    fn expect(&mut self, conn: ConnId, body: Announced, into: Place) {
+        let max = self.limits.expected_max;
+        let Some(storage) = self.store.get(into.file) else { return };
+        if let Some(entry) = self.table.get(conn)
+            && body.len <= EXPECTED_BYTES_MAX
+        {
+            let expectation = Expectation { len: body.len, storage, offset: into.offset };
+            entry.expected.add(body.key, expectation, max);
+        }
+    }
+
     fn destination(&self, place: Place) -> Destination {
         match self.store.get(place.file) {
             Some(storage) => Destination::File(storage, place.offset),
@@ -175,6 +200,7 @@ where
     fn close(&mut self, conn: ConnId) {
         if let Some(entry) = self.forget(conn) {
             entry.close.cancel();
+            entry.expected.revoke_all();
         } else {
             // It ended by an effect of this same event, and the peer need not hear of what it has closed.
             let told =

@@ -9,6 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
+use super::datagram::Datagrams;
 use super::line::Line;
 use super::node::{CrashGuard, Node, Table};
 use super::outgoing::Budget;
@@ -25,6 +26,7 @@ use crate::wire::Wire;
 pub struct Handle {
     node: NodeId,
     address: SocketAddrV4,
+    datagrams: Option<SocketAddrV4>,
     commands: mpsc::Sender<Command>,
     counters: Counters,
     leave: CancellationToken,
@@ -54,7 +56,7 @@ pub struct Crashed {
 /// Starts a node on the current tokio runtime. When this returns, the node has its address and answers there.
 ///
 /// # Errors
-/// If it cannot have the address it is to listen on.
+/// If it cannot have the addresses it is to be reached at.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -67,11 +69,12 @@ pub async fn spawn<P>(
 where
     P: Peer + Send + 'static,
 {
-    let NodeConfig { node, listen, attachment, limits, seed, clock, identity } = config;
+    let NodeConfig { node, listen, datagrams, attachment, limits, seed, clock, identity } = config;
     let (entrance, address) = match listen {
         Some(address) => socket::take_address(address, attachment.firewalled, limits.accept_backlog)?,
         None => (Entrance::None, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
     };
+    let door = datagrams.map(socket::take_datagram_address).transpose()?;
     let (commands_sender, commands) = mpsc::channel(limits.commands_queued_max.max(1));
     let (inputs_sender, inputs) = mpsc::channel(limits.node_queue_max.max(1));
     let counters = Counters::new(P::Message::KINDS.len());
@@ -92,13 +95,14 @@ where
         Entrance::None => None,
     };
     let node_guard = guard();
-    let node_task = Node {
+    let mut node_task = Node {
         peer,
         node,
         address,
         // A thousand nodes of one cluster look like so many hosts only if each dials from its own address.
         source: address.ip().is_loopback().then_some(*address.ip()),
         line: Line::new(&attachment.line),
+        datagrams: Datagrams::new(attachment.firewalled, limits.datagram_linger),
         clock,
         rng: node.rng(seed),
         own_key: OwnKey::Real(identity.public()),
@@ -118,19 +122,28 @@ where
         table: Table::new(&limits),
         limits: Arc::new(limits),
     };
+    let datagrams = door.map(|(socket, address)| {
+        node_task.open_datagrams(socket);
+        address
+    });
     let task = tokio::spawn(async move {
         let _held = held;
         node_guard.over(node_task.run()).await;
     });
     let _kill_on_drop = kill.clone().drop_guard();
     let (task, commands) = (Some(task), commands_sender);
-    Ok(Handle { node, address, commands, counters, leave, kill, tasks, task, _kill_on_drop })
+    Ok(Handle { node, address, datagrams, commands, counters, leave, kill, tasks, task, _kill_on_drop })
 }
 
 impl Handle {
     /// Where the node listens, with its actual port; unspecified if it only dials.
     pub fn address(&self) -> SocketAddrV4 {
         self.address
+    }
+
+    /// Where datagrams reach the node, with the actual port, if it was started with such an address.
+    pub fn datagrams(&self) -> Option<SocketAddrV4> {
+        self.datagrams
     }
 
     /// The node's number.

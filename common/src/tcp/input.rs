@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 use tokio::net::TcpStream;
 
 use super::admission::Ticket;
+use super::expected::Told;
 use crate::peer::{BodyState, CloseReason, ConnId, FileId, PublicKey};
 use crate::store::StoreFault;
 
@@ -16,10 +17,14 @@ pub(super) enum Input<M> {
     Opened { conn: ConnId, remote: SocketAddrV4, dialled: bool },
     /// A message arrived.
     Message { conn: ConnId, message: M },
+    /// A datagram arrived.
+    Datagram { from: SocketAddrV4, message: M },
     /// A connection is sealed.
     Sealed { conn: ConnId, key: PublicKey },
     /// Part of a body arrived and is stored.
     Body { conn: ConnId, len: u32, state: BodyState },
+    /// Expected bodies arrived.
+    Arrived { conn: ConnId, bodies: Vec<Told> },
     /// Part of a body has left.
     Sent { conn: ConnId, len: u32 },
     /// A connection has ended; its task says so once, and only if the node has not ended it before.

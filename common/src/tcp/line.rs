@@ -7,6 +7,8 @@
 //! after the node's delay. With an ideal line none of this exists.
 //!
 //! Both ends of a connection add their own delay, so one way takes the sum of the two, as in the simulator.
+//! A node's datagrams take their turns like one more connection's chunks, and what comes faster than the line takes it is lost in the kernel.
+//!
 //! To open takes a round trip: the dialling side adds its own two delays before `Opened`, and the accepting
 //! side, which the dialler cannot see, holds back the first bytes by its own two.
 
@@ -61,6 +63,18 @@ impl Line {
         })
     }
 
+    /// Gives a datagram that the node sends its turn; when it is at the other end of the line.
+    pub(super) fn datagram_leaves(&self, bytes: usize) -> Instant {
+        self.up.pass(bytes, Instant::now()) + self.delay
+    }
+
+    /// Gives a datagram that has come its turn, and waits for the end of that; when it is at the node.
+    pub(super) async fn datagram_arrives(&self, bytes: usize) -> Instant {
+        let passed = self.down.pass(bytes, Instant::now());
+        wait_until(passed).await;
+        passed + self.delay
+    }
+
     /// How large a socket's receive buffer should be, if not as the kernel likes.
     pub(super) fn receive_buffer_bytes(&self) -> Option<usize> {
         let bytes = self.down.bytes_in(RECEIVE_BUFFER_TIME)?;
@@ -108,7 +122,7 @@ impl Gate {
 }
 
 /// Sleeps, unless it is that late already: a timer would wait for its next tick, a millisecond for nothing.
-async fn wait_until(at: Instant) {
+pub(super) async fn wait_until(at: Instant) {
     if at > Instant::now() {
         sleep_until(at).await;
     }

@@ -23,6 +23,8 @@
 //! - Sealed connections are sealed by their writer, as it gathers what it writes, and opened by their reader, before the
 //!   codec: neither on the node's task. The reader takes the handshake's messages, the writer says ours, and
 //!   what was queued behind waits in the queue.
+//! - Datagrams wait for nobody: what there is no room for is dropped and counted. Their socket exists once the peer has sent one, or from
+//!   the start if [`NodeConfig::datagrams`] says so.
 //! - A remote costs at most its own connection: its decoder's buffer, its queues and its waits all have limits
 //!   ([`Limits`]), and everything refused or cut off is counted in the [`Snapshot`].
 //!
@@ -35,7 +37,9 @@
 mod admission;
 mod config;
 mod connection;
+mod datagram;
 mod effects;
+mod expected;
 mod fd;
 mod handle;
 mod input;

@@ -12,6 +12,8 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::connection::Origin;
+use super::datagram::Datagrams;
+use super::expected::{Expected, Told};
 use super::input::Input;
 use super::line::Line;
 use super::outgoing::{Budget, Outgoing};
@@ -39,6 +41,7 @@ pub(super) struct Node<P: Peer> {
     pub(super) source: Option<Ipv4Addr>,
     pub(super) limits: Arc<Limits>,
     pub(super) line: Option<Arc<Line>>,
+    pub(super) datagrams: Datagrams,
     pub(super) clock: Clock,
     pub(super) rng: Pcg32,
     pub(super) identity: Arc<Identity>,
@@ -80,6 +83,7 @@ pub(super) struct Conn<P: Peer> {
     pub(super) id: ConnId,
     pub(super) outgoing: Arc<Outgoing>,
     pub(super) orders: mpsc::Sender<Order<SetupOf<P>>>,
+    pub(super) expected: Arc<Expected>,
     pub(super) close: CancellationToken,
     pub(super) kill: CancellationToken,
     pub(super) encoder: <P::Message as Wire>::Codec,
@@ -196,13 +200,12 @@ where
             while let Some(timer) = self.table.timers.due(now) {
                 self.deliver(Event::Timer(timer));
             }
-            if leave_by
-                .is_some_and(|by| by <= Instant::now() || (self.table.live == 0 && self.table.checks == 0))
-            {
+            let answers_by = leave_by.and_then(|_| self.datagrams.answers_by());
+            if leave_by.is_some_and(|by| by <= Instant::now() || self.has_left(answers_by)) {
                 return;
             }
             let next = self.table.timers.next().map(|at| self.clock.instant(at));
-            let next = [next, leave_by].into_iter().flatten().min();
+            let next = [next, leave_by, answers_by].into_iter().flatten().min();
             if let Some(next) = next
                 && alarm.deadline() != next
             {
@@ -225,12 +228,19 @@ where
         }
     }
 
+    /// A peer that was told to leave has nothing more to say or to hear.
+    fn has_left(&self, answers_by: Option<Instant>) -> bool {
+        let hears_more = answers_by.is_some_and(|by| by > Instant::now());
+        self.table.live == 0 && self.table.checks == 0 && !hears_more
+    }
+
     /// The peer has left: what it has closed flushes, and what it has not is closed now.
     async fn wind_down(&mut self) {
         for entry in self.table.conns.iter().flatten() {
             entry.close.cancel();
         }
         self.table.conns.clear();
+        self.datagrams.close();
         self.inputs.close();
         while self.inputs.try_recv().is_ok() {}
         self.tasks.close();
@@ -271,9 +281,28 @@ where
                 self.counters.lock().load.received.add(message.wire_len());
                 self.deliver(Event::Message { conn, message });
             }
+            Input::Datagram { from, message } => {
+                if self.admits_datagram(from) {
+                    self.counters.lock().load.received.add(message.wire_len());
+                    self.deliver(Event::Datagram { from, message });
+                }
+            }
             Input::Body { conn, len, state } if self.table.get(conn).is_some() => {
                 self.counters.lock().load.body_received += u64::from(len);
                 self.deliver(Event::Body { conn, len, state });
+            }
+            Input::Arrived { conn, bodies } => {
+                for Told { body, head, arrival } in bodies {
+                    // What one has caused may have closed it.
+                    if self.table.get(conn).is_none() {
+                        return;
+                    }
+                    let mut counters = self.counters.lock();
+                    counters.load.received.add(head);
+                    counters.load.body_received += u64::from(body.len);
+                    drop(counters);
+                    self.deliver(Event::Arrived { conn, body, arrival });
+                }
             }
             Input::Sent { conn, len } if self.table.get(conn).is_some() => {
                 self.deliver(Event::Sent { conn, len });

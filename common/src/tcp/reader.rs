@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
+use super::expected::{self, Come, Expected};
 use super::input::Input;
 use super::line::ShapedSource;
 use super::outgoing::Shake;
@@ -19,7 +20,7 @@ use super::records::{Opened, Records};
 use super::snapshot::Counters;
 use super::socket;
 use crate::metrics::Sealing;
-use crate::peer::{BodyState, CloseReason, ConnId};
+use crate::peer::{Announced, BodyState, CloseReason, ConnId};
 use crate::seal::{Handshake, Identity, Opener, Progress, Seal, SealError, Through};
 use crate::store::{Storage, StoreFault};
 use crate::wire::Wire;
@@ -30,6 +31,8 @@ const PROGRESS_BYTES: u32 = 256 * 1024;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// The smallest read.
 const READ_BYTES_MIN: usize = 4 * 1024;
+/// Expected bodies that are stored and told together, at most.
+const COME_MAX: usize = 64;
 /// Bytes after which a reader lets other tasks run although it could go on.
 const YIELD_BYTES: usize = 1024 * 1024;
 
@@ -74,6 +77,9 @@ pub(super) struct Reader<M: Wire> {
     pub(super) source: Source,
     pub(super) codec: M::Codec,
     pub(super) orders: mpsc::Receiver<Order<M::Setup>>,
+    pub(super) expected: Arc<Expected>,
+    /// Expected bodies that have come and are not stored.
+    pub(super) come: Vec<Come>,
     pub(super) inputs: mpsc::Sender<Input<M>>,
     pub(super) pulse: Arc<Pulse>,
     /// What sealing costs is counted here, as it comes.
@@ -114,8 +120,16 @@ impl<M: Wire> Reader<M> {
 
     async fn read_messages(&mut self) -> Result<std::convert::Infallible, Stop> {
         loop {
-            while let Some(message) = self.decode()? {
-                self.deliver(message).await?;
+            let stop = loop {
+                match self.decode() {
+                    Ok(Some(message)) => self.take(message).await?,
+                    Ok(None) => break None,
+                    Err(stop) => break Some(stop),
+                }
+            };
+            self.hand_over().await?;
+            if let Some(stop) = stop {
+                return Err(stop);
             }
             if self.buffer.len() >= self.buffer_bytes_max {
                 let held = self.buffer.len();
@@ -133,6 +147,50 @@ impl<M: Wire> Reader<M> {
             tracing::debug!(%error, "the far side broke the protocol");
             CloseReason::Protocol.into()
         })
+    }
+
+    /// Takes the body of a message whose place is known, or hands the message to the node.
+    async fn take(&mut self, message: M) -> Result<(), Stop> {
+        let expected = message
+            .announces()
+            .filter(|body| body.len as usize <= self.buffer_bytes_max && self.expected.has(*body));
+        match expected {
+            Some(body) => self.take_expected(body, message.wire_len()).await,
+            None => {
+                self.hand_over().await?;
+                self.deliver(message).await
+            }
+        }
+    }
+
+    /// Takes an expected body once it is whole.
+    async fn take_expected(&mut self, body: Announced, head: u32) -> Result<(), Stop> {
+        let len = body.len as usize;
+        if self.buffer.len() < len {
+            self.hand_over().await?;
+            self.pulse.reads(Reading::Body);
+            while self.buffer.len() < len {
+                if self.fill(self.read_bytes.max(len - self.buffer.len())).await? == 0 {
+                    return Err(CloseReason::Reset.into());
+                }
+            }
+            self.pulse.reads(Reading::Messages);
+        }
+        let bytes = self.buffer.split_to(len).freeze();
+        self.come.push(Come { body, head, bytes });
+        if self.come.len() >= COME_MAX {
+            self.hand_over().await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the expected bodies that have come, and tells the node.
+    async fn hand_over(&mut self) -> Result<(), Stop> {
+        if self.come.is_empty() {
+            return Ok(());
+        }
+        let bodies = expected::store(&self.expected, &mut self.come);
+        self.tell(Input::Arrived { conn: self.conn, bodies }).await
     }
 
     /// Hands a message to the node, and waits for its order if the message says so.
@@ -205,10 +263,14 @@ impl<M: Wire> Reader<M> {
     async fn end_of_stream(&mut self) -> Result<CloseReason, Stop> {
         loop {
             match self.codec.decode_eof(&mut self.buffer) {
-                Ok(Some(message)) => self.deliver(message).await?,
-                Ok(None) if self.buffer.is_empty() => return Ok(CloseReason::Remote),
-                Ok(None) => return Ok(CloseReason::Reset),
+                Ok(Some(message)) => self.take(message).await?,
+                Ok(None) => {
+                    self.hand_over().await?;
+                    let whole = self.buffer.is_empty();
+                    return Ok(if whole { CloseReason::Remote } else { CloseReason::Reset });
+                }
                 Err(error) => {
+                    self.hand_over().await?;
                     tracing::debug!(%error, "the stream ended early");
                     return Ok(CloseReason::Reset);
                 }

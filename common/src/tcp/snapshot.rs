@@ -33,6 +33,10 @@ pub struct Snapshot {
     pub protocol_errors: u64,
     /// Connections ended by a time-out, dials included.
     pub timeouts: u64,
+    /// Datagrams that were no message, or that a firewall held back.
+    pub datagrams_refused: u64,
+    /// Datagrams that there was no room for: in the system, on the line, or in the node's queue.
+    pub datagrams_dropped: u64,
     /// Digests, renames and computations refused because too many were waiting.
     pub checks_refused: u64,
     /// The peer or the driver under it has panicked; the node is gone.

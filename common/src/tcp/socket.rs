@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use bytes::BufMut;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 use super::StartError;
 use crate::peer::CloseReason;
@@ -37,13 +37,40 @@ pub(super) fn take_address(
         };
         Ok((entrance, local))
     };
-    take().map_err(|error: io::Error| match error.kind() {
+    take().map_err(|error: io::Error| start_error(address, error))
+}
+
+/// Takes `address`, or with port 0 any port there, for datagrams. Returns it with its actual port.
+pub(super) fn take_datagram_address(address: SocketAddrV4) -> Result<(UdpSocket, SocketAddrV4), StartError> {
+    let take = || {
+        let socket = datagram_socket(address)?;
+        let local = ipv4(socket.local_addr()?)?;
+        Ok((socket, local))
+    };
+    take().map_err(|error: io::Error| start_error(address, error))
+}
+
+/// A socket for the datagrams of a node that listens at `listens`: at the same port if that is free, else at any.
+pub(super) fn datagram_socket_beside(listens: SocketAddrV4) -> io::Result<UdpSocket> {
+    let anywhere = SocketAddrV4::new(*listens.ip(), 0);
+    datagram_socket(listens).or_else(|_| datagram_socket(anywhere))
+}
+
+fn datagram_socket(address: SocketAddrV4) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    UdpSocket::from_std(socket)
+}
+
+/// What it means that an address could not be had.
+fn start_error(address: SocketAddrV4, error: io::Error) -> StartError {
+    match error.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse(address),
         io::ErrorKind::PermissionDenied => StartError::Permission(address),
         io::ErrorKind::AddrNotAvailable => StartError::NotLocal(address),
         _ if out_of_files(&error) => StartError::Files(address),
         _ => StartError::Other(address, error),
-    })
+    }
 }
 
 /// The IPv4 address that every socket of ours has.

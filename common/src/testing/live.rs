@@ -252,6 +252,7 @@ fn node_config(number: u32, listen: SocketAddrV4, attachment: Attachment, clock:
     NodeConfig {
         node: NodeId(number),
         listen: Some(listen),
+        datagrams: None,
         attachment,
         limits: Limits::default(),
         seed: 1,

@@ -11,8 +11,8 @@ use rand_pcg::Pcg32;
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::peer::{
-    BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer, Place, PublicKey,
-    SetupOf, Slots, Time,
+    Announced, Arrival, BodyState, CloseReason, ConnId, ConnIds, Cx, Effect, Event, Outbox, OwnKey, Peer,
+    Place, PublicKey, SetupOf, Slots, Time,
 };
 use crate::seal::Seal;
 use crate::store::{Store, StoreFault};
@@ -35,6 +35,7 @@ enum Reading {
     Messages,
     Paused,
     Body(Incoming),
+    Expected(Announced),
 }
 
 /// What is to be done next, in order: effects are all applied before the next event is handled.
@@ -49,6 +50,7 @@ struct Link<M: Wire> {
     arrived: BytesMut,
     leaving: BytesMut,
     reading: Reading,
+    expected: Vec<(Announced, Place)>,
     open: bool,
     sealing: Sealing,
 }
@@ -97,6 +99,7 @@ pub struct Lone<P: Peer> {
     timers: BinaryHeap<Reverse<(Time, usize)>>,
     timer_values: Vec<P::Timer>,
     dials: Vec<(ConnId, SocketAddrV4)>,
+    datagrams: VecDeque<(SocketAddrV4, Vec<u8>)>,
     ended: Vec<ConnId>,
 }
 
@@ -117,6 +120,7 @@ impl<P: Peer> Lone<P> {
             timers: BinaryHeap::new(),
             timer_values: Vec::new(),
             dials: Vec::new(),
+            datagrams: VecDeque::new(),
             ended: Vec::new(),
         };
         lone.deliver(Event::Start);
@@ -167,6 +171,23 @@ impl<P: Peer> Lone<P> {
             Some(link) => link.leaving.split().to_vec(),
             None => Vec::new(),
         }
+    }
+
+    /// A datagram from whoever writes `from` on it; false if the protocol's codec makes nothing of it.
+    ///
+    /// # Panics
+    /// If the protocol has no datagrams.
+    pub fn datagram(&mut self, from: SocketAddrV4, bytes: &[u8]) -> bool {
+        let setup = P::Message::datagrams().expect("a protocol with datagrams");
+        let read = P::Message::codec(setup).decode(&mut BytesMut::from(bytes));
+        let Ok(Some(message)) = read else { return false };
+        self.deliver(Event::Datagram { from, message });
+        true
+    }
+
+    /// The oldest datagram of the peer that has not been looked at: where to, and its bytes.
+    pub fn next_datagram(&mut self) -> Option<(SocketAddrV4, Vec<u8>)> {
+        self.datagrams.pop_front()
     }
 
     /// True if the peer, or its codec, has closed the connection. What it sent before can still be taken.
@@ -243,6 +264,7 @@ impl<P: Peer> Lone<P> {
             arrived: BytesMut::new(),
             leaving: BytesMut::new(),
             reading: Reading::Messages,
+            expected: Vec::new(),
             open,
             sealing: Sealing::Plain,
         };
@@ -283,6 +305,11 @@ impl<P: Peer> Lone<P> {
                 self.dials.push((conn, to));
             }
             Effect::Send { conn, message } => self.send(conn, message),
+            Effect::SendTo { to, message } => {
+                let setup = P::Message::datagrams().expect("Cx lets no other protocol send any");
+                let bytes = Self::encoded(&mut P::Message::codec(setup), message);
+                self.datagrams.push_back((to, bytes.to_vec()));
+            }
             Effect::SendBody { conn, span } => {
                 let Some(link) = self.links.get_mut(conn) else { return };
                 let Some(file) = self.store.get(span.file) else { return };
@@ -293,6 +320,16 @@ impl<P: Peer> Lone<P> {
                 match &mut link.sealing {
                     Sealing::Awaits { bodies, .. } => bodies.push(len),
                     Sealing::Plain | Sealing::Sealed => self.follow(Event::Sent { conn, len }),
+                }
+            }
+            Effect::Expect { conn, body, into } => {
+                if let Some(link) = self.links.get_mut(conn) {
+                    link.expected.push((body, into));
+                }
+            }
+            Effect::Unexpect { conn, key } => {
+                if let Some(link) = self.links.get_mut(conn) {
+                    link.expected.retain(|(body, _)| body.key != key);
                 }
             }
             Effect::Receive { conn, len, into } => {
@@ -327,11 +364,16 @@ impl<P: Peer> Lone<P> {
 
     fn send(&mut self, conn: ConnId, message: P::Message) {
         let Some(link) = self.links.get_mut(conn).filter(|_| self.ids.is_live(conn)) else { return };
+        let bytes = Self::encoded(&mut link.encoder, message);
+        link.outlet().unsplit(bytes);
+    }
+
+    fn encoded(encoder: &mut <P::Message as Wire>::Codec, message: P::Message) -> BytesMut {
         let len = message.wire_len() as usize;
         let mut bytes = BytesMut::with_capacity(len);
-        link.encoder.encode(message, &mut bytes).expect("a peer's own messages can be encoded");
+        encoder.encode(message, &mut bytes).expect("a peer's own messages can be encoded");
         assert_eq!(bytes.len(), len, "wire_len differs from what the codec wrote");
-        link.outlet().unsplit(bytes);
+        bytes
     }
 
     fn go_on(&mut self, conn: ConnId, reading: Reading, setup: Option<SetupOf<P>>) {
@@ -363,9 +405,21 @@ impl<P: Peer> Lone<P> {
                 }
                 Self::take_body(&self.store, conn, link, take as usize)
             }
+            Reading::Expected(body) => {
+                let body = *body;
+                if link.arrived.len() < body.len as usize {
+                    return;
+                }
+                Self::take_expected(&self.store, conn, link, body)
+            }
             Reading::Messages => match link.decoder.decode(&mut link.arrived) {
                 Ok(None) => return,
                 Ok(Some(message)) => {
+                    let expected = |body: &Announced| link.expected.iter().any(|(other, _)| other == body);
+                    if let Some(body) = message.announces().filter(expected) {
+                        link.reading = Reading::Expected(body);
+                        return self.todo.push_back(Todo::Read(conn));
+                    }
                     if message.pauses() {
                         link.reading = Reading::Paused;
                     }
@@ -380,6 +434,27 @@ impl<P: Peer> Lone<P> {
         };
         self.follow(event);
         self.todo.push_back(Todo::Read(conn));
+    }
+
+    /// Takes an expected body, whole.
+    fn take_expected(
+        store: &Store,
+        conn: ConnId,
+        link: &mut Link<P::Message>,
+        body: Announced,
+    ) -> Event<P::Message, P::Timer> {
+        link.reading = Reading::Messages;
+        let bytes = link.arrived.split_to(body.len as usize);
+        let place = link.expected.iter().position(|(expected, _)| *expected == body);
+        let arrival = match place.map(|at| link.expected.swap_remove(at).1) {
+            None => Arrival::Unexpected,
+            Some(place) => {
+                let file = store.get(place.file).ok_or(StoreFault::Missing);
+                let stored = file.and_then(|file| file.write_at(place.offset, &bytes));
+                stored.map_or_else(Arrival::Failed, |()| Arrival::Stored)
+            }
+        };
+        Event::Arrived { conn, body, arrival }
     }
 
     fn take_body(

@@ -6,7 +6,8 @@
 //! | [`Swarm`] | many peers on a simulated network: whole protocols in ten lines |
 //! | [`live`] | nodes on loopback sockets, one with real files or many at addresses of their own |
 //! | [`fake`] | a peer that speaks raw bytes over a real socket |
-//! | [`sealed`] | the same on a sealed connection |
+//! | [`post`] | the same for datagrams |
+//! | [`sealed`] | the fake peer on a sealed connection |
 //! | [`tap`] | somebody on the line, who hears every byte |
 //! | [`files`] | files to share, and hits that tell of them |
 //! | [`process`] | a program as a user starts it, and a bench as what it measures |
@@ -16,6 +17,7 @@ pub mod fake;
 pub mod files;
 pub mod live;
 mod lone;
+pub mod post;
 pub mod process;
 pub mod sealed;
 mod swarm;

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
 use common::net::{Attachment, Line, NodeId};
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, PublicKey, Slots, Time};
+use common::peer::{
+    Announced, Arrival, BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, PublicKey, Slots, Time,
+};
 use common::seal::Seal;
 use common::store::{Storage, StoreFault};
-use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, spawn};
+use common::tcp::{Clock, Handle, Identity, Limits, NodeConfig, SharedStore, StartError, spawn};
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
 use tokio::sync::mpsc;
@@ -123,6 +125,10 @@ impl Wire for Toy {
         }
     }
 
+    fn datagrams() -> Option<Speech> {
+        Some(Speech::Plain)
+    }
+
     fn wire_len(&self) -> u32 {
         5 + match self {
             Toy::Number(_) | Toy::Body(_) => 8,
@@ -143,6 +149,19 @@ impl Wire for Toy {
     fn pauses(&self) -> bool {
         matches!(self, Toy::Body(_) | Toy::Switch)
     }
+
+    /// Bodies are told apart by their lengths alone.
+    fn announces(&self) -> Option<Announced> {
+        match self {
+            Toy::Body(len) => Some(announced(*len as u32)),
+            _ => None,
+        }
+    }
+}
+
+/// What a message says of a body of so many bytes.
+pub fn announced(len: u32) -> Announced {
+    Announced { key: len.into(), len }
 }
 
 /// What a test does on the peer's side.
@@ -191,6 +210,7 @@ pub struct Node {
 /// How a probe is started.
 pub struct Setting {
     pub listen: Option<SocketAddrV4>,
+    pub datagrams: Option<SocketAddrV4>,
     pub line: Line,
     pub firewalled: bool,
     pub limits: Limits,
@@ -201,6 +221,7 @@ impl Default for Setting {
     fn default() -> Self {
         Setting {
             listen: Some(own_address()),
+            datagrams: None,
             line: Line::default(),
             firewalled: false,
             limits: Limits::default(),
@@ -227,6 +248,18 @@ pub async fn reacting(
     setting: Setting,
     react: impl FnMut(&Event<Toy, u32>, &mut Cx<'_, Probe>) + Send + 'static,
 ) -> Node {
+    try_reacting(setting, react).await.expect("the addresses are free")
+}
+
+/// Starts a probe whose addresses may not be free.
+pub async fn try_node(setting: Setting) -> Result<Node, StartError> {
+    try_reacting(setting, |_, _| {}).await
+}
+
+async fn try_reacting(
+    setting: Setting,
+    react: impl FnMut(&Event<Toy, u32>, &mut Cx<'_, Probe>) + Send + 'static,
+) -> Result<Node, StartError> {
     let actions = Arc::new(Mutex::new(VecDeque::new()));
     let (seen_sender, seen) = mpsc::unbounded_channel();
     let (notes_sender, notes) = mpsc::unbounded_channel();
@@ -240,6 +273,7 @@ pub async fn reacting(
     let config = NodeConfig {
         node: NodeId(0),
         listen: setting.listen,
+        datagrams: setting.datagrams,
         attachment: Attachment { line: setting.line, firewalled: setting.firewalled },
         limits: setting.limits,
         seed: 1,
@@ -249,10 +283,10 @@ pub async fn reacting(
     let sink: common::tcp::NoteSink = Arc::new(move |_, _, note| {
         let _ = notes_sender.send(note);
     });
-    let handle = spawn(peer, config, store.clone(), sink).await.expect("the address is free");
+    let handle = spawn(peer, config, store.clone(), sink).await?;
     let mut node = Node { handle, store, actions, seen, notes };
     node.expect("Start", |event| matches!(event, Event::Start).then_some(())).await;
-    node
+    Ok(node)
 }
 
 impl Node {
@@ -272,6 +306,11 @@ impl Node {
         self.actions.lock().unwrap().push_back(action);
         self.handle.command(Command::Cancel(FetchId(0))).await.expect("the node lives");
         receiver.await.expect("the node lives")
+    }
+
+    /// Waits until what the peer has done is carried out: what it does next is done after that.
+    pub async fn settled(&self) {
+        self.act(|_| ()).await;
     }
 
     /// The next event, with its time.
@@ -310,6 +349,24 @@ impl Node {
     pub async fn message(&mut self) -> (ConnId, Toy) {
         self.expect("a message", |event| match event {
             Event::Message { conn, message } => Some((conn, message)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for a datagram.
+    pub async fn datagram(&mut self) -> (SocketAddrV4, Toy) {
+        self.expect("a datagram", |event| match event {
+            Event::Datagram { from, message } => Some((from, message)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next expected body.
+    pub async fn arrived(&mut self) -> (Announced, Arrival) {
+        self.expect("Arrived", |event| match event {
+            Event::Arrived { body, arrival, .. } => Some((body, arrival)),
             _ => None,
         })
         .await

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use common::net::{Attachment, Line, NodeId};
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, PublicKey, Span, Time};
+use common::peer::{
+    Announced, Arrival, BodyState, CloseReason, ConnId, Cx, Event, FileId, Peer, Place, PublicKey, Span, Time,
+};
 use common::seal::Seal;
 use common::testing::Swarm;
 use common::user::{Command, FetchId};
 use common::wire::{Wire, WireError};
 use tokio_util::codec::{Decoder, Encoder};
 
-/// A message of any length; a negative number pauses its connection.
+/// A message of any length; a negative number pauses its connection, and one below -999 announces a body of as many bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Word(pub i32, pub u32);
 
@@ -44,6 +46,9 @@ impl Wire for Word {
     fn seal(side: Option<Seal>) -> Option<Seal> {
         side
     }
+    fn datagrams() -> Option<Option<Seal>> {
+        Some(None)
+    }
     fn wire_len(&self) -> u32 {
         self.1
     }
@@ -52,6 +57,10 @@ impl Wire for Word {
     }
     fn pauses(&self) -> bool {
         self.0 < 0
+    }
+    fn announces(&self) -> Option<Announced> {
+        let len = self.0.unsigned_abs();
+        (self.0 < -999).then_some(Announced { key: len.into(), len })
     }
 }
 
@@ -63,10 +72,12 @@ pub enum Seen {
     Dialled,
     Accepted,
     Word(i32),
+    Datagram(i32),
     Sealed(PublicKey),
     Body(u32),
     Done(u32),
     Sent(u32),
+    Arrived(u32, Arrival),
     Closed(CloseReason),
     Timer(u32),
     Verified(bool),
@@ -125,9 +136,11 @@ impl Peer for Puppet {
             Event::Opened { conn, dialled: true, .. } => (Seen::Dialled, Some(conn)),
             Event::Opened { conn, dialled: false, .. } => (Seen::Accepted, Some(conn)),
             Event::Message { conn, message } => (Seen::Word(message.0), Some(conn)),
+            Event::Datagram { message, .. } => (Seen::Datagram(message.0), None),
             Event::Sealed { conn, key } => (Seen::Sealed(key), Some(conn)),
             Event::Body { conn, len, state: BodyState::Done } => (Seen::Done(len), Some(conn)),
             Event::Body { conn, len, .. } => (Seen::Body(len), Some(conn)),
+            Event::Arrived { conn, body, arrival } => (Seen::Arrived(body.len, arrival), Some(conn)),
             Event::Sent { conn, len } => (Seen::Sent(len), Some(conn)),
             Event::Verified { ok, .. } => (Seen::Verified(ok), None),
             Event::Finished { .. } => (Seen::Finished, None),

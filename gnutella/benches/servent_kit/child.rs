@@ -85,6 +85,7 @@ async fn serve(files: usize) {
     let node = NodeConfig {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        datagrams: None,
         attachment: Attachment::default(),
         limits: Limits::default(),
         seed: 1,

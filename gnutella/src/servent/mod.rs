@@ -151,8 +151,11 @@ impl Servent {
             Event::Finished { file, fault } => self.finished(file, fault, cx),
             Event::Closed { conn, reason } => self.closed(conn, reason, cx),
             Event::Timer(timer) => self.timer(timer, cx),
-            // Nothing of this protocol is sealed, and nothing takes long to compute.
-            Event::Sealed { .. } | Event::Computed { .. } => {}
+            // Nothing of this protocol is sealed, a datagram or expected, and nothing takes long to compute.
+            Event::Sealed { .. }
+            | Event::Datagram { .. }
+            | Event::Arrived { .. }
+            | Event::Computed { .. } => {}
         }
     }
 

@@ -91,6 +91,7 @@ async fn serve() {
     let node = NodeConfig {
         node: NodeId(0),
         listen: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        datagrams: None,
         attachment: Attachment::default(),
         limits: Limits { connections_max: CHILDREN_MAX, ..Limits::default() },
         seed: 1,

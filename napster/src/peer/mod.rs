@@ -120,8 +120,11 @@ impl Peer {
                 Some(Link::Caller | Link::ListDelivery) | None => {}
             },
             Event::Timer(timer) => self.timer(timer, cx),
-            // Nothing of this protocol is sealed, and nothing takes long to compute.
-            Event::Sealed { .. } | Event::Computed { .. } => {}
+            // Nothing of this protocol is sealed, a datagram or expected, and nothing takes long to compute.
+            Event::Sealed { .. }
+            | Event::Datagram { .. }
+            | Event::Arrived { .. }
+            | Event::Computed { .. } => {}
         }
     }
 

@@ -9,20 +9,24 @@
 mod check;
 mod folder;
 mod layout;
+mod recent;
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
 use super::disk::{COPIES_MAX, fault_of, rename_to_new};
 use super::names::{NameError, numbered};
-use super::{Storage, StoreFault, range_within};
+use super::{Storage, StoreFault, digest_by_reading, range_within};
+use crate::digest::{Algorithm, Digest};
 use folder::{Access, Folder, OpenFiles, SAFELY, regular};
 use layout::Layout;
+use recent::Recent;
 
 /// What files a volume has. Nothing of it is trusted.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -125,6 +129,8 @@ pub struct Volume {
     layout: Layout,
     root: Root,
     open: Mutex<OpenFiles>,
+    /// What of a download was written last.
+    recent: Mutex<Recent>,
     state: RwLock<State>,
 }
 
@@ -172,7 +178,13 @@ impl Volume {
             return Err(VolumeError::Busy(part));
         }
         let state = State { path: part, writing_in: Some(dir.to_owned()) };
-        Ok(Volume { layout, root, open: Mutex::default(), state: RwLock::new(state) })
+        Ok(Volume {
+            layout,
+            root,
+            open: Mutex::default(),
+            recent: Mutex::default(),
+            state: RwLock::new(state),
+        })
     }
 
     /// The file or folder at `path`, to be read: every file must be there in its length. Files are looked for by the names of
@@ -232,7 +244,13 @@ impl Volume {
             Root::Folder(folder)
         };
         let state = State { path: path.to_owned(), writing_in: None };
-        Ok(Volume { layout, root, open: Mutex::default(), state: RwLock::new(state) })
+        Ok(Volume {
+            layout,
+            root,
+            open: Mutex::default(),
+            recent: Mutex::default(),
+            state: RwLock::new(state),
+        })
     }
 
     /// What may be finished downloads of the plan in `dir`: of its name, numbered or not, and its lengths.
@@ -305,6 +323,33 @@ impl Volume {
         Ok(())
     }
 
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        // Nothing panics while it is held.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what lies in one file in one go.
+    fn write_together(&self, offset: u64, parts: &[Bytes]) -> Result<(), VolumeError> {
+        let len: usize = parts.iter().map(Bytes::len).sum();
+        let mut whole = self.layout.parts(offset, len as u64);
+        let mut done = 0;
+        if let Some(part) = whole.next().filter(|part| part.len == len as u64) {
+            let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+            let written = rustix::io::pwritev(&*self.opened(part.at, Access::Make)?, &slices, part.offset);
+            done = written.map_err(|error| self.io(part.at, error.into()))?;
+        }
+        // What is left of it, should the system have taken a part only, or if it lies in several files.
+        let mut at = 0;
+        for part in parts {
+            let skip = done.saturating_sub(at).min(part.len());
+            if skip < part.len() {
+                self.write(offset + (at + skip) as u64, &part[skip..])?;
+            }
+            at += part.len();
+        }
+        Ok(())
+    }
+
     /// Gives every file its length, and has all of them be on disk.
     fn sync(&self, part: &Path) -> Result<(), VolumeError> {
         for entry in &self.layout.entries {
@@ -369,7 +414,31 @@ impl Storage for Volume {
         if self.is_finished() {
             return Err(StoreFault::Io);
         }
+        self.recent().forget(offset, bytes.len() as u64);
         self.write(offset, bytes).map_err(|error| error.fault())
+    }
+
+    fn write_parts_at(&self, offset: u64, parts: &[Bytes]) -> Result<(), StoreFault> {
+        range_within(offset, parts.iter().map(|part| part.len() as u64).sum(), self.layout.length)?;
+        if self.is_finished() {
+            return Err(StoreFault::Io);
+        }
+        self.write_together(offset, parts).map_err(|error| error.fault())?;
+        let (mut recent, mut at) = (self.recent(), offset);
+        for part in parts {
+            recent.add(at, part);
+            at += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn digest(&self, offset: u64, len: u64, algorithm: Algorithm) -> Result<Digest, StoreFault> {
+        range_within(offset, len, self.layout.length)?;
+        let recent = self.recent().take(offset, len);
+        match recent.and_then(|parts| recent::digest(&parts, len, algorithm)) {
+            Some(digest) => Ok(digest),
+            None => digest_by_reading(self, offset, len, algorithm),
+        }
     }
 
     /// Refuses with [`StoreFault::Missing`] while a file is missing or too short.
