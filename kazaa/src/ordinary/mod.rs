@@ -141,14 +141,14 @@ impl Ordinary {
             Event::Sent { conn, len } => self.upload_sent(conn, len, cx),
             Event::Verified { check, ok } => self.download_verified(check, ok, cx),
             Event::Finished { file, fault } => self.download_finished(file, fault, cx),
-            // Only the services have anything computed.
-            Event::Computed { .. } => {}
             Event::Closed { conn, reason } => self.closed(conn, reason, cx),
             Event::Timer(timer) => self.timer(timer, cx),
             // Nothing of this protocol here comes in any.
             Event::Datagram { .. } => {}
             // No body is expected before its message.
             Event::Arrived { .. } => {}
+            // Only the services have anything computed.
+            Event::Computed { .. } => {}
         }
     }
 
