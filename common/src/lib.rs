@@ -28,6 +28,7 @@ pub mod catalog;
 pub mod cli;
 mod conn;
 pub mod digest;
+mod event;
 pub mod http;
 pub mod index;
 pub mod metrics;

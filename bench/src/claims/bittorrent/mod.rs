@@ -2,7 +2,7 @@
 //!
 //! | file | what about |
 //! |---|---|
-//! | [`swarm`] | a swarm around a tracker and an origin: what the others are tried on |
+//! | [`swarm`], `people.rs` | a swarm around a tracker and an origin, and who comes to it: what the others are tried on |
 //! | `flash.rs` | how many come at once: B1, R1 |
 //! | `metainfo.rs` | the torrent and its hashes: B2, B3 |
 //! | `peer_set.rs` | whom a peer knows: B4, B6, B7, R4 |
@@ -28,6 +28,7 @@ mod last;
 mod metainfo;
 mod origin;
 mod peer_set;
+mod people;
 mod picking;
 mod pieces;
 mod redhat;
