@@ -237,8 +237,8 @@ fn a_swarm_brings_everybody_everything_and_beats_no_bound() {
         let needed = 12 * swarm.plan().bytes();
         assert!((needed..needed * 11 / 10).contains(&swarm.delivered()), "{}", swarm.delivered());
         assert!((1.0..12.0).contains(&swarm.origin_copies()), "{}", swarm.origin_copies());
-        // Who leaves takes along what it has.
-        assert!(swarm.tally().iter().all(|copies| copies == 1), "only the origin's are left");
+        // Who leaves takes along what it has; whoever was the last may just be leaving.
+        assert!(swarm.tally().iter().all(|copies| copies <= 2), "only the origin's are left");
     }
 }
 

@@ -135,6 +135,22 @@ impl Assembly {
         None
     }
 
+    /// A piece that others have begun and nobody goes on with, for somebody who may send whole pieces only: begun anew, for him alone.
+    /// Without this two who are watched could not end what they have begun together, and nobody else might have it.
+    pub(super) fn begin_anew(&mut self, asker: Asker<'_>) -> Option<Block> {
+        let rests = |partial: &Partial| {
+            let is_still = |slot: &Slot| slot.stage != Stage::Coming && slot.asked == 0;
+            partial.sole.is_none() && partial.missing > 0 && partial.slots.iter().all(is_still)
+        };
+        let mut partials = self.partials.iter();
+        let (&piece, partial) =
+            partials.find(|(piece, partial)| rests(partial) && asker.may_send(**piece))?;
+        let len = partial.len;
+        self.open.retain(|other| *other != piece);
+        self.begin(piece, len, Some(asker.conn));
+        self.next_free(asker)
+    }
+
     /// At the very end: a block that others are asked for already, but not whoever asks; it counts as asked once more.
     pub(super) fn next_duplicate(
         &mut self,
@@ -256,4 +272,35 @@ pub(super) struct Arrived {
     pub(super) is_asked_elsewhere: bool,
     /// All of its piece is there.
     pub(super) is_whole: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use common::peer::ConnIds;
+
+    use super::*;
+
+    #[test]
+    fn what_two_have_begun_one_who_is_watched_begins_anew() {
+        let mut conns = ConnIds::default();
+        let theirs = Bitfield::all(1);
+        let free = Asker { conn: conns.open(), theirs: &theirs, on_parole: false, only: None };
+        let watched = Asker { conn: conns.open(), on_parole: true, ..free };
+        let mut assembly = Assembly::default();
+        assembly.begin(0, 2 * BLOCK_BYTES, None);
+        let first = assembly.next_free(free).unwrap();
+        assert_eq!(assembly.next_free(watched), None, "others have begun it");
+        assert_eq!(assembly.begin_anew(watched), None, "and go on with it");
+        assert!(assembly.coming(first, true));
+        assert_eq!(assembly.begin_anew(watched), None);
+        assert!(!assembly.arrived(first, free.conn).is_whole);
+        assert_eq!(assembly.begin_anew(watched), Some(first));
+        assert_eq!(assembly.next_free(free), None, "it is his alone now");
+        let second = assembly.next_free(watched).unwrap();
+        for (block, is_whole) in [(first, false), (second, true)] {
+            assert!(assembly.coming(block, true));
+            assert_eq!(assembly.arrived(block, watched.conn).is_whole, is_whole);
+        }
+        assert_eq!(assembly.end(0), [watched.conn]);
+    }
 }

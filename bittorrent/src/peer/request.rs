@@ -202,6 +202,11 @@ fn next_block(content: &mut Content, link: &Link, knobs: &Knobs, cx: Hands) -> O
         availability.take(piece);
         return begin(piece, assembly).map(sole);
     }
+    if link.on_parole
+        && let Some(block) = assembly.begin_anew(asker)
+    {
+        return Some(sole(block));
+    }
     // One at a time and only of who has nothing else to do: what comes twice was sent for nothing.
     if !availability.wanted().is_empty() || !link.asked.is_empty() {
         return None;
