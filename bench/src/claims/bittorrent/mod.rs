@@ -43,7 +43,7 @@ const FEW: fn(Size) -> u64 = |size| size.pick(4, 5, 8);
 
 /// People of a flash crowd; the paper's are 1,000.
 fn people(size: Size) -> u32 {
-    size.pick(60, 150, 1_000)
+    size.pick(50, 150, 1_000)
 }
 
 /// Pieces of 256 KiB of its content; the paper's are 400.
