@@ -18,7 +18,7 @@ pub struct ClaimsArgs {
     /// Say which claims there are
     #[arg(long)]
     list: bool,
-    /// Smaller experiments with fewer seeds: two or three minutes for all
+    /// Smaller experiments with fewer seeds: some six minutes for all
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// Larger experiments with more seeds: for a night

@@ -38,7 +38,7 @@ use finding::{Finding, Reading, Verdict};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
-    /// Small enough for all claims in two or three minutes on two cores.
+    /// Small enough for all claims in some six minutes on two cores.
     Quick,
     /// As the claims' descriptions have it.
     Normal,

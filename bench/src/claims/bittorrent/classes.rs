@@ -16,7 +16,7 @@ pub(super) const CLUSTERS: Claim = Claim {
     said_by: "Legout et al. 2006, 2007",
     setup: |size| {
         format!(
-            "about {PRESENT} leechers of three classes at a time, one in ten of whom serves nobody, who come by Poisson's law for {PIECES} pieces and leave when done; origin of 1,000 kbit/s; {} s",
+            "about {PRESENT} leechers of three classes at a time, one in ten of whom serves nobody, who come by Poisson's law for {PIECES} pieces and leave when done; origin of 1,000 kbit/s; {} s. With some thirteen of a class at a time, for minutes each, there is little to choose among, we think",
             watched_s(size)
         )
     },

@@ -12,7 +12,7 @@ pub(super) const COPIES: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd for {} pieces of 256 KiB, an origin of 6,000 kbit/s, lines of 1,500/400; all leave when done",
+            "a flash crowd for {} pieces of 256 KiB, an origin of 6,000 kbit/s, lines of 1,500/400; all leave when done. A line fifteen times as fast as a peer's sends a second and a third copy while the first is still being passed on",
             super::pieces(size)
         )
     },
@@ -38,7 +38,7 @@ pub(super) const UPLINKS: Claim = Claim {
 };
 
 fn crowds(size: Size) -> &'static [u32] {
-    size.pick(&[30, 60, 120], &[50, 100, 200, 400], &[100, 200, 400, 1_000, 2_000])
+    size.pick(&[25, 50, 100], &[50, 100, 200, 400], &[100, 200, 400, 1_000, 2_000])
 }
 
 fn copies(trial: &Trial) -> Vec<Reading> {

@@ -2,7 +2,7 @@
 //!
 //! | file | what about |
 //! |---|---|
-//! | [`swarm`], `people.rs` | a swarm around a tracker and an origin, and who comes to it: what the others are tried on |
+//! | [`swarm`] | a swarm around a tracker and an origin, and who comes to it: what the others are tried on |
 //! | `flash.rs` | how many come at once: B1, R1 |
 //! | `metainfo.rs` | the torrent and its hashes: B2, B3 |
 //! | `peer_set.rs` | whom a peer knows: B4, B6, B7, R4 |
@@ -28,7 +28,6 @@ mod last;
 mod metainfo;
 mod origin;
 mod peer_set;
-mod people;
 mod picking;
 mod pieces;
 mod redhat;
@@ -44,7 +43,7 @@ const FEW: fn(Size) -> u64 = |size| size.pick(4, 5, 8);
 
 /// People of a flash crowd; the paper's are 1,000.
 fn people(size: Size) -> u32 {
-    size.pick(60, 150, 1_000)
+    size.pick(50, 150, 1_000)
 }
 
 /// Pieces of 256 KiB of its content; the paper's are 400.

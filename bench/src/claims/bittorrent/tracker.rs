@@ -14,7 +14,7 @@ pub(super) const LIGHT: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces; a tenth as many come {} s later",
+            "a flash crowd of {} people for {} pieces; a tenth as many come {} s later; all leave when done, so that without tracker somebody may be left whose whole set has gone",
             super::people(size),
             super::pieces(size),
             LATER.as_secs()

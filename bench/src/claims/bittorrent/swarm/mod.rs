@@ -7,6 +7,9 @@
 //! Bodies move in whole blocks on every line ([`Config::chunk_time`](common::sim::Config::chunk_time) zero): a block that is on its
 //! way is not interrupted, which costs a message up to a block's time for each place and makes a run many times faster.
 
+mod outcome;
+mod plan;
+
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +31,9 @@ use common::wire::Wire as _;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
 
-pub use super::people::{Class, DSL, Has, MIX_A, MIX_B, Person, crowd, mixed, poisson, settled};
 use crate::claims::draw::sample;
+pub use outcome::{Bound, Outcome, mean, median};
+pub use plan::{Class, DSL, Has, MIX_A, MIX_B, PIECE, Person, Plan, crowd, mixed, poisson, settled};
 
 /// Where everybody listens.
 const PORT: u16 = 6881;
@@ -51,68 +55,6 @@ const FETCH: FetchId = FetchId(1);
 const FILE: FileId = FileId(0);
 /// The longest run in virtual time: ten times what a flash crowd takes.
 pub const LIMIT: Duration = Duration::from_secs(20_000);
-/// The usual piece, bytes.
-pub const PIECE: u32 = 256 * 1024;
-
-/// What a swarm is about, and who begins it.
-#[derive(Clone)]
-pub struct Plan {
-    /// Pieces of the content.
-    pub pieces: u32,
-    /// Bytes of each.
-    pub piece_bytes: u32,
-    /// The origin's line up.
-    pub origin_kbps: u32,
-    /// The origin shows each peer one piece at a time.
-    pub smart: bool,
-    /// The origin leaves when it has sent so many copies.
-    pub copies_max: Option<f64>,
-    /// Peers that the tracker tells of, and that somebody dials; the set may be twice as large.
-    pub handout: u32,
-    /// What everybody's peer is set to.
-    pub knobs: Knobs,
-}
-
-impl Plan {
-    /// The flash crowd's content and origin, with so many pieces of the paper's 400.
-    pub fn flash(pieces: u32) -> Plan {
-        Plan {
-            pieces,
-            piece_bytes: PIECE,
-            origin_kbps: 6_000,
-            smart: true,
-            copies_max: None,
-            handout: 40,
-            knobs: Knobs { random_first: 1, fast: false, exchange: false, ..Knobs::default() },
-        }
-    }
-
-    /// The same with other knobs.
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Knobs)) -> Plan {
-        change(&mut self.knobs);
-        self
-    }
-
-    /// Bytes of the content.
-    pub fn bytes(&self) -> u64 {
-        u64::from(self.pieces) * u64::from(self.piece_bytes)
-    }
-
-    /// Knobs of a member of the swarm.
-    fn of_members(&self, own: Option<&Knobs>) -> Knobs {
-        let handout = self.handout as usize;
-        Knobs {
-            numwant: self.handout,
-            initiate_max: handout,
-            peers_max: 2 * handout,
-            // OctoSim's peers ask for more at once when they have two fewer than they were told of.
-            peers_min: handout.saturating_sub(2),
-            announce_few: ANNOUNCE_FEW,
-            ..own.unwrap_or(&self.knobs).clone()
-        }
-    }
-}
 
 /// Somebody who has come.
 #[derive(Clone, Debug)]
@@ -509,71 +451,11 @@ impl Swarm {
     }
 }
 
-/// The least time for distribution: T = max{F/u_s, F/d_min, N F/(u_s + Σ u)} (Kumar and Ross 2006; Mundinger, Weber and Weiss 2008).
-#[derive(Clone, Copy, Debug)]
-pub struct Bound {
-    /// One copy leaves the origin, seconds.
-    pub origin_s: f64,
-    /// All comes down the slowest line.
-    pub downlink_s: f64,
-    /// All copies leave through all uplinks.
-    pub uplinks_s: f64,
-}
-
-impl Bound {
-    /// The largest of its terms, seconds.
-    pub fn least_s(&self) -> f64 {
-        self.origin_s.max(self.downlink_s).max(self.uplinks_s)
-    }
-}
-
-/// How a swarm fared.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// How many came.
-    pub people: usize,
-    /// Seconds that each took who finished, in order.
-    pub times_s: Vec<f64>,
-    /// From the first who came to the last who had all.
-    pub last_s: f64,
-    /// What no swarm can beat.
-    pub bound: Bound,
-}
-
-impl Outcome {
-    /// The mean time, seconds.
-    pub fn mean_s(&self) -> f64 {
-        mean(&self.times_s)
-    }
-
-    /// The share of those who came that finished.
-    pub fn finished(&self) -> f64 {
-        self.times_s.len() as f64 / self.people as f64
-    }
-
-    /// The time until the last had all, by the least that is possible.
-    pub fn by_bound(&self) -> f64 {
-        self.last_s / self.bound.least_s()
-    }
-}
-
 /// A swarm that these people have come to, and that is over.
 pub fn after(plan: Plan, people: &[Person], seed: u64) -> Swarm {
     let mut swarm = Swarm::new(plan, seed);
     swarm.run_all(people, LIMIT);
     swarm
-}
-
-/// The median; not a number without values.
-pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The mean; not a number without values.
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// The torrent of a plan: nothing is hashed in simulation.

@@ -1,4 +1,4 @@
-//! Who comes to a swarm, when, and with which line.
+//! What a swarm is about, and who comes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,12 @@ use std::time::Duration;
 use bittorrent::config::Knobs;
 use rand_pcg::Pcg64;
 
+use super::ANNOUNCE_FEW;
 use crate::claims::draw::Weighted;
 use crate::world::{below, exponential};
+
+/// The usual piece, bytes.
+pub const PIECE: u32 = 256 * 1024;
 
 /// A line, in kilobits per second.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -36,6 +40,25 @@ pub const MIX_B: [(Class, f64); 3] = [
     (Class { down_kbps: 784, up_kbps: 128 }, 0.34),
 ];
 
+/// What a swarm is about, and who begins it.
+#[derive(Clone)]
+pub struct Plan {
+    /// Pieces of the content.
+    pub pieces: u32,
+    /// Bytes of each.
+    pub piece_bytes: u32,
+    /// The origin's line up.
+    pub origin_kbps: u32,
+    /// The origin shows each peer one piece at a time.
+    pub smart: bool,
+    /// The origin leaves when it has sent so many copies.
+    pub copies_max: Option<f64>,
+    /// Peers that the tracker tells of, and that somebody dials; the set may be twice as large.
+    pub handout: u32,
+    /// What everybody's peer is set to.
+    pub knobs: Knobs,
+}
+
 /// What somebody has who comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Has {
@@ -62,6 +85,47 @@ pub struct Person {
     pub firewalled: bool,
     /// Knobs other than the plan's.
     pub knobs: Option<Arc<Knobs>>,
+}
+
+impl Plan {
+    /// The flash crowd's content and origin, with so many pieces of the paper's 400.
+    pub fn flash(pieces: u32) -> Plan {
+        Plan {
+            pieces,
+            piece_bytes: PIECE,
+            origin_kbps: 6_000,
+            smart: true,
+            copies_max: None,
+            handout: 40,
+            knobs: Knobs { random_first: 1, fast: false, exchange: false, ..Knobs::default() },
+        }
+    }
+
+    /// The same with other knobs.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Knobs)) -> Plan {
+        change(&mut self.knobs);
+        self
+    }
+
+    /// Bytes of the content.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.pieces) * u64::from(self.piece_bytes)
+    }
+
+    /// Knobs of a member of the swarm.
+    pub(super) fn of_members(&self, own: Option<&Knobs>) -> Knobs {
+        let handout = self.handout as usize;
+        Knobs {
+            numwant: self.handout,
+            initiate_max: handout,
+            peers_max: 2 * handout,
+            // OctoSim's peers ask for more at once when they have two fewer than they were told of.
+            peers_min: handout.saturating_sub(2),
+            announce_few: ANNOUNCE_FEW,
+            ..own.unwrap_or(&self.knobs).clone()
+        }
+    }
 }
 
 impl Person {
