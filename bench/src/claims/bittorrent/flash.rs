@@ -28,7 +28,7 @@ pub(super) const UPLINKS: Claim = Claim {
     said_by: "Bharambe, Herley and Padmanabhan 2006",
     setup: |size| {
         format!(
-            "as B1, {} pieces, each told of 5 others. A smart origin here is one that super-seeds, as clients do: it shows each peer one piece, and the next when that has been passed on, so that with few neighbours it mostly waits; the paper's chooses what to send and does not wait",
+            "as B1, {} pieces, each told of 5 others. A smart origin here is one that super-seeds, as clients do, where the paper's chooses what to send. A plain one does no better, and sets of twenty do (R4): with so few pieces and seven neighbours, we think, there is too often nothing to trade",
             super::pieces(size)
         )
     },

@@ -27,7 +27,7 @@ pub(super) const DEGREE: Claim = Claim {
     said_by: "Bharambe, Herley and Padmanabhan 2006",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces, smart origin, which with few neighbours mostly waits (see R1)",
+            "a flash crowd of {} people for {} pieces, smart origin",
             super::people(size),
             super::pieces(size)
         )

@@ -33,7 +33,7 @@ pub(super) const RAREST: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces, a plain origin; all stay; copies of each piece in the whole swarm, each 10 s",
+            "a flash crowd of {} people for {} pieces, a plain origin; all stay; copies of each piece in the whole swarm, each 10 s. Peers of a weak origin finish what they have begun whatever the picker, and begin few pieces at a time, so that, we think, it has little to choose",
             super::people(size),
             super::pieces(size)
         )
@@ -50,7 +50,7 @@ pub(super) const NEWCOMERS: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "people come by Poisson's law to a swarm of about {} for {PIECES} pieces, of whom each has a random part at the beginning",
+            "people come by Poisson's law to a swarm of about {} for {PIECES} pieces, of whom each has a random part at the beginning. A first piece comes mostly from one peer, at its rate, whichever piece it is",
             newcomers_present(size)
         )
     },

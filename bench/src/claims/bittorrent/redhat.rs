@@ -135,7 +135,7 @@ fn run_scale(size: Size) -> Scale {
 fn set_up(size: Size) -> String {
     let Scale { pieces, people } = scale(size);
     format!(
-        "RedHat 9's first {UNTIL_H} h, one in {:.0} of its people, {pieces} of its {ALL_PIECES} pieces, and time by as much; four classes of lines; sessions by Weibull's law (k {}, {:.1} min; V2), and {SEEDING_H} h more on average for those who are done; a third cannot be dialled; origin of 1,000 kbit/s; {} clients on {CLIENT_DOWN_KBPS} kbit/s that stay",
+        "RedHat 9's first {UNTIL_H} h, one in {:.0} of its people, {pieces} of its {ALL_PIECES} pieces, and time by as much; four classes of lines; sessions by Weibull's law (k {}, {:.1} min; V2), and {SEEDING_H} h more on average for those who are done; a third cannot be dialled; origin of 1,000 kbit/s; {} clients on {CLIENT_DOWN_KBPS} kbit/s that stay. Half of all sessions are shorter than a round of the choker here: who was connected mostly gave nothing, and few seeds stay",
         1.0 / people,
         SESSION.0,
         SESSION.1 * 60.0,
