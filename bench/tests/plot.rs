@@ -162,6 +162,13 @@ fn what_an_axis_cannot_show_is_a_gap_and_no_harm() {
 }
 
 #[test]
+fn a_bar_that_begins_where_no_axis_has_a_place_is_not_shown() {
+    let bar = Bar { from: 0.0, to: 60.0, value: 5.0 };
+    let plot = |x: Axis| Plot::new("bins", x, axes().1).with(Series::bars("clients", [bar]));
+    assert_eq!((checked(&plot(axes().0)), checked(&plot(axes().0.log()))), (1, 0));
+}
+
+#[test]
 fn bars_of_several_series_stand_side_by_side_in_each_interval() {
     let overlays = Axis::categories("overlay", ["napster", "gnutella"]);
     let plot = Plot::new("Messages", overlays, Axis::new("messages", Unit::Count))
@@ -227,7 +234,7 @@ fn an_axis() -> impl Strategy<Value = Axis> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn whatever_the_data_a_plot_holds_them(

@@ -157,8 +157,14 @@ impl Plot {
 
     /// Whether there is nothing to be seen.
     pub fn is_empty(&self) -> bool {
-        let shows = |(x, y): (f64, f64)| self.x.shows(x) && self.y.shows(y);
-        !self.series.iter().any(|series| series.data.points().any(shows))
+        self.shown().next().is_none()
+    }
+
+    /// The points of all marks that both axes have places for: a bar counts whole or not at all.
+    fn shown(&self) -> impl Iterator<Item = (f64, f64)> {
+        let shows = |(x, y): &(f64, f64)| self.x.shows(*x) && self.y.shows(*y);
+        let marks = self.series.iter().flat_map(|series| series.data.marks());
+        marks.filter(move |mark| mark.iter().all(shows)).flatten()
     }
 
     /// The picture, for a browser, a slide or a printed page: light, dark or on paper as its reader is.
@@ -212,13 +218,13 @@ impl Series {
 }
 
 impl Data {
-    /// What an axis has to reach.
-    fn points(&self) -> Box<dyn Iterator<Item = (f64, f64)> + '_> {
+    /// The ends of each mark: all that axes have to reach for it to be seen. A dot has one end, twice.
+    fn marks(&self) -> Box<dyn Iterator<Item = [(f64, f64); 2]> + '_> {
         match self {
-            Data::Line(list) | Data::Steps(list) | Data::Dots(list) => Box::new(list.iter().copied()),
-            Data::Bars(list) => {
-                Box::new(list.iter().flat_map(|bar| [(bar.from, bar.value), (bar.to, bar.value)]))
+            Data::Line(list) | Data::Steps(list) | Data::Dots(list) => {
+                Box::new(list.iter().map(|point| [*point; 2]))
             }
+            Data::Bars(list) => Box::new(list.iter().map(|bar| [(bar.from, bar.value), (bar.to, bar.value)])),
         }
     }
 }

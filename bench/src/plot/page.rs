@@ -141,14 +141,13 @@ fn classes(number: usize, what: &str) -> String {
 
 impl<'a> Page<'a> {
     fn of(plot: &'a Plot, top: f64) -> Page<'a> {
-        let shown = || {
-            let points = plot.series.iter().flat_map(|series| series.data.points());
-            points.filter(|(x, y)| plot.x.shows(*x) && plot.y.shows(*y))
-        };
         let spans = || plot.series.iter().flat_map(|series| series.band.iter());
-        let y =
-            plot.y.ruler(shown().map(|point| point.1).chain(spans().flat_map(|s| [s.low, s.high])), true, 6);
-        let x = plot.x.ruler(shown().map(|point| point.0).chain(spans().map(|span| span.x)), false, 9);
+        let y = plot.y.ruler(
+            plot.shown().map(|point| point.1).chain(spans().flat_map(|s| [s.low, s.high])),
+            true,
+            6,
+        );
+        let x = plot.x.ruler(plot.shown().map(|point| point.0).chain(spans().map(|span| span.x)), false, 9);
         let widest = y.ticks.iter().map(|tick| width(&tick.label, TEXT)).fold(0.0, f64::max);
         // The last label of the horizontal axis may stand half beyond the field.
         let beyond = x.ticks.last().map_or(0.0, |tick| width(&tick.label, TEXT) / 2.0);
