@@ -93,7 +93,7 @@ import libtorrent as lt, os, sys
 content, out = sys.argv[1:]
 files = lt.file_storage()
 lt.add_files(files, content)
-torrent = lt.create_torrent(files, 262144, flags=lt.create_torrent_flags_t.v1_only)
+torrent = lt.create_torrent(files, 262144, flags=lt.create_torrent.v1_only)
 lt.set_piece_hashes(torrent, os.path.dirname(content))
 open(out, 'wb').write(lt.bencode(torrent.generate()))
 ";

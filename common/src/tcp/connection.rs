@@ -5,7 +5,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -21,6 +20,7 @@ use super::pulse::{Pulse, Reading};
 use super::reader::{Order, Reader, Source};
 use super::snapshot::Counters;
 use super::socket;
+use super::spares::ReadBuffer;
 use super::tls::{Inlet, Outlet, Side, plain};
 use super::writer::{Sink, Work, WriteEnd, Writer};
 use crate::peer::{CloseReason, ConnId};
@@ -155,7 +155,7 @@ impl<M: Wire> Connection<M> {
             pulse: Arc::clone(&pulse),
             counters: counters.clone(),
             buffer_bytes_max: limits.read_buffer_bytes_max.min(BUFFER_BYTES_MAX),
-            buffer: BytesMut::new(),
+            buffer: ReadBuffer::default(),
             records: None,
             read_bytes: Reader::<M>::READ_BYTES_MIN,
             unyielded_bytes: 0,

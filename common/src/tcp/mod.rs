@@ -53,6 +53,7 @@ mod reader;
 mod records;
 mod snapshot;
 mod socket;
+mod spares;
 mod timers;
 mod tls;
 mod writer;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ use super::pulse::{Pulse, Reading};
 use super::records::{Opened, Records};
 use super::snapshot::Counters;
 use super::socket;
+use super::spares::ReadBuffer;
 use crate::metrics::Sealing;
 use crate::peer::{Announced, BodyState, CloseReason, ConnId};
 use crate::seal::{Handshake, Identity, Opener, Progress, Seal, SealError, Through};
@@ -86,7 +87,7 @@ pub(super) struct Reader<M: Wire> {
     pub(super) counters: Counters,
     pub(super) buffer_bytes_max: usize,
     /// What has come and is not decoded; of a sealed connection, what has come and is opened.
-    pub(super) buffer: BytesMut,
+    pub(super) buffer: ReadBuffer,
     /// What of a sealed connection has come and is not opened.
     pub(super) records: Option<Box<Records>>,
     /// The next read asks for so much; it grows while reads come back full.
@@ -250,7 +251,7 @@ impl<M: Wire> Reader<M> {
             }
         };
         self.records = Some(Box::new(Records::new(opener, &self.buffer)));
-        self.buffer = BytesMut::new();
+        self.buffer.rest();
         writer.send(Shake::Through(sealer)).await.map_err(|_| CloseReason::Reset)?;
         self.pulse.reads(Reading::Node);
         if close.is_cancelled() {
@@ -399,14 +400,14 @@ impl<M: Wire> Reader<M> {
 }
 
 /// Reads once from the socket behind what `buffer` holds. An idle connection waits without a buffer.
-async fn fill_directly(stream: &TcpStream, buffer: &mut BytesMut, want: usize) -> io::Result<usize> {
+async fn fill_directly(stream: &TcpStream, buffer: &mut ReadBuffer, want: usize) -> io::Result<usize> {
     loop {
-        buffer.reserve(want);
-        if let Some(len) = socket::try_read_buf(stream, &mut (&mut *buffer).limit(want))? {
+        buffer.make_room(want);
+        if let Some(len) = socket::try_read_buf(stream, &mut (&mut **buffer).limit(want))? {
             return Ok(len);
         }
         if buffer.is_empty() {
-            *buffer = BytesMut::new();
+            buffer.rest();
         }
         stream.readable().await?;
     }
