@@ -192,8 +192,9 @@ impl Torrent {
         }
         let act = if is_interested { Act::Interested } else { Act::NotInterested };
         self.journal.got(link.remote, act, cx);
-        if is_interested {
-            self.fill_places(at, shared, cx);
+        match is_interested {
+            true => self.fill_places(at, shared, cx),
+            false => self.leave_place(at, shared, cx),
         }
     }
 

@@ -39,6 +39,14 @@ impl Torrent {
         }
     }
 
+    /// Somebody who is served wants nothing more: its place is for another at once, if another wants it (mainline 3, `Choker`).
+    pub(super) fn leave_place(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
+        let is_served = self.links.get(at).is_some_and(|link| !link.is_choked);
+        if is_served && self.links.iter().any(|(_, link)| link.is_choked && link.is_interested) {
+            self.rechoke(shared, cx);
+        }
+    }
+
     fn may_serve(&mut self, at: u32, shared: &Shared, cx: Hands) -> bool {
         let choker = if self.is_seed() { &*shared.seed_choker } else { &*shared.leech_choker };
         self.links.get_mut(at).is_some_and(|link| choker.may_serve(&standing(link, shared, cx)))

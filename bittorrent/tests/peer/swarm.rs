@@ -87,9 +87,9 @@ fn a_swarm_trades_and_the_seed_sends_little() {
 }
 
 /// A seed that shows one piece at a time, and a torrent of so many pieces.
-fn super_seed(swarm: &mut Swarm<Node>, pieces: u64) -> (NodeId, Arc<Metainfo>) {
+fn super_seed(swarm: &mut Swarm<Node>, pieces: u64, up_bps: u64) -> (NodeId, Arc<Metainfo>) {
     let torrent = torrent(pieces * 256 * KIB, 256 * 1024, &[]);
-    let line = Line { up_bps: Some(8_000_000), ..Line::default() };
+    let line = Line { up_bps: Some(up_bps), ..Line::default() };
     let seed = swarm.add_behind(peer(&torrent, &[], &Knobs { super_seed: true, ..Knobs::default() }), line);
     swarm.command(seed, share(&torrent));
     (seed, torrent)
@@ -99,7 +99,7 @@ fn super_seed(swarm: &mut Swarm<Node>, pieces: u64) -> (NodeId, Arc<Metainfo>) {
 fn a_super_seed_gives_all_to_one_who_is_alone() {
     for fast in [true, false] {
         let mut swarm = Swarm::seeded(5);
-        let (seed, torrent) = super_seed(&mut swarm, 20);
+        let (seed, torrent) = super_seed(&mut swarm, 20, 8_000_000);
         let knobs = Knobs { fast, ..Knobs::default() };
         let leecher = swarm.add(peer(&torrent, &[swarm.address(seed)], &knobs));
         swarm.command(leecher, fetch(&torrent));
@@ -110,7 +110,7 @@ fn a_super_seed_gives_all_to_one_who_is_alone() {
 #[test]
 fn a_super_seed_goes_on_when_others_have_left() {
     let mut swarm = Swarm::seeded(6);
-    let (seed, torrent) = super_seed(&mut swarm, 20);
+    let (seed, torrent) = super_seed(&mut swarm, 20, 8_000_000);
     let line = Line { up_bps: Some(400_000), down_bps: Some(1_500_000), ..Line::default() };
     let leechers: Vec<NodeId> = (0..4)
         .map(|_| swarm.add_behind(peer(&torrent, &[swarm.address(seed)], &Knobs::default()), line))
@@ -124,6 +124,28 @@ fn a_super_seed_goes_on_when_others_have_left() {
         swarm.command(*leecher, Command::Leave);
     }
     wait_for_all(&mut swarm, &leechers[..1]);
+}
+
+#[test]
+fn a_super_seed_may_leave_after_little_more_than_one_copy() {
+    for seed in 0..4 {
+        let mut swarm = Swarm::seeded(seed);
+        let (origin, torrent) = super_seed(&mut swarm, 40, 400_000);
+        let line = Line { up_bps: Some(400_000), down_bps: Some(1_500_000), ..Line::default() };
+        let mut leechers: Vec<NodeId> = Vec::new();
+        for at in 0..30 {
+            let known: Vec<_> = (0..=at).map(|other| swarm.address_of(other)).collect();
+            let leecher = swarm.add_behind(peer(&torrent, &known, &Knobs::default()), line);
+            swarm.command(leecher, fetch(&torrent));
+            leechers.push(leecher);
+        }
+        // Two pieces more: what it is in the midst of when the last one begins.
+        while swarm.sim.load(origin).body_sent < 42 * 256 * KIB {
+            swarm.run_for(Duration::from_millis(100));
+        }
+        swarm.command(origin, Command::Leave);
+        wait_for_all(&mut swarm, &leechers);
+    }
 }
 
 #[test]

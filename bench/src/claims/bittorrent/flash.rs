@@ -12,8 +12,8 @@ pub(super) const COPIES: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd for {} pieces of 256 KiB, an origin of 6,000 kbit/s, lines of 1,500/400; all leave when done. A line fifteen times as fast as a peer's sends a second and a third copy while the first is still being passed on",
-            super::pieces(size)
+            "a flash crowd for 400 pieces of {} KiB, an origin of 6,000 kbit/s, lines of 1,500/400; all leave when done. A line fifteen times as fast as a peer's sends a second and a third copy while the first is still being passed on",
+            super::piece_bytes(size) / 1_024
         )
     },
     varied: "how many come; whether the origin shows each peer one piece at a time (smart)",
@@ -28,8 +28,8 @@ pub(super) const UPLINKS: Claim = Claim {
     said_by: "Bharambe, Herley and Padmanabhan 2006",
     setup: |size| {
         format!(
-            "as B1, {} pieces, each told of 5 others. A smart origin here is one that super-seeds, as clients do, where the paper's chooses what to send. A plain one does no better, and sets of twenty do (R4): with so few pieces and seven neighbours, we think, there is too often nothing to trade",
-            super::pieces(size)
+            "as B1, 400 pieces of {} KiB, each told of 5 others. A smart origin here is one that super-seeds, as clients do, where the paper's chooses what to send. A plain one does no better, and sets of twenty do (R4): with so few pieces and seven neighbours, we think, there is too often nothing to trade",
+            super::piece_bytes(size) / 1_024
         )
     },
     varied: "how many come; smart or plain origin",
@@ -45,7 +45,7 @@ fn copies(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
     for &people in crowds(trial.size) {
         for smart in [true, false] {
-            let plan = Plan { smart, ..Plan::flash(super::pieces(trial.size)) };
+            let plan = Plan { smart, ..super::whole(trial.size) };
             let swarm = after(plan, &crowd(people, DSL), trial.seed_of(1));
             let what = format!("copies sent, {people} people, {} origin", super::origin_name(smart));
             let reading = Reading::new(what, Unit::Ratio, swarm.origin_copies()).theory(1.0);
@@ -63,7 +63,7 @@ fn uplinks(trial: &Trial) -> Vec<Reading> {
     let mut uses = Vec::new();
     for &people in crowds(trial.size) {
         for smart in [true, false] {
-            let plan = Plan { handout: 5, smart, ..Plan::flash(super::pieces(trial.size)) };
+            let plan = Plan { handout: 5, smart, ..super::whole(trial.size) };
             let swarm = after(plan, &crowd(people, DSL), trial.seed_of(1));
             let used = swarm.utilisation();
             let name = format!("{people} people, {} origin", super::origin_name(smart));

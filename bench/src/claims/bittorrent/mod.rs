@@ -51,6 +51,16 @@ fn pieces(size: Size) -> u32 {
     size.pick(64, 128, 400)
 }
 
+/// The paper's flash crowd with all of its pieces, which are as long as the size allows: where it counts how many there are to trade.
+fn whole(size: Size) -> swarm::Plan {
+    swarm::Plan { piece_bytes: piece_bytes(size), ..swarm::Plan::flash(400) }
+}
+
+/// Bytes of a piece if there are four hundred of them; the paper's are 256 KiB.
+fn piece_bytes(size: Size) -> u32 {
+    size.pick(32, 64, 256) * 1_024
+}
+
 /// What an origin is called that shows its pieces one by one, or does not.
 fn origin_name(smart: bool) -> &'static str {
     if smart { "smart" } else { "plain" }

@@ -31,9 +31,9 @@ pub(super) const LEAVES: Claim = Claim {
     said_by: BHARAMBE,
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces; the origin leaves when it has sent one copy and some pieces more; all leave when done. A super-seed shows a piece to another while the first it was shown to waits to be served, so that a copy's worth of bytes is not one of each piece",
+            "a flash crowd of {} people for 400 pieces of {} KiB; the origin leaves when it has sent one copy and some pieces more; all leave when done",
             super::people(size),
-            super::pieces(size)
+            super::piece_bytes(size) / 1_024
         )
     },
     varied: "the origin's line and how much it sends beyond one copy; homogeneous lines or three classes; smart or plain",
@@ -104,14 +104,14 @@ fn leaves(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
     let count = super::people(trial.size);
     let three = mixed(count, &MIX_B, &mut trial.rng(2));
-    let pieces = super::pieces(trial.size);
+    let whole = super::whole(trial.size);
     for &(origin_kbps, is_mixed) in runs(trial.size) {
         let people = if is_mixed { three.clone() } else { crowd(count, DSL) };
         let lines = if is_mixed { "three classes" } else { "equal lines" };
-        for extra in [EXTRA_PIECES, pieces] {
+        for extra in [EXTRA_PIECES, whole.pieces] {
             for smart in [true, false] {
-                let copies_max = Some(1.0 + f64::from(extra) / f64::from(pieces));
-                let plan = Plan { origin_kbps, smart, copies_max, ..Plan::flash(pieces) };
+                let copies_max = Some(1.0 + f64::from(extra) / f64::from(whole.pieces));
+                let plan = Plan { origin_kbps, smart, copies_max, ..whole.clone() };
                 let finished = after(plan, &people, trial.seed_of(1)).outcome().finished();
                 let name = super::origin_name(smart);
                 let what = format!("finished, {origin_kbps} kbit/s, {lines}, {extra} pieces more, {name}");

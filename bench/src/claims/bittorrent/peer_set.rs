@@ -27,9 +27,9 @@ pub(super) const DEGREE: Claim = Claim {
     said_by: "Bharambe, Herley and Padmanabhan 2006",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces, smart origin",
+            "a flash crowd of {} people for 400 pieces of {} KiB, smart origin",
             super::people(size),
-            super::pieces(size)
+            super::piece_bytes(size) / 1_024
         )
     },
     varied: "how many the tracker names; sets are half as large again",
@@ -100,7 +100,7 @@ fn degree(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut uses = Vec::new();
     for handout in [5, 13, 27, 40] {
-        let plan = Plan { handout, ..Plan::flash(super::pieces(trial.size)) };
+        let plan = Plan { handout, ..super::whole(trial.size) };
         let swarm = after(plan, &crowd(super::people(trial.size), DSL), trial.seed_of(1));
         uses.push(swarm.utilisation());
         let what = format!("use of uplinks, told of {handout}");

@@ -29,7 +29,7 @@ pub(super) const NUMBER: Claim = Claim {
         format!(
             "a flash crowd of {} people for {} KiB, smart origin",
             super::people(size),
-            400 * least_piece(size) / 1_024
+            400 * super::piece_bytes(size) / 1_024
         )
     },
     varied: "into how many pieces the content is cut",
@@ -106,16 +106,11 @@ fn length(trial: &Trial) -> Vec<Reading> {
     readings
 }
 
-/// Bytes of a piece if there are four hundred of them; the paper's are 256 KiB.
-fn least_piece(size: Size) -> u32 {
-    size.pick(32, 64, 256) * 1_024
-}
-
 fn number(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut uses = Vec::new();
     for parts in [1, 2, 4, 8, 16] {
-        let (pieces, piece_bytes) = (400 / parts, least_piece(trial.size) * parts);
+        let (pieces, piece_bytes) = (400 / parts, super::piece_bytes(trial.size) * parts);
         let cut = cut(trial, piece_bytes, pieces);
         readings.push(Reading::new(format!("use of uplinks, {pieces} pieces"), Unit::Share, cut.used));
         uses.push(cut.used);
