@@ -2,11 +2,11 @@
 //! on this machine, what a peer costs in memory, and how near the swarm comes to what no swarm can beat.
 //!
 //! ```text
-//! cargo bench -p bench --bench swarm [-- --quick | PEOPLE...]
+//! cargo bench -p bench --bench swarm [-- --quick | [--told N] PEOPLE...]
 //! ```
 //!
 //! The set-up is the paper's: 400 pieces of 256 KiB, lines of 1,500 kbit/s down and 400 up, a smart origin of 6,000, a hundred people a second,
-//! forty others told to each, five places, and everybody leaves when done. Every request, block and have is a message of its own that a peer handles; the
+//! forty others told to each or N, five places, and everybody leaves when done. Every request, block and have is a message of its own that a peer handles; the
 //! network moves a block in one step. A run is one thread.
 
 use std::time::{Duration, Instant};
@@ -19,10 +19,12 @@ const PIECES: u32 = 400;
 fn main() {
     // `cargo bench` hands over a flag of its own.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let crowds: Vec<u32> = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => vec![100, 1_000, 8_000],
-        ["--quick"] => vec![100],
-        ref people => people.iter().map(|people| people.parse().expect("a number of people")).collect(),
+    let number = |arg: &&str| arg.parse::<u32>().expect("a number");
+    let (told, crowds) = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => (40, vec![100, 1_000, 8_000]),
+        ["--quick"] => (40, vec![100]),
+        ["--told", ref told, ref people @ ..] => (number(told), people.iter().map(number).collect()),
+        ref people => (40, people.iter().map(number).collect()),
     };
     println!(
         "last and mean: when the last one and the mean one had all, by the bound; memory: what the run added, at its largest"
@@ -42,13 +44,13 @@ fn main() {
         "KB a peer"
     );
     for people in crowds {
-        measure(people);
+        measure(people, told);
     }
 }
 
-fn measure(people: u32) {
+fn measure(people: u32, told: u32) {
     let before = resident_bytes(std::process::id());
-    let mut swarm = Swarm::new(Plan::flash(PIECES), 1);
+    let mut swarm = Swarm::new(Plan { handout: told, ..Plan::flash(PIECES) }, 1);
     let mut most = 0;
     let begun = Instant::now();
     swarm.run(&crowd(people, DSL), LIMIT, Duration::from_secs(100), &mut |_| {

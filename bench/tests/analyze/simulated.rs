@@ -94,7 +94,6 @@ fn run() -> Run {
 #[test]
 fn both_logs_say_what_the_simulation_has_counted() {
     let run = run();
-    std::fs::write("/tmp/sim_c.log", &run.client_log).unwrap();
     let sent = |node: &NodeId| run.swarm.sim.load(*node).body_sent as f64;
     let by_seed = sent(&run.seed);
     let by_all = by_seed + run.leechers.iter().map(sent).sum::<f64>();
@@ -122,7 +121,9 @@ fn both_logs_say_what_the_simulation_has_counted() {
     // All that was sent was said; whoever sent it as a seed, it was what had come.
     let (up_seeds, up_leechers) =
         (tracker.figure("up_seeds").unwrap(), tracker.figure("up_leechers").unwrap());
-    assert_eq!(up_seeds + up_leechers, by_all);
+    // A block that is broken off with its connection has left in part, and its sender is not told of that.
+    let unsaid = by_all - up_seeds - up_leechers;
+    assert!((0.0..16_384.0).contains(&unsaid), "{unsaid}");
     assert!(up_seeds >= by_seed && up_leechers > 0.0, "{up_seeds} {up_leechers} {by_seed}");
     assert!(tracker.figure("stay").unwrap() >= 40.0);
     // Nobody fetches faster than the line is.

@@ -15,6 +15,8 @@ use crate::wire::Message;
 
 /// How long somebody who is served may take for the piece that it alone was shown, before others are shown pieces twice.
 const FIRST_COPY_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a peer may take to say that it wants what it was shown: its line may be full of blocks.
+const INTEREST_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Torrent {
     /// A peer has got a piece: whoever was shown it has passed it on, if it was another. Whoever was shown a piece that others had
@@ -109,6 +111,6 @@ impl Torrent {
 /// It may be counted on to have what it was shown before long: it was shown it just now, waits for its turn, or has not had it for long.
 fn will_have(link: &Link, now: Time) -> bool {
     let turn = if link.is_choked { now } else { link.shown_at.max(link.changed) };
-    let wants_it = link.is_interested || now.since(link.shown_at) < Duration::from_secs(1);
+    let wants_it = link.is_interested || now.since(link.shown_at) < INTEREST_PATIENCE;
     wants_it && now.since(turn) < FIRST_COPY_PATIENCE
 }
