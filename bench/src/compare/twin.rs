@@ -3,7 +3,7 @@
 //! Counts of searches must be the same, message by message, where no fault makes them depend on a moment. Times may differ:
 //! the simulator knows no slow start, no scheduler and no disk.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Backend, Column, Run};
 use crate::measure::Unit;
@@ -31,7 +31,7 @@ const MEASURES: [&str; 11] = [
 ];
 
 /// Whether two values are as equal as they should be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
     /// Equal.
