@@ -13,7 +13,7 @@ const PARTS: u32 = 100;
 /// The most values of a distribution: what a curve shows that is as wide as a page. Fewer are all there.
 const QUANTILES_MAX: usize = 200;
 /// The most values of a course.
-const STEPS_MAX: usize = 240;
+pub const STEPS_MAX: usize = 240;
 
 /// The course and the distributions of a run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]

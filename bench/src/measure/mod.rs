@@ -21,7 +21,7 @@ mod strike;
 mod transfer;
 
 pub use bound::{Bound, Term, of_download, of_run};
-pub use curve::{Course, Curves, Spread};
+pub use curve::{Course, Curves, STEPS_MAX, Spread};
 pub use flow::FlowRow;
 pub use strike::{Asked, Strike};
 

@@ -170,10 +170,12 @@ fn title(views: &[View<'_>]) -> String {
 fn lead(views: &[View<'_>]) -> String {
     let sentence = |view: &View<'_>| {
         let Results { scenario, about, peers, seed, .. } = view.results;
-        let label = if view.label.is_empty() { String::new() } else { format!("{}: ", view.label) };
+        // Alone, it has its name in the title.
+        let name =
+            if view.label.is_empty() { String::new() } else { format!("{}: {scenario}. ", view.label) };
         let by: Vec<&str> = view::backends(&[*view]).into_iter().map(view::words).collect();
         let by = by.join(" and ");
-        let text = format!("{label}{scenario}. {about} {peers} people, first seed {seed}, {by}.");
+        let text = format!("{name}{about} {peers} people, first seed {seed}, {by}.");
         format!("<p class=\"lead\">{}</p>\n", Escaped(&text))
     };
     views.iter().map(sentence).collect()

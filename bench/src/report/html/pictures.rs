@@ -2,9 +2,9 @@
 
 use super::curves::{even, in_ratio, mean_of};
 use super::markup::colour;
-use super::view::{ANSWERED, Value, View, answered, backends, names, share, words};
+use super::view::{ANSWERED, Value, View, answered, backends, names, runs_by, share, words};
 use crate::compare::Backend;
-use crate::measure::{Curves, Spread, Unit};
+use crate::measure::{Course, Curves, STEPS_MAX, Spread, Unit};
 use crate::plot::{Axis, Plot, Series, Span};
 
 /// A plot with the name of its files and a sentence on how to read it.
@@ -81,6 +81,9 @@ const BARS: [Bars; 5] = [
         words: "From the first start to the last end of all downloads, over the least time in which these lines could carry as much.",
     },
 ];
+
+/// The longest time on a logarithmic axis, in terms of the shortest.
+const AXIS_SPAN: f64 = 1_000.0;
 
 /// Curves of one kind: what they are of, and how they are drawn.
 struct Lines {
@@ -191,11 +194,7 @@ fn ends<'a>(views: &[View<'a>], by: Backend, of: fn(&Curves) -> &Spread) -> Opti
 }
 
 fn of_lines(lines: &Lines, views: &[View<'_>], by: Backend) -> Picture {
-    let runs = |view: &View<'_>| {
-        let columns = view.results.columns.iter().filter(|column| column.backend == by);
-        columns.map(|column| column.runs.len()).max().unwrap_or(0)
-    };
-    let runs = views.iter().map(runs).max().unwrap_or(0);
+    let runs = views.iter().map(|view| runs_by(view.results, by)).max().unwrap_or(0);
     let note = match runs {
         1 => words(by).to_owned(),
         runs => format!("{}; mean of {runs} runs", words(by)),
@@ -239,6 +238,8 @@ fn first_result(views: &[View<'_>], by: Backend, frame: &Frame) -> Plot {
     let of: fn(&Curves) -> &Spread = |curves| &curves.first_result;
     let (low, high) = ends(views, by, of).unwrap_or((0.1, 1.0));
     let time = Axis::new("since the question", Unit::Seconds).log();
+    // What somebody has already is there at once, which no such axis can show: the curve begins above the ground.
+    let low = low.max(high / AXIS_SPAN);
     let plot = frame.plot(time, Axis::new("questions with a result", Unit::Share).reaching(1.0));
     spreads(views, by, plot, &in_ratio(low * 0.9, high * 1.1), of)
 }
@@ -253,11 +254,15 @@ fn completion(views: &[View<'_>], by: Backend, frame: &Frame) -> Plot {
 
 fn throughput(views: &[View<'_>], by: Backend, frame: &Frame) -> Plot {
     let columns = views.iter().flat_map(|view| &view.results.columns).filter(|column| column.backend == by);
-    let end =
-        columns.flat_map(|column| &column.runs).map(|run| run.curves.arrival.end_s()).fold(0.0, f64::max);
+    let courses: Vec<&Course> =
+        columns.flat_map(|column| &column.runs).map(|run| &run.curves.arrival).collect();
+    let end = courses.iter().map(|course| course.end_s()).fold(0.0, f64::max);
+    let step = courses.iter().map(|course| course.step_s).max().unwrap_or(1).max(1) as f64;
+    // In the middle of each step.
+    let steps = (end / step).min(STEPS_MAX as f64) as u32;
+    let places: Vec<f64> = (0..steps).map(|number| (f64::from(number) + 0.5) * step).collect();
     let time = Axis::new("since the start", Unit::Seconds);
     let plot = frame.plot(time, Axis::new("throughput of all", Unit::Kbps));
-    let places = even(0.0, end);
     series(views, by, plot, |name, curves| {
         let (line, band) = mean_of(&places, curves, f64::MAX, |curves, at| Some(curves.arrival.at(at)));
         Series::line(name, line).band(band)
@@ -285,7 +290,7 @@ fn columns(name: &str, values: &[Option<Value>]) -> Series {
 
 fn of_bars(bars: &Bars, views: &[View<'_>]) -> Picture {
     let slots = slots(views);
-    let x = Axis::categories("", slots.iter().map(|(name, _, _)| name.clone()));
+    let x = Axis::categories("how it was run", slots.iter().map(|(name, _, _)| name.clone()));
     let y = Axis::new(bars.axis, bars.unit);
     let mut plot = Plot::new(bars.title, x, if bars.is_log { y.log() } else { y });
     for name in names(views) {
@@ -306,7 +311,7 @@ fn survival(views: &[View<'_>]) -> Option<Picture> {
     let (_, first) = lost.first()?;
     let slots =
         lost.iter().flat_map(|(view, _)| ["before", "after"].map(|when| format!("{} {when}", view.label)));
-    let x = Axis::categories("", slots.map(|slot| slot.trim().to_owned()));
+    let x = Axis::categories("questions asked", slots.map(|slot| slot.trim().to_owned()));
     let y = Axis::new("questions answered", Unit::Share).reaching(1.0);
     let mut plot = Plot::new("What survives a loss", x, y).note(first.clone());
     for name in names(views) {

@@ -24,6 +24,7 @@ th,td{padding:.35rem .9rem .35rem 0;text-align:left;vertical-align:top;border-bo
 thead th{vertical-align:bottom;border-bottom:2px solid var(--ink)}
 tbody th{font-weight:400}
 tr.group th{font-weight:650;padding-top:1rem}
+caption::first-letter,tr.group th::first-letter{text-transform:uppercase}
 .number,th.number{text-align:right;white-space:nowrap;padding:.35rem .4rem .35rem 1.2rem}
 .best{font-weight:700;text-align:right;white-space:nowrap;padding:.35rem .4rem .35rem 1.2rem}
 small{display:block;font-weight:400;color:var(--soft);font-size:.8rem}

@@ -1,7 +1,7 @@
 //! The table at the top of the page, and what follows from it: which system to use for what.
 
 use super::markup::{Cell, Table, overlay, paragraph};
-use super::view::{ANSWERED, Better, COMPLETED, Value, View, names, words};
+use super::view::{ANSWERED, Better, COMPLETED, Value, View, count, names, runs_by, words};
 use crate::measure::Unit;
 use crate::plot::Escaped;
 use crate::report::number::Scale;
@@ -46,9 +46,9 @@ const QUESTIONS: [Line; 7] = [
     more("recall_items", "Finding most of what is there"),
     less("search_first_s", "A first result soon"),
     less("download_s", "Fast downloads"),
-    less("server_share", "Nothing to send for the operator of servers"),
+    less("server_share", "No content to send for servers"),
     less("gini_control", "Work spread evenly over all nodes"),
-    more(ANSWERED, "Surviving the loss of a node"),
+    more(ANSWERED, "Going on after"),
 ];
 
 /// An overlay and its value.
@@ -119,14 +119,16 @@ fn caption(views: &[View<'_>]) -> String {
     let of = |view: &View<'_>| {
         let by = view.by.map_or("nothing was run", words);
         let label = if view.label.is_empty() { String::new() } else { format!("{}: ", view.label) };
-        let columns = view.results.columns.iter().filter(|column| Some(column.backend) == view.by);
-        let runs = columns.map(|column| column.runs.len()).max().unwrap_or(0);
-        format!("{label}{by}, {runs} {}", if runs == 1 { "run" } else { "runs" })
+        let runs = view.by.map_or(0, |by| runs_by(view.results, by));
+        format!("{label}{by}, {} of each", count(runs))
     };
     let all: Vec<String> = views.iter().map(of).collect();
     let small =
         "the median; small: its 95 % interval, where there are enough runs for one and it is any wider";
-    format!("{}. A value is {small}. Bold: the best, and what cannot be told from it.", all.join("; "))
+    format!(
+        "Measured by {}. A value is {small}. Bold: the best, and what cannot be told from it.",
+        all.join("; ")
+    )
 }
 
 fn title(line: &Line, views: &[View<'_>], scale: &Scale) -> String {
@@ -181,7 +183,7 @@ pub(super) fn advice(views: &[View<'_>]) -> String {
             }
             let mut title = line.title.to_owned();
             if let Some(lost) = view.lost().filter(|_| line.key == ANSWERED) {
-                title = format!("{title}: {lost}");
+                title = format!("{title} {lost}");
             }
             if !view.label.is_empty() {
                 title = format!("{title}, {}", view.label);
@@ -220,7 +222,7 @@ impl Merits {
 fn choices(views: &[View<'_>], names: &[&str], merits: &[Merits]) -> String {
     let caption =
         "What speaks for each system and what against it, of the questions below that tell them apart.";
-    let head = ["", "first, or not to be told from it, in", "last, or not to be told from it, in"];
+    let head = ["", "first, or alike, in", "last, or alike, in"];
     let mut table = Table::new(caption, head.map(Cell::text).to_vec());
     for (name, Merits { first_in, last_in }) in names.iter().zip(merits) {
         let column = views.iter().flat_map(|view| &view.results.columns).find(|one| one.overlay == *name);
@@ -243,9 +245,9 @@ fn answer(ranked: &[Ranked<'_>]) -> [Cell; 3] {
         Cell::markup(if text.is_empty() { NONE.to_owned() } else { text })
     };
     let (first, rest) = ranked.split_at(alike(ranked));
-    let (last, between) = match rest.split_last() {
-        Some((last, between)) => (std::slice::from_ref(last), between),
-        None => (&[][..], rest),
-    };
-    [some(first), some(&between[..between.len().min(1)]), some(last)]
+    let of_last =
+        rest.last().map_or(0, |(_, worst)| rest.iter().filter(|(_, value)| value.is_like(worst)).count());
+    let last: Vec<Ranked<'_>> = rest.iter().rev().take(of_last).rev().copied().collect();
+    let between = &rest[..rest.len() - last.len()];
+    [some(first), some(&between[..between.len().min(1)]), some(&last)]
 }

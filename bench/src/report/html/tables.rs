@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::markup::{Cell, Table, heading, paragraph};
 use super::summary::{NONE, interval, ratio};
-use super::view::{Value, View, backends, names, words};
+use super::view::{Value, View, backends, count, names, runs_by, words};
 use crate::compare::{Agreement, Backend};
 use crate::plot::Escaped;
 use crate::report::number::Scale;
 use crate::report::stored::{Asked, Check, Column, Estimate, Strike};
+use crate::report::table::Remarks;
 
 /// All measures: of one of the results its overlays side by side, of several each overlay's values side by side.
 pub(super) fn measures(views: &[View<'_>]) -> String {
@@ -49,10 +50,10 @@ fn side_by_side(view: &View<'_>, by: Backend) -> String {
     let Some(first) = columns.first() else { return String::new() };
     let mut head = vec![Cell::text("")];
     head.extend(columns.iter().map(|column| Cell::overlay(&column.overlay).class("number")));
-    let runs = columns.iter().map(|column| column.runs.len()).max().unwrap_or(0);
-    let caption = format!("By {}: medians of {runs} runs, with their 95 % intervals.", words(by));
+    let caption =
+        format!("{}, {}: medians; small: their 95 % intervals.", words(by), count(runs_by(view.results, by)));
     let (mut table, mut group) = (Table::new(&caption, head), "");
-    let mut remarks: Vec<&str> = Vec::new();
+    let mut remarks = Remarks::default();
     for estimate in &first.estimates {
         if estimate.group != group {
             group = &estimate.group;
@@ -62,26 +63,20 @@ fn side_by_side(view: &View<'_>, by: Backend) -> String {
         let (title, scale) = titled(estimate, row.iter().copied().flatten());
         let cells = row.into_iter().map(|estimate| match estimate.and_then(value) {
             Some(value) => Cell::with_note(&scale.number(value.middle), &interval(&value, &scale)),
-            None => Cell::number(&missing(estimate, &mut remarks)),
+            None => {
+                let why = estimate.and_then(|estimate| estimate.why_none.as_deref());
+                Cell::number(&why.map_or(NONE.to_owned(), |why| format!("{NONE} {}", remarks.sign(why))))
+            }
         });
         let cells: Vec<Cell> = cells.collect();
         table.row(&title, cells);
     }
-    let remarks = (1..).zip(&remarks).map(|(number, why)| paragraph(&format!("[{number}] {why}")));
-    format!("{}{}", table.done(), remarks.collect::<String>())
-}
-
-/// What stands in place of a value, with the number of the remark that says why.
-fn missing<'a>(estimate: Option<&'a Estimate>, remarks: &mut Vec<&'a str>) -> String {
-    let Some(why) = estimate.and_then(|estimate| estimate.why_none.as_deref()) else {
-        return NONE.to_owned();
-    };
-    let known = remarks.iter().position(|known| *known == why);
-    let number = known.unwrap_or_else(|| {
-        remarks.push(why);
-        remarks.len() - 1
-    });
-    format!("{NONE} [{}]", number + 1)
+    let remarks = remarks.to_string();
+    format!(
+        "{}{}",
+        table.done(),
+        remarks.lines().filter(|line| !line.is_empty()).map(paragraph).collect::<String>()
+    )
 }
 
 fn run_by_run(views: &[View<'_>], name: &str, by: Backend) -> String {
@@ -92,7 +87,7 @@ fn run_by_run(views: &[View<'_>], name: &str, by: Backend) -> String {
     head.extend(columns.iter().map(|(label, _)| Cell::number(label)));
     let others = columns.iter().skip(1);
     head.extend(others.map(|(label, _)| Cell::number(&format!("{label} / {first_label}"))));
-    let (mut table, mut group) = (Table::new(&format!("{name}, by {}.", words(by)), head), "");
+    let (mut table, mut group) = (Table::new(&format!("{name}, {}.", words(by)), head), "");
     for estimate in &first.estimates {
         if estimate.group != group {
             group = &estimate.group;
@@ -203,7 +198,7 @@ pub(super) fn twins(views: &[View<'_>]) -> String {
         for twin in &view.results.twins {
             let apart = twin.rows.iter().filter(|row| row.agreement == Agreement::Differs).count();
             let caption = format!(
-                "{} {} by {} and in simulation, seed {}: {apart} of {} values differ by more than they should.",
+                "{} {}, {} and simulation, seed {}: {apart} of {} values differ by more than they should.",
                 view.label,
                 twin.overlay,
                 words(twin.backend),

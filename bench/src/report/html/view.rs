@@ -75,7 +75,8 @@ pub(super) fn views<'a>(all: &[(&'a str, &'a Results)]) -> Vec<View<'a>> {
     all.iter().map(view).collect()
 }
 
-fn runs_by(results: &Results, backend: Backend) -> usize {
+/// Runs of each overlay by a backend.
+pub(super) fn runs_by(results: &Results, backend: Backend) -> usize {
     let columns = results.columns.iter().filter(|column| column.backend == backend);
     columns.map(|column| column.runs.len()).max().unwrap_or(0)
 }
@@ -97,6 +98,11 @@ pub(super) fn names<'a>(views: &[View<'a>]) -> Vec<&'a str> {
 pub(super) fn backends(views: &[View<'_>]) -> Vec<Backend> {
     let all = [Backend::Tcp, Backend::Processes, Backend::Sim];
     all.into_iter().filter(|by| views.iter().any(|view| runs_by(view.results, *by) > 0)).collect()
+}
+
+/// A number of runs, in words.
+pub(super) fn count(runs: usize) -> String {
+    if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
 }
 
 /// What a backend is, in words.
@@ -138,10 +144,10 @@ impl<'a> View<'a> {
         runs.iter().filter_map(|run| run.strikes.first()).collect()
     }
 
-    /// What was lost, in words; `None` if nothing was.
+    /// What was lost, in a few words; `None` if nothing was.
     pub(super) fn lost(&self) -> Option<String> {
         if self.results.losses.iter().any(|loss| loss.runs.iter().any(|run| run.strike.is_some())) {
-            return Some("the busiest node dies".to_owned());
+            return Some("the death of the busiest node".to_owned());
         }
         let runs = self.results.columns.iter().flat_map(|column| &column.runs);
         runs.flat_map(|run| run.strikes.first()).next().map(|strike| strike.fault.clone())
