@@ -359,7 +359,7 @@ fn numbers_that_make_no_sense_break_nothing() {
         fs::write(&path, results.to_string()).unwrap();
         checked(&drawn(&[dir.path()], dir.path()), dir.path());
     }
-    let mut results = stored.clone();
+    let mut results = stored;
     for key in ["columns", "twins", "losses"] {
         results[key] = Value::Array(Vec::new());
         fs::write(&path, results.to_string()).unwrap();
@@ -371,7 +371,7 @@ fn numbers_that_make_no_sense_break_nothing() {
 fn claims_stand_on_the_page_with_their_verdicts_and_readings() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
-    let run = ["claims", "R1", "--quick", "--quiet", "--out", path];
+    let run = ["claims", "R15", "--quick", "--quiet", "--out", path];
     let output = BENCH.run(&run);
     assert!(output.status.success(), "{output:?}");
     let page = fs::read_to_string(dir.path().join("index.html")).unwrap();
@@ -385,7 +385,7 @@ fn claims_stand_on_the_page_with_their_verdicts_and_readings() {
     assert!(cells.contains(&verdict) && cells.contains(claim["sentence"].as_str().unwrap()), "{cells:?}");
     let findings = claim["findings"].as_array().unwrap();
     assert!(!findings.is_empty() && findings.iter().all(|one| cells.contains(one["what"].as_str().unwrap())));
-    assert!(page.contains("<code>claims R1 --quick --seed 1</code>"));
+    assert!(page.contains("<code>claims R15 --quick --seed 1</code>"));
     stored(dir.path(), 8, 1);
     let both = drawn(&[dir.path()], dir.path());
     checked(&both, dir.path());

@@ -27,6 +27,7 @@ mod twin;
 pub use estimate::{Estimate, REPEATS_FOR_INTERVAL};
 pub use loss::{Loss, LossRun};
 pub use twin::{Agreement, Twin, TwinRow};
+pub(crate) use twin::{SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
 
 /// The version of the form of `results.json`.
 pub const FORMAT: u32 = 2;

@@ -10,11 +10,11 @@ use crate::measure::Unit;
 use crate::trace::Purpose;
 
 /// How far times may lie apart, as a part of the simulated one,
-const TIME_TOLERANCE: f64 = 0.15;
+pub(crate) const TIME_TOLERANCE: f64 = 0.15;
 /// plus so many seconds, for what a scheduler may do to the shortest ones.
-const TIME_TOLERANCE_S: f64 = 0.05;
+pub(crate) const TIME_TOLERANCE_S: f64 = 0.05;
 /// How far shares may lie apart.
-const SHARE_TOLERANCE: f64 = 0.02;
+pub(crate) const SHARE_TOLERANCE: f64 = 0.02;
 /// The measures that are compared, beside the counts of messages.
 const MEASURES: [&str; 11] = [
     "searches",

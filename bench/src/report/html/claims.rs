@@ -64,10 +64,11 @@ fn details(tried: &Tried) -> String {
     let Tried { id, sentence, said_by, setup, varied, seeds, .. } = tried;
     let mut text = format!("<h3>{} {}</h3>\n", Escaped(id), Escaped(sentence));
     text.push_str(&paragraph(&format!(
-        "Said by {said_by}. Set-up: {setup}; {seeds} seeds. Varied: {varied}."
+        "Said by: {said_by}. Set-up: {setup}; {seeds} seeds. Varied: {varied}."
     )));
-    let head =
-        ["", "measured (95 % interval)", "theory", "published", "holds if", ""].map(Cell::text).to_vec();
+    let numbers = ["measured (95 % interval)", "theory"].map(Cell::number);
+    let others = ["published", "holds if", ""].map(Cell::text);
+    let head = [Cell::text("")].into_iter().chain(numbers).chain(others).collect();
     let mut table = Table::new(&format!("{id}: {}", tried.verdict.name()), head);
     tried.findings.iter().for_each(|finding| table.row(&Cell::text(&finding.what), cells(finding)));
     text.push_str(&table.done());

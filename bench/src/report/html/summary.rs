@@ -9,6 +9,10 @@ use crate::report::number::Scale;
 /// What stands where there is nothing.
 pub(super) const NONE: &str = "\u{2013}";
 
+/// What is said where nothing broke.
+const UNTRIED: &str = "What breaks when the busiest node dies was not tried everywhere: it is in simulations that are not too large, and with \
+                       --kill busiest@10s.";
+
 /// A row of the table.
 struct Line {
     key: &'static str,
@@ -112,7 +116,9 @@ pub(super) fn table(views: &[View<'_>]) -> String {
             table.row(&Cell::text(&format!("{} / {}", view.label, views[0].label)), ratios);
         }
     }
-    format!("<div class=\"summary\">{}</div>\n", table.done())
+    let untried =
+        if views.iter().any(|view| view.lost().is_none()) { paragraph(UNTRIED) } else { String::new() };
+    format!("<div class=\"summary\">{}</div>\n{untried}", table.done())
 }
 
 fn caption(views: &[View<'_>]) -> String {
@@ -123,10 +129,9 @@ fn caption(views: &[View<'_>]) -> String {
         format!("{label}{by}, {} of each", count(runs))
     };
     let all: Vec<String> = views.iter().map(of).collect();
-    let small =
-        "the median; small: its 95 % interval, where there are enough runs for one and it is any wider";
     format!(
-        "Measured by {}. A value is {small}. Bold: the best, and what cannot be told from it.",
+        "Measured by {}. A value is the median, and after a loss the mean; small: its 95 % interval, where there are enough runs \
+         for one and it is any wider. Bold: the best, and what cannot be told from it.",
         all.join("; ")
     )
 }
@@ -134,11 +139,16 @@ fn caption(views: &[View<'_>]) -> String {
 fn title(line: &Line, views: &[View<'_>], scale: &Scale) -> String {
     let mut title = line.title.to_owned();
     if [ANSWERED, COMPLETED].contains(&line.key) {
-        let mut lost: Vec<String> = views.iter().filter_map(View::lost).collect();
-        lost.dedup();
-        title = format!("{title} {}", lost.join(", "));
+        title = format!("{title} {}", lost(views));
     }
     if scale.name.is_empty() { title } else { format!("{title} ({})", scale.name) }
+}
+
+/// What was lost in these results, in a few words.
+fn lost(views: &[View<'_>]) -> String {
+    let mut lost: Vec<String> = views.iter().filter_map(View::lost).collect();
+    lost.dedup();
+    lost.join(", ")
 }
 
 fn value<'v>(row: &'v [Ranked<'_>], name: &str) -> Option<&'v Value> {
@@ -176,20 +186,20 @@ pub(super) fn advice(views: &[View<'_>]) -> String {
     let mut answers = Table::new("Who comes first in what, and who last.", head);
     let mut merits = vec![Merits::default(); names.len()];
     for line in &QUESTIONS {
-        for view in views {
-            let ranked = ranked(view, &names, line);
-            if ranked.is_empty() {
-                continue;
-            }
-            let mut title = line.title.to_owned();
-            if let Some(lost) = view.lost().filter(|_| line.key == ANSWERED) {
-                title = format!("{title} {lost}");
-            }
-            if !view.label.is_empty() {
-                title = format!("{title}, {}", view.label);
-            }
-            answers.row(&Cell::text(&title), answer(&ranked));
-            names.iter().zip(&mut merits).for_each(|(name, merits)| merits.note(name, &ranked, &title));
+        let mut title = line.title.to_owned();
+        if line.key == ANSWERED {
+            title = format!("{title} {}", lost(views));
+        }
+        let question = title.to_lowercase();
+        let rows = views.iter().map(|view| (view.label, ranked(view, &names, line)));
+        let rows: Vec<(&str, Vec<Ranked<'_>>)> = rows.filter(|(_, ranked)| !ranked.is_empty()).collect();
+        if views.len() > 1 && !rows.is_empty() {
+            answers.group(&Cell::text(&title));
+        }
+        for (label, ranked) in &rows {
+            answers.row(&Cell::text(if label.is_empty() { &title } else { label }), answer(ranked));
+            let noted = names.iter().zip(&mut merits);
+            noted.for_each(|(name, merits)| merits.note(name, ranked, &question, label));
         }
     }
     let rule = "All of this follows by rule from the figures of this scenario, and may be different in another one. Two \
@@ -201,21 +211,45 @@ pub(super) fn advice(views: &[View<'_>]) -> String {
 /// What an overlay is good for, and what not.
 #[derive(Clone, Debug, Default)]
 struct Merits {
-    first_in: Vec<String>,
-    last_in: Vec<String>,
+    first_in: Places,
+    last_in: Places,
 }
+
+/// Questions, each with the results in which an overlay has that place.
+#[derive(Clone, Debug, Default)]
+struct Places(Vec<(String, Vec<String>)>);
 
 impl Merits {
     /// Takes note of an overlay's place in the answers to a question, if these tell the overlays apart.
-    fn note(&mut self, name: &str, ranked: &[Ranked<'_>], question: &str) {
+    fn note(&mut self, name: &str, ranked: &[Ranked<'_>], question: &str, label: &str) {
         let (first, rest) = ranked.split_at(alike(ranked));
         let Some((_, worst)) = rest.last() else { return };
         if value(first, name).is_some() {
-            self.first_in.push(question.to_lowercase());
+            self.first_in.add(question, label);
         }
         if value(rest, name).is_some_and(|value| value.is_like(worst)) {
-            self.last_in.push(question.to_lowercase());
+            self.last_in.add(question, label);
         }
+    }
+}
+
+impl Places {
+    fn add(&mut self, question: &str, label: &str) {
+        match self.0.last_mut().filter(|(known, _)| known == question) {
+            Some((_, labels)) => labels.push(label.to_owned()),
+            None => self.0.push((question.to_owned(), vec![label.to_owned()])),
+        }
+    }
+}
+
+impl std::fmt::Display for Places {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let each = |(question, labels): &(String, Vec<String>)| match labels.join(", ") {
+            labels if labels.is_empty() => question.clone(),
+            labels => format!("{question} ({labels})"),
+        };
+        let all: Vec<String> = self.0.iter().map(each).collect();
+        if all.is_empty() { f.write_str(NONE) } else { f.write_str(&all.join("; ")) }
     }
 }
 
@@ -228,9 +262,7 @@ fn choices(views: &[View<'_>], names: &[&str], merits: &[Merits]) -> String {
         let column = views.iter().flat_map(|view| &view.results.columns).find(|one| one.overlay == *name);
         let about = Cell::with_note("", column.map_or("", |column| &column.about));
         let title = Cell::markup(format!("{}{}", overlay(name), about.inner()));
-        let list =
-            |list: &[String]| Cell::text(&if list.is_empty() { NONE.to_owned() } else { list.join("; ") });
-        table.row(&title, [list(first_in), list(last_in)]);
+        table.row(&title, [first_in, last_in].map(|places| Cell::text(&places.to_string())));
     }
     table.done()
 }
@@ -250,4 +282,53 @@ fn answer(ranked: &[Ranked<'_>]) -> [Cell; 3] {
     let last: Vec<Ranked<'_>> = rest.iter().rev().take(of_last).rev().copied().collect();
     let between = &rest[..rest.len() - last.len()];
     [some(first), some(&between[..between.len().min(1)]), some(&last)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranked<'a>(values: &[(&'a str, f64, Option<(f64, f64)>)]) -> Vec<Ranked<'a>> {
+        let value = |(name, middle, interval_95): &(&'a str, f64, Option<(f64, f64)>)| {
+            (*name, Value { unit: Unit::Seconds, middle: *middle, interval_95: *interval_95 })
+        };
+        values.iter().map(value).collect()
+    }
+
+    /// Who comes first, next and last, by their names.
+    fn places(ranked: &[Ranked<'_>]) -> [String; 3] {
+        let names = |cell: Cell| {
+            let there = ranked.iter().filter(|(name, _)| cell.inner().contains(&format!(">{name}<")));
+            there.map(|(name, _)| *name).collect::<String>()
+        };
+        answer(ranked).map(names)
+    }
+
+    #[test]
+    fn intervals_that_overlap_share_a_place_and_single_runs_do_if_they_are_near() {
+        let some = |low, high| Some((low, high));
+        let clear = [("a", 1.0, some(0.9, 1.1)), ("b", 1.05, some(1.0, 1.2)), ("c", 3.0, some(2.0, 4.0))];
+        let rest = [("d", 5.0, some(4.5, 6.0)), ("e", 6.0, some(5.5, 7.0))];
+        let all = ranked(&[&clear[..], &rest[..]].concat());
+        assert_eq!(places(&all), ["ab", "c", "de"]);
+        assert_eq!(places(&all[..3]), ["ab", "", "c"]);
+        assert_eq!(places(&all[..2]), ["ab", "", ""]);
+        let single = ranked(&[("a", 1.0, None), ("b", 1.09, None), ("c", 1.2, None), ("d", 9.0, None)]);
+        assert_eq!(places(&single), ["ab", "c", "d"]);
+        assert_eq!(places(&ranked(&[("a", 0.0, None), ("b", 0.0, None)])), ["ab", "", ""]);
+    }
+
+    #[test]
+    fn merits_tell_overlays_apart_or_are_none() {
+        let all = ranked(&[("a", 1.0, None), ("b", 2.0, None), ("c", 2.1, None)]);
+        let mut merits = Merits::default();
+        merits.note("a", &all, "speed", "A");
+        merits.note("a", &all, "speed", "B");
+        merits.note("c", &all, "thrift", "");
+        // All are alike: nobody comes first.
+        merits.note("a", &all[..1], "beauty", "A");
+        assert_eq!(merits.first_in.to_string(), "speed (A, B)");
+        assert_eq!(merits.last_in.to_string(), "thrift");
+        assert_eq!(Places::default().to_string(), NONE);
+    }
 }
