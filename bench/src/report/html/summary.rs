@@ -288,8 +288,10 @@ fn answer(ranked: &[Ranked<'_>]) -> [Cell; 3] {
 mod tests {
     use super::*;
 
-    fn ranked<'a>(values: &[(&'a str, f64, Option<(f64, f64)>)]) -> Vec<Ranked<'a>> {
-        let value = |(name, middle, interval_95): &(&'a str, f64, Option<(f64, f64)>)| {
+    type Given = (&'static str, f64, Option<(f64, f64)>);
+
+    fn ranked(values: &[Given]) -> Vec<Ranked<'static>> {
+        let value = |(name, middle, interval_95): &Given| {
             (*name, Value { unit: Unit::Seconds, middle: *middle, interval_95: *interval_95 })
         };
         values.iter().map(value).collect()

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::markup::{Cell, Table, heading, paragraph};
 use super::summary::{NONE, interval, ratio};
 use super::view::{Value, View, backends, count, names, runs_by, words};
-use crate::compare::{Agreement, Backend};
+use crate::compare::{Agreement, Backend, SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
+use crate::measure::Unit;
 use crate::plot::Escaped;
 use crate::report::number::Scale;
 use crate::report::stored::{Asked, Check, Column, Estimate, Strike};
@@ -235,11 +236,16 @@ pub(super) fn twins(views: &[View<'_>]) -> String {
     if text.is_empty() {
         return text;
     }
-    let words = "Counts must be the same; times may be 15 % and 50 ms apart, shares two hundredths.";
+    let (times, shares) = (Scale::of(Unit::Share, TIME_TOLERANCE), Scale::of(Unit::Ratio, SHARE_TOLERANCE));
+    let words = format!(
+        "Counts must be the same; times may be {} and {TIME_TOLERANCE_S} s apart, shares {}.",
+        times.text(TIME_TOLERANCE),
+        shares.text(SHARE_TOLERANCE)
+    );
     format!(
         "{}{}{text}",
         heading("twins", "The same run over real sockets and in simulation"),
-        paragraph(words)
+        paragraph(&words)
     )
 }
 
