@@ -73,6 +73,16 @@ fn alike(ranked: &[Ranked<'_>]) -> usize {
     ranked.iter().take_while(|(_, value)| value.is_like(best)).count()
 }
 
+/// The first, those between, and the last: whoever cannot be told from the best is first, and of the others whoever cannot be told
+/// from the worst is last.
+fn places<'r, 'a>(ranked: &'r [Ranked<'a>]) -> [&'r [Ranked<'a>]; 3] {
+    let (first, rest) = ranked.split_at(alike(ranked));
+    let like_worst =
+        |(_, worst): &Ranked<'_>| rest.iter().rev().take_while(|(_, value)| value.is_like(worst)).count();
+    let (between, last) = rest.split_at(rest.len() - rest.last().map_or(0, like_worst));
+    [first, between, last]
+}
+
 /// The unit for some values.
 fn scale_of<'v>(values: impl Iterator<Item = &'v Value>) -> Scale {
     let (unit, largest) =
@@ -222,12 +232,14 @@ struct Places(Vec<(String, Vec<String>)>);
 impl Merits {
     /// Takes note of an overlay's place in the answers to a question, if these tell the overlays apart.
     fn note(&mut self, name: &str, ranked: &[Ranked<'_>], question: &str, label: &str) {
-        let (first, rest) = ranked.split_at(alike(ranked));
-        let Some((_, worst)) = rest.last() else { return };
+        let [first, _, last] = places(ranked);
+        if last.is_empty() {
+            return;
+        }
         if value(first, name).is_some() {
             self.first_in.add(question, label);
         }
-        if value(rest, name).is_some_and(|value| value.is_like(worst)) {
+        if value(last, name).is_some() {
             self.last_in.add(question, label);
         }
     }
@@ -276,12 +288,8 @@ fn answer(ranked: &[Ranked<'_>]) -> [Cell; 3] {
         let text = list.iter().map(each).collect::<Vec<_>>().join("<br/>");
         Cell::markup(if text.is_empty() { NONE.to_owned() } else { text })
     };
-    let (first, rest) = ranked.split_at(alike(ranked));
-    let of_last =
-        rest.last().map_or(0, |(_, worst)| rest.iter().filter(|(_, value)| value.is_like(worst)).count());
-    let last: Vec<Ranked<'_>> = rest.iter().rev().take(of_last).rev().copied().collect();
-    let between = &rest[..rest.len() - last.len()];
-    [some(first), some(&between[..between.len().min(1)]), some(&last)]
+    let [first, between, last] = places(ranked);
+    [some(first), some(&between[..between.len().min(1)]), some(last)]
 }
 
 #[cfg(test)]
@@ -298,7 +306,7 @@ mod tests {
     }
 
     /// Who comes first, next and last, by their names.
-    fn places(ranked: &[Ranked<'_>]) -> [String; 3] {
+    fn shown(ranked: &[Ranked<'_>]) -> [String; 3] {
         let names = |cell: Cell| {
             let there = ranked.iter().filter(|(name, _)| cell.inner().contains(&format!(">{name}<")));
             there.map(|(name, _)| *name).collect::<String>()
@@ -312,12 +320,12 @@ mod tests {
         let clear = [("a", 1.0, some(0.9, 1.1)), ("b", 1.05, some(1.0, 1.2)), ("c", 3.0, some(2.0, 4.0))];
         let rest = [("d", 5.0, some(4.5, 6.0)), ("e", 6.0, some(5.5, 7.0))];
         let all = ranked(&[&clear[..], &rest[..]].concat());
-        assert_eq!(places(&all), ["ab", "c", "de"]);
-        assert_eq!(places(&all[..3]), ["ab", "", "c"]);
-        assert_eq!(places(&all[..2]), ["ab", "", ""]);
+        assert_eq!(shown(&all), ["ab", "c", "de"]);
+        assert_eq!(shown(&all[..3]), ["ab", "", "c"]);
+        assert_eq!(shown(&all[..2]), ["ab", "", ""]);
         let single = ranked(&[("a", 1.0, None), ("b", 1.09, None), ("c", 1.2, None), ("d", 9.0, None)]);
-        assert_eq!(places(&single), ["ab", "c", "d"]);
-        assert_eq!(places(&ranked(&[("a", 0.0, None), ("b", 0.0, None)])), ["ab", "", ""]);
+        assert_eq!(shown(&single), ["ab", "c", "d"]);
+        assert_eq!(shown(&ranked(&[("a", 0.0, None), ("b", 0.0, None)])), ["ab", "", ""]);
     }
 
     #[test]
