@@ -38,7 +38,7 @@ const BARS: [Bars; 5] = [
         unit: Unit::Bytes,
         is_log: true,
         level: None,
-        words: "All messages that a search causes, on all lines together. Each line is ten, five or two times the one below it.",
+        words: "All messages that a search causes, on all lines together. Equal distances are equal ratios.",
     },
     Bars {
         name: "recall",
@@ -68,7 +68,7 @@ const BARS: [Bars; 5] = [
         unit: Unit::Share,
         is_log: false,
         level: None,
-        words: "Control traffic is all but the content itself. A node counts what it sends and what it receives, so that half is the most.",
+        words: "Control traffic is all but the content itself. It counts where it is sent and where it arrives, so that half is the most.",
     },
     Bars {
         name: "over-bound",
