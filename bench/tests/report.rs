@@ -405,6 +405,9 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     stored(&good, 8, 1);
     let text = fs::read_to_string(good.join("results.json")).unwrap();
     let good = good.to_str().unwrap().to_owned();
+    let mut many: Value = serde_json::from_str(&text).unwrap();
+    let column = many["columns"][0].clone();
+    many["columns"] = Value::Array(vec![column; 257]);
     let old = text.replacen("\"format\": 2", "\"format\": 1", 1);
     let cases = [
         (folder("empty", "else.txt", ""), "neither results.json nor claims.json"),
@@ -415,6 +418,7 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (folder("other", "results.json", "{\"title\": \"a log\"}"), "missing field `format`"),
         (folder("bytes", "results.json", "\u{1b}[31m"), "expected value"),
         (folder("deep", "results.json", &"[".repeat(100_000)), "invalid type"),
+        (folder("many", "results.json", &many.to_string()), "257 entries, and at most 256"),
         (folder("lacks", "results.json", "{\"format\": 2}"), "missing field"),
     ];
     for (path, words) in &cases {

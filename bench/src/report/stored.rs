@@ -20,6 +20,10 @@ use crate::measure::{Curves, Unit};
 /// The longest file that is read, in bytes: some hundred times what the largest comparison writes.
 const FILE_MAX: u64 = 256 << 20;
 
+/// The most columns of results, and the most claims: more of them are no page.
+const COLUMNS_MAX: usize = 256;
+const CLAIMS_MAX: usize = 4_096;
+
 /// Why a folder cannot be shown: one line.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredFault {
@@ -68,10 +72,19 @@ pub(crate) struct Stored {
 impl Stored {
     /// Reads a folder.
     pub(crate) fn read(folder: &Path) -> Result<Stored, StoredFault> {
+        let (of_results, of_claims) = (folder.join("results.json"), folder.join("claims.json"));
         let stored = Stored {
-            results: load(&folder.join("results.json"), compare::FORMAT, "compare")?,
-            claims: load(&folder.join("claims.json"), claims::FORMAT, "claims")?,
+            results: load(&of_results, compare::FORMAT, "compare")?,
+            claims: load(&of_claims, claims::FORMAT, "claims")?,
         };
+        let columns = stored.results.as_ref().map_or(0, |results| results.columns.len());
+        let tried = stored.claims.as_ref().map_or(0, |claims| claims.claims.len());
+        for (path, count, most) in [(of_results, columns, COLUMNS_MAX), (of_claims, tried, CLAIMS_MAX)] {
+            if count > most {
+                let why = format!("it has {count} entries, and at most {most} are shown");
+                return Err(StoredFault::Broken { path: path.display().to_string(), why });
+            }
+        }
         if stored.results.is_none() && stored.claims.is_none() {
             return Err(StoredFault::Nothing(folder.display().to_string()));
         }

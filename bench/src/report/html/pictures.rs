@@ -2,7 +2,7 @@
 
 use super::curves::{even, in_ratio, mean_of};
 use super::markup::colour;
-use super::view::{ANSWERED, Value, View, answered, backends, names, runs_by, share, words};
+use super::view::{ANSWERED, BACKENDS, Value, View, answered, backends, names, runs_by, share, words};
 use crate::compare::Backend;
 use crate::measure::{Course, Curves, STEPS_MAX, Spread, Unit};
 use crate::plot::{Axis, Plot, Series, Span};
@@ -130,9 +130,7 @@ const LINES: [Lines; 4] = [
 
 /// The names that files of pictures can have, so that those of another run can be told from a user's own.
 pub(super) fn all_names() -> Vec<String> {
-    let of_lines = LINES.iter().flat_map(|lines| {
-        [Backend::Tcp, Backend::Processes, Backend::Sim].map(|by| format!("{}-{}", lines.name, by.name()))
-    });
+    let of_lines = LINES.iter().flat_map(|lines| BACKENDS.map(|by| format!("{}-{}", lines.name, by.name())));
     let others = ["survival", "cost-by-size", "recall-by-size"].map(str::to_owned);
     BARS.iter().map(|bars| bars.name.to_owned()).chain(of_lines).chain(others).collect()
 }

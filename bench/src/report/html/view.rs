@@ -32,6 +32,9 @@ pub(super) enum Better {
     More,
 }
 
+/// All backends, in the order of the columns.
+pub(super) const BACKENDS: [Backend; 3] = [Backend::Tcp, Backend::Processes, Backend::Sim];
+
 /// How far apart two values of single runs may be and still count as alike: a tenth. Our choice; intervals say it better.
 const ALIKE: f64 = 0.1;
 
@@ -60,17 +63,15 @@ impl Better {
     }
 }
 
-/// All results with the backend that speaks for each: the one with most runs of those that all have, or else of its own.
+/// All results with the backend that speaks for them: the one with most runs of those that all of them have; if there is none, each
+/// has its own.
 pub(super) fn views<'a>(all: &[(&'a str, &'a Results)]) -> Vec<View<'a>> {
-    let in_all = |backend: Backend| all.iter().all(|(_, results)| runs_by(results, backend) > 0);
+    let fewest = |by: &Backend| all.iter().map(|(_, results)| runs_by(results, *by)).min().unwrap_or(0);
+    let common = BACKENDS.into_iter().filter(|by| fewest(by) > 0).max_by_key(fewest);
     let view = |&(label, results): &(&'a str, &'a Results)| {
-        let backends = [Backend::Tcp, Backend::Processes, Backend::Sim];
-        let most = |common: bool| {
-            let some =
-                backends.into_iter().filter(|by| runs_by(results, *by) > 0 && (!common || in_all(*by)));
-            some.max_by_key(|backend| runs_by(results, *backend))
-        };
-        View { label, results, by: most(true).or_else(|| most(false)) }
+        let runs = |by: &Backend| runs_by(results, *by);
+        let own = || BACKENDS.into_iter().filter(|by| runs(by) > 0).max_by_key(runs);
+        View { label, results, by: common.or_else(own) }
     };
     all.iter().map(view).collect()
 }
@@ -96,8 +97,7 @@ pub(super) fn names<'a>(views: &[View<'a>]) -> Vec<&'a str> {
 
 /// Backends that any of the results have.
 pub(super) fn backends(views: &[View<'_>]) -> Vec<Backend> {
-    let all = [Backend::Tcp, Backend::Processes, Backend::Sim];
-    all.into_iter().filter(|by| views.iter().any(|view| runs_by(view.results, *by) > 0)).collect()
+    BACKENDS.into_iter().filter(|by| views.iter().any(|view| runs_by(view.results, *by) > 0)).collect()
 }
 
 /// A number of runs, in words.
