@@ -204,12 +204,12 @@ fn agreement(views: &[View<'_>]) -> String {
     let of = |view: &View<'_>| {
         let rows: Vec<_> = view.results.twins.iter().flat_map(|twin| &twin.rows).collect();
         let agree = rows.iter().filter(|row| row.agreement != crate::compare::Agreement::Differs).count();
+        let label = if view.label.is_empty() { String::new() } else { format!("{}: ", view.label) };
         let words = format!(
-            "{} Of {} values that were measured both over real sockets and in simulation, {agree} agree.",
-            view.label,
+            "{label}Of {} values that were measured both over real sockets and in simulation, {agree} agree.",
             rows.len()
         );
-        if rows.is_empty() { String::new() } else { paragraph(words.trim()) }
+        if rows.is_empty() { String::new() } else { paragraph(&words) }
     };
     views.iter().map(of).collect()
 }
