@@ -13,7 +13,7 @@ use crate::analyze::command::{AnalyzeArgs, analyze};
 use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
-use crate::report::{Folder, Look, render, to_json};
+use crate::report::{Folder, Look, Made, draw, render, to_json};
 use crate::scenario::{Fault, LIBRARY, OF_A_FOLDER, Scenario, named};
 use crate::watch::Watch;
 
@@ -46,6 +46,15 @@ enum Job {
     },
     /// Try what the lecture and the papers say of these systems, and say whether it holds
     Claims(ClaimsArgs),
+    /// Draw the page of stored results once more, or of several side by side
+    Report {
+        /// Folders with what `compare` and `claims` have stored
+        #[arg(value_name = "DIR", required = true)]
+        folders: Vec<PathBuf>,
+        /// The folder for the page [default: the folder itself; report/side-by-side of several]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Study what a tracker or a client has written down of a swarm
     Analyze(AnalyzeArgs),
     /// One process of `--backend processes`; started by the program itself
@@ -94,6 +103,41 @@ struct CompareArgs {
     quiet: bool,
 }
 
+impl CompareArgs {
+    /// What runs the peers, in the order of the columns.
+    fn backends(&self) -> Vec<Backend> {
+        let mut backends = self.backend.clone();
+        if backends.is_empty() {
+            backends = vec![Backend::Tcp, Backend::Sim];
+        }
+        backends.sort();
+        backends.dedup();
+        backends
+    }
+
+    /// The command that does the same once more, all that has a default of the scenario's included.
+    fn as_typed(&self, options: &Options) -> String {
+        let backends: Vec<&str> = options.backends.iter().map(|backend| backend.name()).collect();
+        let Scenario { peers, seed, .. } = &options.scenario;
+        let mut words = vec![format!("compare --backend {}", backends.join(","))];
+        words.extend(self.scenario.as_ref().map(|name| format!("--scenario {}", quoted(name))));
+        words.extend(self.files.as_ref().map(|path| format!("--files {}", quoted(&path.to_string_lossy()))));
+        words.push(format!("--peers {peers} --seed {seed}"));
+        words.extend(self.kill.iter().map(|fault| format!("--kill {}", quoted(fault))));
+        words.extend(self.repeat.map(|repeats| format!("--repeat {repeats}")));
+        words.join(" ")
+    }
+}
+
+/// An argument as a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./@%,:+=~".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli: Cli = match common::cli::arguments() {
@@ -102,9 +146,12 @@ pub fn main() -> ExitCode {
     };
     common::cli::log_to_stderr();
     let done = match cli.job {
-        None => run_compare(cli.compare),
-        Some(Job::Compare(args)) => run_compare(args),
+        None => run_compare(&cli.compare),
+        Some(Job::Compare(args)) => run_compare(&args),
         Some(Job::Claims(args)) => run_claims(&args).map(|()| ExitCode::SUCCESS),
+        Some(Job::Report { folders, out }) => {
+            run_report(&folders, out.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
         Some(Job::Analyze(args)) => run_analyze(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Scenarios { name }) => scenarios(name.as_deref()).map(|()| ExitCode::SUCCESS),
         Some(Job::Worker { control }) => {
@@ -116,6 +163,17 @@ pub fn main() -> ExitCode {
 
 fn run_claims(args: &ClaimsArgs) -> Result<()> {
     print(&try_claims(args, look(false).coloured)?)
+}
+
+/// Draws a page and says where it is.
+fn run_report(folders: &[PathBuf], out: Option<&Path>) -> Result<()> {
+    let out = match (out, folders) {
+        (Some(out), _) => out,
+        (None, [only]) => only,
+        (None, _) => Path::new("report/side-by-side"),
+    };
+    draw(folders, out)?;
+    print(&format!("{}\n", out.join("index.html").display()))
 }
 
 fn run_analyze(args: &AnalyzeArgs) -> Result<()> {
@@ -177,15 +235,10 @@ fn scenario(args: &CompareArgs) -> Result<Scenario> {
     Ok(scenario)
 }
 
-fn run_compare(args: CompareArgs) -> Result<ExitCode> {
-    let scenario = scenario(&args)?;
+fn run_compare(args: &CompareArgs) -> Result<ExitCode> {
+    let scenario = scenario(args)?;
     let folder = Folder::open(&args.out, &scenario).context("--out")?;
-    let mut backends = args.backend;
-    if backends.is_empty() {
-        backends = vec![Backend::Tcp, Backend::Sim];
-    }
-    backends.sort();
-    backends.dedup();
+    let backends = args.backends();
     if !args.quiet && args.scenario.is_none() && args.files.is_some() {
         let Scenario { name, peers, lines, .. } = &scenario;
         let mbps = lines.mix[0].up_kbps / 1000;
@@ -196,14 +249,19 @@ fn run_compare(args: CompareArgs) -> Result<ExitCode> {
     let executable = std::env::current_exe().context("cannot find this program's own file")?;
     let options = Options { scenario, backends, repeats: args.repeat, executable };
     let began = Instant::now();
-    let comparison = compare(&options, &Watch::new(!args.quiet))?;
+    let command = args.as_typed(&options);
+    let mut comparison = compare(&options, &Watch::new(!args.quiet))?;
+    let is_simulated = options.backends.iter().all(|backend| *backend == Backend::Sim);
+    comparison.made = if is_simulated { Made::simulated(command) } else { Made::here(command) };
     folder.fill(&comparison)?;
+    draw(std::slice::from_ref(&args.out), &args.out)?;
     if !args.quiet {
         report_skipped(&comparison.skipped);
     }
     print(&if args.json { to_json(&comparison) } else { render(&comparison, look(args.intervals)) })?;
     if !args.quiet {
-        eprintln!("{:.1} s; files are in {}", began.elapsed().as_secs_f64(), args.out.display());
+        let page = args.out.join("index.html");
+        eprintln!("{:.1} s; all of it is in {}", began.elapsed().as_secs_f64(), page.display());
     }
     let failures = comparison.failures();
     for failure in &failures {

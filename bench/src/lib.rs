@@ -29,7 +29,7 @@
 //! | [`claims`] | what is said of particular systems, tried |
 //! | [`plot`] | pictures of data |
 //! | [`analyze`] | logs of a swarm, studied |
-//! | [`report`] | tables and files |
+//! | [`report`] | tables, files and the page |
 //! | [`cli`] | the command line |
 
 pub mod analyze;

@@ -189,6 +189,33 @@ fn bars_of_several_series_stand_side_by_side_in_each_interval() {
 }
 
 #[test]
+fn what_has_a_colour_keeps_it_and_bars_have_rods() {
+    let overlays = Axis::categories("overlay", ["one", "two"]);
+    let rods = [Span { x: 0.5, low: 1.0, high: 3.0 }, Span { x: 1.5, low: 5.0, high: f64::NAN }];
+    let plot = Plot::new("Messages", overlays, Axis::new("messages", Unit::Count))
+        .with(Series::columns("b", [2.0, 6.0]).band(rods).colour(4))
+        .with(Series::columns("a", [1.0, 2.0]));
+    assert_eq!(checked(&plot), 4);
+    let svg = plot.to_svg();
+    let document = Document::parse(&svg).unwrap();
+    let of_class = |class: &str| document.descendants().filter(|node| has_class(*node, class)).count();
+    // Each with a sample in the legend.
+    assert_eq!((of_class("s4"), of_class("s0"), of_class("s1")), (3, 0, 3));
+    let rod: Vec<Node<'_, '_>> = document.descendants().filter(|node| has_class(*node, "rod")).collect();
+    assert_eq!(rod.len(), 3, "one rod with two ends; the other has no upper end");
+    let bar = rod[0].parent().unwrap().descendants().find(|node| node.tag_name().name() == "rect").unwrap();
+    let middle = number(bar, "x") + number(bar, "width") / 2.0;
+    assert!((number(rod[0], "x1") - middle).abs() < 0.11);
+    let (x, y) = axes();
+    let lines = (0..9).fold(Plot::new("many", x, y), |plot, number| {
+        plot.with(Series::line(format!("{number}"), [(0.0, 0.0), (1.0, 1.0)]).colour(2).dash(number))
+    });
+    let svg = lines.to_svg();
+    assert!(svg.contains("class=\"s2 line d3\"") && svg.contains("class=\"s2 line\""));
+    assert!(!svg.contains("class=\"s2 line d4\"") && svg.contains("<desc>0, 1, 2"));
+}
+
+#[test]
 fn a_guide_far_away_squeezes_no_data() {
     let plot = |level| {
         let (x, y) = axes();

@@ -150,6 +150,7 @@ fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
     scenario.faults = vec!["server@2s".parse().unwrap()];
     let comparison = simulated(scenario, 1);
     assert_eq!(comparison.failures(), Vec::<String>::new());
+    assert!(comparison.losses.is_empty(), "a scenario with faults has those and no others");
     for column in &comparison.columns {
         assert!(
             column.runs[0].measured.searches.iter().all(|search| search.end.is_some()),

@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Claim, Size, claims, run, show};
-use crate::report::Folder;
+use super::{Claim, Report, Size, claims, run, show};
+use crate::report::{Folder, Made, draw};
 
 /// What to try, and how.
 #[derive(Debug, Args)]
@@ -38,6 +38,18 @@ pub struct ClaimsArgs {
     quiet: bool,
 }
 
+impl ClaimsArgs {
+    /// The command that has the same results.
+    fn as_typed(&self) -> String {
+        let mut words = vec!["claims".to_owned()];
+        words.extend(self.ids.iter().cloned());
+        words.extend(self.quick.then(|| "--quick".to_owned()));
+        words.extend(self.full.then(|| "--full".to_owned()));
+        words.push(format!("--seed {}", self.seed));
+        words.join(" ")
+    }
+}
+
 /// Tries what the arguments ask for; returns what is to be printed.
 ///
 /// # Errors
@@ -60,7 +72,9 @@ pub fn try_claims(args: &ClaimsArgs, coloured: bool) -> Result<String> {
     };
     let report = run(&chosen, size, args.seed, &done);
     bar.finish_and_clear();
+    let report = Report { made: Made::simulated(args.as_typed()), ..report };
     show::write(&report, &folder)?;
+    draw(std::slice::from_ref(&args.out), &args.out)?;
     Ok(if args.json { show::to_json(&report) } else { show::render(&report, coloured) })
 }
 

@@ -1,11 +1,11 @@
 //! What a claim's trials measured, what was published, and whether it holds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::measure::Unit;
 
 /// How sure a number is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Mark {
     /// Seen in the paper, the original source code or the original data.
     #[serde(rename = "V1")]
@@ -63,7 +63,7 @@ impl Published {
 }
 
 /// What must be true of a value.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Rule {
     /// It is no less.
     pub low: Option<f64>,
@@ -116,7 +116,7 @@ impl Rule {
 }
 
 /// Whether something holds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Yes: the whole interval keeps the rule.
@@ -247,7 +247,8 @@ fn judge(rule: &Rule, values: &[f64], interval: Option<(f64, f64)>) -> Verdict {
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
+/// The mean of some values; of none it is no number.
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
@@ -258,7 +259,7 @@ const STUDENT: [f64; 29] = [
 ];
 
 /// The interval that holds the mean with 95 % certainty if values are spread normally; none for fewer than two.
-fn interval(values: &[f64]) -> Option<(f64, f64)> {
+pub(crate) fn interval(values: &[f64]) -> Option<(f64, f64)> {
     let freedom = values.len().checked_sub(1).filter(|freedom| *freedom > 0)?;
     let mean = mean(values);
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();

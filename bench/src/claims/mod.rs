@@ -20,7 +20,7 @@
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub mod bittorrent;
 pub mod command;
@@ -32,10 +32,14 @@ pub mod kazaa;
 pub mod show;
 pub mod theory;
 
+use crate::report::Made;
 use finding::{Finding, Reading, Verdict};
 
+/// The version of the form of `claims.json`.
+pub const FORMAT: u32 = 2;
+
 /// How large experiments are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
     /// Small enough for all claims in some six minutes on two cores.
@@ -47,6 +51,11 @@ pub enum Size {
 }
 
 impl Size {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        self.pick("quick", "normal", "full")
+    }
+
     /// One of three, by size.
     pub fn pick<T>(self, quick: T, normal: T, full: T) -> T {
         match self {
@@ -131,8 +140,10 @@ pub struct Tried {
 /// All that a run has tried.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Report {
-    /// The version of this form.
+    /// The version of this form: [`FORMAT`].
     pub format: u32,
+    /// What made it.
+    pub made: Made,
     /// The first seed.
     pub seed: u64,
     /// How large the experiments were.
@@ -163,7 +174,7 @@ pub fn run(claims: &[&Claim], size: Size, seed: u64, done: &(dyn Fn(&Claim) + Sy
         judge(claim, size, trials)
     });
     let claims = tried.collect();
-    Report { format: 1, seed, size, claims }
+    Report { format: FORMAT, made: Made::default(), seed, size, claims }
 }
 
 fn judge(claim: &Claim, size: Size, trials: &[Vec<Reading>]) -> Tried {

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::finding::{Finding, Published, Rule, Verdict};
-use super::{Claim, Report, Size, Tried};
+use super::finding::{Finding, Mark, Published, Rule, Verdict};
+use super::{Claim, Report, Tried};
+use crate::measure::Unit;
 use crate::report::number::Scale;
 use crate::report::{Folder, FolderFault};
 
@@ -34,12 +35,7 @@ pub fn render(report: &Report, coloured: bool) -> String {
     for tried in &report.claims {
         table.add_row([Cell::new(tried.id), verdict(tried.verdict, coloured), Cell::new(tried.sentence)]);
     }
-    let size = match report.size {
-        Size::Quick => "quick",
-        Size::Normal => "normal",
-        Size::Full => "full",
-    };
-    let _ = writeln!(text, "{size} size, first seed {}\n{table}", report.seed);
+    let _ = writeln!(text, "{} size, first seed {}\n{table}", report.size.name(), report.seed);
     text
 }
 
@@ -54,8 +50,10 @@ fn block(tried: &Tried, coloured: bool) -> String {
     }
     let mut table = bare(["", "measured (95 % interval)", "theory", "published", "holds if", ""]);
     for finding in &tried.findings {
-        let scale = scale(finding);
-        let mut row = vec![Cell::new(&finding.what), right(measured(finding, &scale))];
+        let said = finding.published.map(|published| published.value);
+        let scale = scale(finding.unit, [Some(finding.mean), finding.theory, said], finding.rule);
+        let measured = measured(finding.mean, finding.interval_95, &scale);
+        let mut row = vec![Cell::new(&finding.what), right(measured)];
         row.push(right(finding.theory.map_or_else(String::new, |value| scale.text(value))));
         row.push(right(finding.published.map_or_else(String::new, |value| published(&value, &scale))));
         row.push(right(finding.rule.map_or_else(String::new, |value| rule(&value, &scale))));
@@ -101,33 +99,40 @@ fn verdict(verdict: Verdict, coloured: bool) -> Cell {
     }
 }
 
-/// The unit in which a finding, what it is compared with and its rule are shown.
-fn scale(finding: &Finding) -> Scale {
-    let published = finding.published.map(|published| published.value);
-    let bounds = finding.rule.map(|rule| [rule.low, rule.high]).into_iter().flatten().flatten();
-    let values = [Some(finding.mean), finding.theory, published].into_iter().flatten();
-    Scale::of(finding.unit, values.chain(bounds).filter(|value| value.is_finite()).fold(0.0, f64::max))
+/// The unit in which a value, what it is compared with and its rule are shown.
+pub(crate) fn scale(unit: Unit, values: [Option<f64>; 3], rule: Option<Rule>) -> Scale {
+    let bounds = rule.map(|rule| [rule.low, rule.high]).into_iter().flatten();
+    let values = values.into_iter().chain(bounds).flatten();
+    Scale::of(unit, values.filter(|value| value.is_finite()).fold(0.0, f64::max))
 }
 
-fn measured(finding: &Finding, scale: &Scale) -> String {
-    match finding.interval_95 {
+/// A mean with its interval.
+pub(crate) fn measured(mean: f64, interval_95: Option<(f64, f64)>, scale: &Scale) -> String {
+    match interval_95 {
         Some((low, high)) if low != high => {
-            format!("{} ({} to {})", scale.text(finding.mean), scale.number(low), scale.number(high))
+            format!("{} ({} to {})", scale.text(mean), scale.number(low), scale.number(high))
         }
-        _ => scale.text(finding.mean),
+        _ => scale.text(mean),
     }
 }
 
 /// A number that somebody published, with its mark and whose it is.
 pub(crate) fn published(published: &Published, scale: &Scale) -> String {
-    let value = match published.to {
-        Some(high) => format!("{} to {}", scale.number(published.value), scale.text(high)),
-        None => scale.text(published.value),
-    };
-    format!("{value} {}: {}", published.mark.name(), published.by)
+    let Published { value, to, by, mark } = *published;
+    said((value, to), mark, by, scale)
 }
 
-fn rule(rule: &Rule, scale: &Scale) -> String {
+/// A number or a range that somebody has said, with a mark and whose it is.
+pub(crate) fn said((value, to): (f64, Option<f64>), mark: Mark, by: &str, scale: &Scale) -> String {
+    let value = match to {
+        Some(high) => format!("{} to {}", scale.number(value), scale.text(high)),
+        None => scale.text(value),
+    };
+    format!("{value} {}: {by}", mark.name())
+}
+
+/// What must be true of a value.
+pub(crate) fn rule(rule: &Rule, scale: &Scale) -> String {
     let mark = rule.mark.name();
     match (rule.low, rule.high) {
         (Some(low), Some(high)) if low == high => format!("{} {mark}", scale.text(low)),

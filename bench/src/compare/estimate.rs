@@ -15,10 +15,8 @@ pub struct Estimate {
     /// Its name in files.
     pub key: &'static str,
     /// Its name in the table.
-    #[serde(skip)]
     pub title: &'static str,
     /// The heading it stands under.
-    #[serde(skip)]
     pub group: &'static str,
     /// Its unit.
     pub unit: Unit,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::check::{Case, Verdict, check};
 use crate::coordinate::{self, RunError};
@@ -13,20 +13,27 @@ use crate::measure::{Measured, measure};
 use crate::overlay::{Cast, Contestant};
 use crate::overlays::overlays;
 use crate::processes;
+use crate::report::Made;
 use crate::scenario::Scenario;
 use crate::trace::{CutOff, KindCount, Outcome};
 use crate::watch::Watch;
 use crate::world::World;
 
 mod estimate;
+mod loss;
 mod together;
 mod twin;
 
 pub use estimate::{Estimate, REPEATS_FOR_INTERVAL};
+pub use loss::{Loss, LossRun};
 pub use twin::{Agreement, Twin, TwinRow};
+pub(crate) use twin::{SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
+
+/// The version of the form of `results.json`.
+pub const FORMAT: u32 = 2;
 
 /// What runs the peers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Backend {
     /// Real sockets, all nodes in this process.
@@ -104,6 +111,8 @@ pub struct Run {
 pub struct Column {
     /// The overlay.
     pub overlay: &'static str,
+    /// One line about it.
+    pub about: &'static str,
     /// The backend.
     pub backend: Backend,
     /// Each measure over all runs.
@@ -115,10 +124,14 @@ pub struct Column {
 /// Everything side by side.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
-    /// The version of this form.
+    /// The version of this form: [`FORMAT`].
     pub format: u32,
+    /// What made it.
+    pub made: Made,
     /// The scenario's name.
     pub scenario: String,
+    /// What it shows, in a sentence.
+    pub about: String,
     /// The first seed.
     pub seed: u64,
     /// How many people.
@@ -127,6 +140,8 @@ pub struct Comparison {
     pub columns: Vec<Column>,
     /// The same run by real sockets and in simulation, compared.
     pub twins: Vec<Twin>,
+    /// The overlays without their busiest nodes.
+    pub losses: Vec<Loss>,
     /// Files of the scenario's folder that were not shared, in words.
     #[serde(skip)]
     pub skipped: Vec<String>,
@@ -138,21 +153,28 @@ impl Comparison {
         let mut words = Vec::new();
         for column in &self.columns {
             for run in &column.runs {
-                for verdict in run.checks.iter().filter(|verdict| verdict.failed > 0) {
-                    let place = format!("{} on {}, seed {}", column.overlay, column.backend.name(), run.seed);
-                    let shown = verdict.failures.iter();
-                    words
-                        .extend(shown.map(|failure| {
-                            format!("{place}: \"{}\" does not hold: {failure}", verdict.name)
-                        }));
-                    let more = verdict.failed - verdict.failures.len() as u64;
-                    if more > 0 {
-                        words.push(format!("{place}: and {more} more of \"{}\"", verdict.name));
-                    }
-                }
+                let place = format!("{} on {}, seed {}", column.overlay, column.backend.name(), run.seed);
+                failures(&place, &run.checks, &mut words);
+            }
+        }
+        for loss in &self.losses {
+            for run in &loss.runs {
+                let place = format!("{} without its busiest node, seed {}", loss.overlay, run.seed);
+                failures(&place, &run.checks, &mut words);
             }
         }
         words
+    }
+}
+
+fn failures(place: &str, checks: &[Verdict], words: &mut Vec<String>) {
+    for verdict in checks.iter().filter(|verdict| verdict.failed > 0) {
+        let shown = verdict.failures.iter();
+        words.extend(shown.map(|failure| format!("{place}: \"{}\" does not hold: {failure}", verdict.name)));
+        let more = verdict.failed - verdict.failures.len() as u64;
+        if more > 0 {
+            words.push(format!("{place}: and {more} more of \"{}\"", verdict.name));
+        }
     }
 }
 
@@ -205,15 +227,18 @@ pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareEr
         let made = if backend == Backend::Sim { &mut simulated } else { &mut real };
         let runs: Vec<Run> = made.take(repeats(backend) as usize).collect();
         let estimates = estimate::over(&runs);
-        Column { overlay: contestant.name(), backend, estimates, runs }
+        Column { overlay: contestant.name(), about: contestant.about(), backend, estimates, runs }
     });
     let columns: Vec<Column> = columns.collect();
     Ok(Comparison {
-        format: 1,
+        format: FORMAT,
+        made: Made::default(),
         scenario: options.scenario.name.clone(),
+        about: options.scenario.about.clone(),
         seed: options.scenario.seed,
         peers: options.scenario.peers,
         twins: twin::twins(&columns),
+        losses: loss::losses(options, repeats(Backend::Sim), watch)?,
         skipped: worlds.first().map(|world| world.skipped.clone()).unwrap_or_default(),
         columns,
     })

@@ -3,18 +3,18 @@
 //! Counts of searches must be the same, message by message, where no fault makes them depend on a moment. Times may differ:
 //! the simulator knows no slow start, no scheduler and no disk.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Backend, Column, Run};
 use crate::measure::Unit;
 use crate::trace::Purpose;
 
 /// How far times may lie apart, as a part of the simulated one,
-const TIME_TOLERANCE: f64 = 0.15;
+pub(crate) const TIME_TOLERANCE: f64 = 0.15;
 /// plus so many seconds, for what a scheduler may do to the shortest ones.
-const TIME_TOLERANCE_S: f64 = 0.05;
+pub(crate) const TIME_TOLERANCE_S: f64 = 0.05;
 /// How far shares may lie apart.
-const SHARE_TOLERANCE: f64 = 0.02;
+pub(crate) const SHARE_TOLERANCE: f64 = 0.02;
 /// The measures that are compared, beside the counts of messages.
 const MEASURES: [&str; 11] = [
     "searches",
@@ -31,7 +31,7 @@ const MEASURES: [&str; 11] = [
 ];
 
 /// Whether two values are as equal as they should be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
     /// Equal.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use common::net::NodeId;
 use common::peer::Time;
@@ -12,6 +12,7 @@ use crate::overlay::{Cast, Source};
 use crate::trace::{Outcome, What};
 
 mod bound;
+mod curve;
 mod flow;
 mod load;
 mod search;
@@ -20,11 +21,12 @@ mod strike;
 mod transfer;
 
 pub use bound::{Bound, Term, of_download, of_run};
+pub use curve::{Course, Curves, STEPS_MAX, Spread};
 pub use flow::FlowRow;
 pub use strike::{Asked, Strike};
 
 /// In what a value is counted; tables and tolerances follow from it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Things.
@@ -206,6 +208,8 @@ pub struct Measured {
     pub bound_by: Option<Term>,
     /// What the scenario's faults hit.
     pub strikes: Vec<Strike>,
+    /// Its course and its distributions.
+    pub curves: Curves,
 }
 
 /// Measures a run of an overlay whose content comes from `source`.
@@ -221,7 +225,8 @@ pub fn measure(cast: &Cast<'_>, source: Source, names_holders: bool, outcome: &O
     transfer::summarise(&mut sheet, cast, source, outcome, &downloads, bound);
     flow::summarise(&mut sheet, cast, outcome, &downloads, &lives, &flow);
     let strikes = strike::strikes(cast, outcome, &lives, &searches, &downloads);
-    Measured { sheet, searches, downloads, flow, bound_by: bound.map(|bound| bound.term), strikes }
+    let curves = Curves::of(&outcome.loads, &searches, &downloads, &flow);
+    Measured { sheet, searches, downloads, flow, bound_by: bound.map(|bound| bound.term), strikes, curves }
 }
 
 /// When each node was part of the overlay.

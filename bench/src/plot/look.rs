@@ -8,7 +8,9 @@
 use std::fmt::Write as _;
 
 /// How many series have a colour of their own; further ones begin anew, dashed.
-pub(super) const COLOURS: usize = 6;
+pub(crate) const COLOURS: usize = 6;
+/// How many ways there are to dash a line, solid among them.
+pub const DASHES: usize = 4;
 
 /// What a page looks like.
 struct Page {
@@ -34,12 +36,14 @@ const DARK: Page = Page {
     ink: "#eef1f4",
     soft: "#a3adb8",
     grid: "#2e353d",
-    // Sky blue, orange, bluish green, reddish purple, yellow, vermilion.
-    series: ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00"],
+    // The same: whoever has the printed page before him finds each thing again on the dark one.
+    series: LIGHT.series,
 };
 
-/// How lines are dashed on paper.
-const DASHES: [&str; COLOURS] = ["none", "10 5", "2 5", "14 5 2 5", "6 3", "14 5 2 5 2 5"];
+/// How lines are dashed that are to differ from others of their colour.
+const OF_ONE_COLOUR: [&str; DASHES] = ["none", "9 6", "2 6", "14 5 2 5"];
+/// How lines are dashed on paper, by their colours.
+const ON_PAPER: [&str; COLOURS] = ["none", "10 5", "2 5", "14 5 2 5", "6 3", "14 5 2 5 2 5"];
 
 /// The sizes of letters, by class. Legible from the last row where the picture is as wide as the wall.
 pub(super) const TITLE: f64 = 24.0;
@@ -52,30 +56,56 @@ pub(super) fn style() -> String {
          .plot .title{{font-size:{TITLE}px;font-weight:650}}\n\
          .plot .end{{text-anchor:end}}.plot .middle{{text-anchor:middle}}\n\
          .plot .line{{fill:none;stroke:currentColor;stroke-width:2.6;stroke-linejoin:round;stroke-linecap:round}}\n\
-         .plot .again{{stroke-dasharray:9 6}}\n\
          .plot .fill{{fill:currentColor}}.plot .dot{{fill:currentColor;fill-opacity:.72}}\n\
-         .plot .band{{fill:currentColor;fill-opacity:.2}}\n\
-         .plot .grid{{stroke-width:1}}.plot .axis{{stroke-width:1.4}}\n\
+         .plot .band{{fill:currentColor;fill-opacity:.2}}.plot .d1.fill,.plot .d2.fill,.plot .d3.fill{{fill-opacity:.6}}\n\
+         .plot .rod{{stroke-width:1.8}}.plot .grid{{stroke-width:1}}.plot .axis{{stroke-width:1.4}}\n\
          .plot .guide{{fill:none;stroke-width:1.6;stroke-dasharray:5 5}}\n\
          .plot .halo{{paint-order:stroke;stroke-width:5;stroke-linejoin:round}}\n\
          .plot .field{{fill:none}}\n"
     );
     css.push_str(&rules(&LIGHT));
+    css.push_str(&dashes());
     // A String takes everything.
     let _ = writeln!(css, "@media (prefers-color-scheme:dark){{\n{}}}", rules(&DARK));
     let _ = writeln!(css, "@media print{{\n{}", rules(&LIGHT));
-    for (number, dashes) in DASHES.iter().enumerate() {
+    for (number, dashes) in ON_PAPER.iter().enumerate() {
         let _ = writeln!(css, ".plot .s{number}.line{{stroke-dasharray:{dashes}}}");
     }
+    // Said once more, since the last word counts.
+    css.push_str(&dashes());
     css.push_str("}\n");
     css
+}
+
+fn dashes() -> String {
+    let dashed = OF_ONE_COLOUR.iter().enumerate().skip(1);
+    let mut css: String = dashed
+        .map(|(number, dashes)| format!(".plot .d{number}.line{{stroke-dasharray:{dashes}}}"))
+        .collect();
+    css.push('\n');
+    css
+}
+
+/// The colours as variables of a page around the pictures: `--paper`, `--ink`, `--soft`, `--grid`, and `--s0` and so on for data.
+pub(crate) fn palette() -> String {
+    let variables = |page: &Page| {
+        let Page { paper, ink, soft, grid, series } = page;
+        let mut css = format!(":root{{--paper:{paper};--ink:{ink};--soft:{soft};--grid:{grid}");
+        for (number, colour) in series.iter().enumerate() {
+            // A String takes everything.
+            let _ = write!(css, ";--s{number}:{colour}");
+        }
+        css + "}\n"
+    };
+    let (light, dark) = (variables(&LIGHT), variables(&DARK));
+    format!("{light}@media (prefers-color-scheme:dark){{\n{dark}}}\n@media print{{\n{light}}}\n")
 }
 
 fn rules(page: &Page) -> String {
     let Page { paper, ink, soft, grid, series } = page;
     let mut css = format!(
         ".plot .paper{{fill:{paper}}}.plot text{{fill:{ink}}}.plot .soft{{fill:{soft}}}.plot .halo{{stroke:{paper}}}\n\
-         .plot .grid{{stroke:{grid}}}.plot .axis{{stroke:{ink}}}.plot .guide{{stroke:{soft}}}\n"
+         .plot .grid{{stroke:{grid}}}.plot .axis,.plot .rod{{stroke:{ink}}}.plot .guide{{stroke:{soft}}}\n"
     );
     for (number, colour) in series.iter().enumerate() {
         let _ = write!(css, ".plot .s{number}{{color:{colour}}}");

@@ -39,13 +39,17 @@ mod sheet;
 mod svg;
 
 pub use axis::{Axis, MAGNITUDE_MAX};
+pub use look::DASHES;
+pub(crate) use look::{COLOURS, palette};
 pub use shares::{concentration, share_of_top};
+pub(crate) use svg::Escaped;
 
 /// A picture of some series over one pair of axes.
 #[derive(Clone, Debug)]
 pub struct Plot {
     title: String,
     note: String,
+    about: String,
     x: Axis,
     y: Axis,
     series: Vec<Series>,
@@ -58,6 +62,8 @@ pub struct Series {
     name: String,
     data: Data,
     band: Vec<Span>,
+    colour: Option<usize>,
+    dash: usize,
 }
 
 /// How values are drawn.
@@ -115,13 +121,21 @@ enum Place {
 impl Plot {
     /// An empty plot.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Plot {
-        Plot { title: title.into(), note: String::new(), x, y, series: Vec::new(), guides: Vec::new() }
+        let (title, note, about) = (title.into(), String::new(), String::new());
+        Plot { title, note, about, x, y, series: Vec::new(), guides: Vec::new() }
     }
 
     /// Says below the title what the data are, or how they are to be read.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Plot {
         self.note = note.into();
+        self
+    }
+
+    /// Says in the picture's description, which is read out to those who do not see it, what else is to be known of it.
+    #[must_use]
+    pub fn about(mut self, about: impl Into<String>) -> Plot {
+        self.about = about.into();
         self
     }
 
@@ -180,7 +194,7 @@ impl Plot {
 
 impl Series {
     fn new(name: impl Into<String>, data: Data) -> Series {
-        Series { name: name.into(), data, band: Vec::new() }
+        Series { name: name.into(), data, band: Vec::new(), colour: None, dash: 0 }
     }
 
     /// Points joined by straight lines, in their order.
@@ -209,10 +223,25 @@ impl Series {
         Series::bars(name, values.into_iter().enumerate().map(bar))
     }
 
-    /// Adds where its values lie with 95 % confidence.
+    /// Adds where its values lie with 95 % confidence: an area along a line, and on each bar a rod at the place of its span.
     #[must_use]
     pub fn band(mut self, spans: impl IntoIterator<Item = Span>) -> Series {
         self.band = spans.into_iter().collect();
+        self
+    }
+
+    /// Gives it this colour of the palette, wherever it stands in the plot: what is the same thing in several plots looks the
+    /// same in all of them.
+    #[must_use]
+    pub fn colour(mut self, number: usize) -> Series {
+        self.colour = Some(number);
+        self
+    }
+
+    /// Dashes its line in the way of this number: zero is solid, and after [`DASHES`] they begin anew.
+    #[must_use]
+    pub fn dash(mut self, number: usize) -> Series {
+        self.dash = number % DASHES;
         self
     }
 }

@@ -54,14 +54,15 @@ pub(super) fn draw(plot: &Plot) -> String {
     let (title, view) = (Escaped(&plot.title), Length(height));
     svg.raw(format_args!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {view}\" class=\"plot\" role=\"img\">\n\
-         <title>{title}</title>\n<style>\n{}</style>\n",
+         <title>{title}</title>\n<desc>{}</desc>\n<style>\n{}</style>\n",
+        Escaped(&description(plot)),
         style()
     ));
     svg.rect((0.0, 0.0), (WIDTH, height), "paper");
     svg.raw(format_args!("{}", head.0));
     page.axes(&mut svg);
     svg.raw(format_args!("<g class=\"marks\">\n"));
-    plot.series.iter().enumerate().for_each(|(number, series)| page.band(&mut svg, number, &series.band));
+    plot.series.iter().enumerate().for_each(|(number, series)| page.band(&mut svg, number, series));
     plot.series.iter().enumerate().for_each(|(number, series)| page.marks(&mut svg, number, series));
     svg.raw(format_args!("</g>\n"));
     plot.guides.iter().for_each(|guide| page.guide(&mut svg, guide));
@@ -71,6 +72,13 @@ pub(super) fn draw(plot: &Plot) -> String {
     }
     svg.raw(format_args!("</svg>\n"));
     svg.0
+}
+
+/// What there is to be seen, for those who do not see it.
+fn description(plot: &Plot) -> String {
+    let names: Vec<&str> = plot.series.iter().map(|series| series.name.as_str()).collect();
+    let parts = [plot.note.clone(), names.join(", "), plot.about.clone()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(". ")
 }
 
 /// Title, note and legend; returns where the field begins.
@@ -105,11 +113,12 @@ fn legend(plot: &Plot, svg: &mut Svg, mut y: f64) -> f64 {
         x += wide;
     }
     if has_band {
-        const WORDS: &str = "shaded: 95 % interval";
-        if x + width(WORDS, TEXT) > WIDTH - MARGIN {
+        let of_bars = plot.series.iter().all(|series| matches!(series.data, Data::Bars(_)));
+        let words = if of_bars { "rods: 95 % intervals" } else { "shaded: 95 % interval" };
+        if x + width(words, TEXT) > WIDTH - MARGIN {
             (x, y) = (MARGIN, y + LINE);
         }
-        svg.text((x, y), "soft", WORDS);
+        svg.text((x, y), "soft", words);
     }
     y + LINE + 4.0
 }
@@ -118,25 +127,28 @@ fn sample(svg: &mut Svg, number: usize, series: &Series, (x, y): (f64, f64)) {
     match series.data {
         Data::Line(_) | Data::Steps(_) => {
             let (x, y) = (Length(x), Length(y));
-            svg.raw(format_args!("<path d=\"M{x} {y}h28\" class=\"{}\"/>\n", classes(number, "line")));
+            svg.raw(format_args!(
+                "<path d=\"M{x} {y}h28\" class=\"{}\"/>\n",
+                classes(series, number, "line")
+            ));
         }
-        Data::Dots(_) => dot(svg, number, (x + 14.0, y), 5.0),
-        Data::Bars(_) => svg.rect((x + 6.0, y - 8.0), (16.0, 16.0), &classes(number, "fill")),
+        Data::Dots(_) => dot(svg, (x + 14.0, y), 5.0, &classes(series, number, "dot")),
+        Data::Bars(_) => svg.rect((x + 6.0, y - 8.0), (16.0, 16.0), &classes(series, number, "fill")),
     }
 }
 
-fn dot(svg: &mut Svg, number: usize, (x, y): (f64, f64), radius: f64) {
+fn dot(svg: &mut Svg, (x, y): (f64, f64), radius: f64, classes: &str) {
     let [x, y, radius] = [x, y, radius].map(Length);
-    svg.raw(format_args!(
-        "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" class=\"{}\"/>\n",
-        classes(number, "dot")
-    ));
+    svg.raw(format_args!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" class=\"{classes}\"/>\n"));
 }
 
-/// The colour of a series, and what it colours.
-fn classes(number: usize, what: &str) -> String {
-    let again = if number >= COLOURS { " again" } else { "" };
-    format!("s{} {what}{again}", number % COLOURS)
+/// The colour of a series, what it colours, and how its line is dashed.
+fn classes(series: &Series, number: usize, what: &str) -> String {
+    let colour = series.colour.unwrap_or(number);
+    // Where the colours begin anew, so that a line differs from the first one that has the same.
+    let dash = if colour >= COLOURS { series.dash.max(1) } else { series.dash };
+    let colour = colour % COLOURS;
+    if dash == 0 { format!("s{colour} {what}") } else { format!("s{colour} {what} d{dash}") }
 }
 
 impl<'a> Page<'a> {
@@ -196,7 +208,12 @@ impl<'a> Page<'a> {
         );
     }
 
-    fn band(&self, svg: &mut Svg, number: usize, band: &[Span]) {
+    fn band(&self, svg: &mut Svg, number: usize, series: &Series) {
+        let band = &series.band;
+        if matches!(series.data, Data::Bars(_)) {
+            // They have rods, which stand before them.
+            return;
+        }
         let edge = |of: fn(&Span) -> f64| {
             let place = move |span: &Span| self.place((span.x, of(span)));
             band.iter().map(place).collect::<Places>()
@@ -210,7 +227,7 @@ impl<'a> Page<'a> {
         high.reverse();
         let there = path(&low, false);
         let back = path(&high, false).replacen('M', "L", 1);
-        svg.raw(format_args!("<path d=\"{there}{back}Z\" class=\"{}\"/>\n", classes(number, "band")));
+        svg.raw(format_args!("<path d=\"{there}{back}Z\" class=\"{}\"/>\n", classes(series, number, "band")));
     }
 
     fn marks(&self, svg: &mut Svg, number: usize, series: &Series) {
@@ -218,19 +235,37 @@ impl<'a> Page<'a> {
         let name = Escaped(&series.name);
         svg.raw(format_args!("<g><title>{name}</title>\n"));
         match &series.data {
-            Data::Line(list) => line(svg, number, &path(&places(list), false)),
-            Data::Steps(list) => line(svg, number, &path(&places(list), true)),
+            Data::Line(list) => line(svg, &classes(series, number, "line"), &path(&places(list), false)),
+            Data::Steps(list) => line(svg, &classes(series, number, "line"), &path(&places(list), true)),
             Data::Dots(list) => {
-                places(list).into_iter().flatten().for_each(|place| dot(svg, number, place, RADIUS));
+                let classes = classes(series, number, "dot");
+                places(list).into_iter().flatten().for_each(|place| dot(svg, place, RADIUS, &classes));
             }
             Data::Bars(list) => list.iter().for_each(|bar| self.bar(svg, number, bar)),
         }
         svg.raw(format_args!("</g>\n"));
     }
 
+    /// A bar, with a rod for each span that belongs to it.
     fn bar(&self, svg: &mut Svg, number: usize, bar: &Bar) {
-        let (Some(from), Some(to)) = (self.x.at(bar.from), self.x.at(bar.to)) else { return };
+        let Some((left, wide)) = self.side(number, bar) else { return };
         let Some(value) = self.y.at(bar.value) else { return };
+        let series = &self.plot.series[number];
+        let (base, end) = (self.y(self.y.base()), self.y(value));
+        svg.rect((left, base.min(end)), (wide, (base - end).abs()), &classes(series, number, "fill"));
+        for span in series.band.iter().filter(|span| bar.from <= span.x && span.x < bar.to) {
+            let (Some(low), Some(high)) = (self.y.at(span.low), self.y.at(span.high)) else { continue };
+            let (x, low, high) = (left + wide / 2.0, self.y(low), self.y(high));
+            svg.line((x, low), (x, high), "rod");
+            for end in [low, high] {
+                svg.line((x - 4.0, end), (x + 4.0, end), "rod");
+            }
+        }
+    }
+
+    /// Where a bar begins, beside those of the other series, and how wide it is.
+    fn side(&self, number: usize, bar: &Bar) -> Option<(f64, f64)> {
+        let (from, to) = (self.x.at(bar.from)?, self.x.at(bar.to)?);
         let of_bars = |series: &Series| matches!(series.data, Data::Bars(_));
         let beside = self.plot.series.iter().filter(|series| of_bars(series)).count();
         let before = self.plot.series[..number].iter().filter(|series| of_bars(series)).count();
@@ -238,10 +273,8 @@ impl<'a> Page<'a> {
         // Names stand for things apart; bins of a histogram touch but for a hair.
         let gap = if self.x.is_named { (to - from) * 0.14 } else { ((to - from) * 0.1).min(1.0) };
         let each = (to - from - 2.0 * gap) / beside as f64;
-        let left = from + gap + each * before as f64;
-        let (base, end) = (self.y(self.y.base()), self.y(value));
         let apart = if beside > 1 && each > 8.0 { 2.0 } else { 0.0 };
-        svg.rect((left, base.min(end)), (each - apart, (base - end).abs()), &classes(number, "fill"));
+        Some((from + gap + each * before as f64, each - apart))
     }
 
     fn guide(&self, svg: &mut Svg, guide: &Guide) {
@@ -281,8 +314,8 @@ impl<'a> Page<'a> {
     }
 }
 
-fn line(svg: &mut Svg, number: usize, path: &str) {
+fn line(svg: &mut Svg, classes: &str, path: &str) {
     if !path.is_empty() {
-        svg.raw(format_args!("<path d=\"{path}\" class=\"{}\"/>\n", classes(number, "line")));
+        svg.raw(format_args!("<path d=\"{path}\" class=\"{classes}\"/>\n"));
     }
 }

@@ -49,7 +49,7 @@ impl fmt::Display for Length {
 }
 
 /// Text that is no markup, without characters that XML does not know.
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -69,6 +69,20 @@ impl Folder {
         Ok(Folder(path.to_owned()))
     }
 
+    /// A folder in it, made if need be.
+    pub(crate) fn folder(&self, name: &str) -> Result<Folder, FolderFault> {
+        Folder::make(&self.0.join(name))
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), FolderFault> {
+        let path = self.0.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(fault(&path, &error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes everything. Each file appears whole or not at all.
     ///
     /// # Errors

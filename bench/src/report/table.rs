@@ -83,7 +83,7 @@ fn measures(comparison: &Comparison, columns: usize) -> String {
     format!("{table}{remarks}")
 }
 
-fn measures_with(comparison: &Comparison, intervals: bool) -> (Table, Remarks) {
+fn measures_with(comparison: &Comparison, intervals: bool) -> (Table, Remarks<'static>) {
     let title = if intervals { "median (95 % interval)" } else { "median" };
     let mut table = new([title.to_owned()].into_iter().chain(heads(comparison)).collect());
     let mut remarks = Remarks::default();
@@ -113,11 +113,11 @@ fn measures_with(comparison: &Comparison, intervals: bool) -> (Table, Remarks) {
 
 /// Why values are missing, each once, to stand under a table.
 #[derive(Default)]
-struct Remarks(Vec<&'static str>);
+pub(crate) struct Remarks<'a>(Vec<&'a str>);
 
-impl Remarks {
+impl<'a> Remarks<'a> {
     /// What stands at the place of the missing value.
-    fn sign(&mut self, why: &'static str) -> String {
+    pub(crate) fn sign(&mut self, why: &'a str) -> String {
         let known = self.0.iter().position(|known| *known == why);
         let number = known.unwrap_or_else(|| {
             self.0.push(why);
@@ -127,7 +127,7 @@ impl Remarks {
     }
 }
 
-impl std::fmt::Display for Remarks {
+impl std::fmt::Display for Remarks<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         (1..).zip(&self.0).try_for_each(|(number, why)| write!(f, "\n[{number}] {why}"))
     }
