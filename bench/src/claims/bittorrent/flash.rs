@@ -12,7 +12,7 @@ pub(super) const COPIES: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd for 400 pieces of {} KiB, an origin of 6,000 kbit/s, lines of 1,500/400; all leave when done. A line fifteen times as fast as a peer's sends a second and a third copy while the first is still being passed on",
+            "a flash crowd for 400 pieces of {} KiB, an origin of 6,000 kbit/s, lines of 1,500/400; all leave when done. A smart one goes on with a second copy while the first is still being passed on",
             super::piece_bytes(size) / 1_024
         )
     },
@@ -28,7 +28,7 @@ pub(super) const UPLINKS: Claim = Claim {
     said_by: "Bharambe, Herley and Padmanabhan 2006",
     setup: |size| {
         format!(
-            "as B1, 400 pieces of {} KiB, each told of 5 others. A smart origin here is one that super-seeds, as clients do, where the paper's chooses what to send. A plain one does no better, and sets of twenty do (R4): with so few pieces and seven neighbours, we think, there is too often nothing to trade",
+            "as B1, 400 pieces of {} KiB, each told of 5 others. A smart origin here is one that super-seeds, as clients do, where the paper's chooses what to send. Sets of twenty do better (R4): with seven neighbours, we think, there is too often nothing to trade, the more so as a have waits behind blocks on its line for a second or two, in which half a short piece comes",
             super::piece_bytes(size) / 1_024
         )
     },

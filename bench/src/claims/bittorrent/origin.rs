@@ -31,7 +31,7 @@ pub(super) const LEAVES: Claim = Claim {
     said_by: BHARAMBE,
     setup: |size| {
         format!(
-            "a flash crowd of {} people for 400 pieces of {} KiB; the origin leaves when it has sent one copy and some pieces more; all leave when done",
+            "a flash crowd of {} people for 400 pieces of {} KiB; the origin leaves when it has sent one copy and some pieces more; all leave when done. Where somebody waited long for its turn, the piece that it alone was shown has sometimes not left by then, and nobody has all",
             super::people(size),
             super::piece_bytes(size) / 1_024
         )
