@@ -56,6 +56,7 @@ mod place;
 mod queue;
 mod run;
 mod seal;
+mod uplink;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
