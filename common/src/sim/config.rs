@@ -30,7 +30,7 @@ pub struct Config {
     /// occupied all the same: an event less for most messages, which come that much too early. 500 us; zero: none comes early.
     pub grain: Duration,
     /// Messages that may wait on one connection, on each side, before it ends with `Overflow`: at the sender for a busy
-    /// uplink, at the receiver for a busy downlink, and there while its peer has paused the connection. 4,096.
+    /// uplink, at the receiver for a busy downlink, and there while its peer has paused the connection; and short messages that may wait for one busy uplink beside these. 4,096.
     pub waiting_max: usize,
     /// Connections one node can have. Dialling beyond it gives `Closed` with `Limit`; accepting is refused. 100,000: more than
     /// any server of the time kept, and still a bound.

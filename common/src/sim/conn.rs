@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 
 use super::count::Cause;
-use super::node::{BROKEN, CLOSING, End, FREE, In, NONE, OPENING, Reading};
+use super::node::{BROKEN, CLOSING, End, FREE, In, NONE, OPENING, PARTING, Reading, Short, Turn};
 use super::run::What;
 use super::{Sim, nanos};
 use crate::net::NodeId;
@@ -105,6 +105,13 @@ impl<P: Peer> Sim<P> {
             Some(end) if end.flags & CLOSING == 0 => end.flags |= CLOSING,
             _ => return self.dead_effect(),
         }
+        let line = self.nodes[node as usize].line as usize;
+        // One of the short messages that wait may be its own.
+        if self.posts.get(line).is_some_and(|post| !post.shorts.is_empty()) {
+            self.posts[line].shorts.push_back((cause, Short::Close(conn)));
+            self.lines[line].ring.push_back(Turn::Short);
+            self.nodes[node as usize].end(conn).expect("it was there").flags |= PARTING;
+        }
         self.finish_close(node, cause, conn);
     }
 
@@ -112,7 +119,7 @@ impl<P: Peer> Sim<P> {
     pub(super) fn finish_close(&mut self, node: u32, cause: Cause, conn: ConnId) {
         let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
         let waits = end.flow != NONE && !self.flows[end.flow as usize].queue.is_empty();
-        if end.flags & (CLOSING | OPENING) == CLOSING && !waits {
+        if end.flags & (CLOSING | OPENING | PARTING) == CLOSING && !waits {
             self.tell_closed(node, cause, &end, CloseReason::Remote);
             self.free(node, conn);
         }

@@ -6,27 +6,38 @@ use std::net::SocketAddrV4;
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
-use super::node::{NONE, Turn};
+use super::node::{NONE, Short, Turn};
 use super::run::What;
 use crate::metrics::Traffic;
 use crate::net::NodeId;
 use crate::peer::{Event, Peer};
 use crate::wire::{DATAGRAM_BYTES_MAX, Wire};
 
-/// Datagrams that wait for one node's limited line, with the node at the other end. What the line is busy with stays in front.
+/// What waits for one node's limited line beside the connections that have much to say.
 pub(super) struct Post<M> {
+    /// Datagrams, with the node at the other end. What the line is busy with stays in front.
     leaving: VecDeque<(Cause, u32, M)>,
     arriving: VecDeque<(Cause, u32, M)>,
+    /// Short messages of connections, in the order of their turns.
+    pub(super) shorts: VecDeque<(Cause, Short<M>)>,
 }
 
 impl<M: Wire> Post<M> {
     fn new() -> Self {
-        Post { leaving: VecDeque::new(), arriving: VecDeque::new() }
+        Post { leaving: VecDeque::new(), arriving: VecDeque::new(), shorts: VecDeque::new() }
     }
 
     /// Bytes of what leaves next.
     pub(super) fn next_len(&self) -> Option<u32> {
         self.leaving.front().map(|(_, _, message)| message.wire_len())
+    }
+
+    /// Bytes of the short message whose turn is next; a good-bye has none.
+    pub(super) fn next_short_len(&self) -> u32 {
+        match self.shorts.front() {
+            Some((_, Short::Message(_, message))) => message.wire_len(),
+            Some((_, Short::Close(_))) | None => 0,
+        }
     }
 
     /// Bytes of what is taken next.
@@ -68,7 +79,7 @@ impl<P: Peer> Sim<P> {
         }
     }
 
-    fn post(&mut self, line: usize) -> &mut Post<P::Message> {
+    pub(super) fn post(&mut self, line: usize) -> &mut Post<P::Message> {
         if self.posts.len() <= line {
             self.posts.resize_with(line + 1, Post::new);
         }
@@ -149,6 +160,7 @@ impl<P: Peer> Sim<P> {
             self.dropped.datagrams += (post.leaving.len() + post.arriving.len()) as u64;
             post.leaving.clear();
             post.arriving.clear();
+            post.shorts.clear();
         }
     }
 }

@@ -69,6 +69,7 @@ impl<P: Peer> Sim<P> {
             let next = match turn {
                 Turn::Conn(conn) => self.next_to_conn(node, conn),
                 Turn::Post => self.posts[line].next_arrival_len(),
+                Turn::Short => unreachable!("only what leaves is short"),
             };
             let Some(bytes) = next else { continue };
             let taking = self.lines[line].down_bps.map_or(0, |bps| transmission_ns(bytes, bps));
@@ -93,7 +94,7 @@ impl<P: Peer> Sim<P> {
         match self.lines[line].down_busy.take() {
             Some(Turn::Conn(conn)) => self.conn_has_taken(node, conn),
             Some(Turn::Post) => self.datagram_has_come(node),
-            None => return,
+            Some(Turn::Short) | None => return,
         }
         self.serve_downlink(node);
     }

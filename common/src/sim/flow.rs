@@ -4,7 +4,7 @@ use super::Sim;
 use super::conn::later;
 use super::count::Cause;
 use super::node::{
-    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, WAITING,
+    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, Short, Turn, WAITING,
 };
 use super::run::{Coming, Print, What};
 use crate::metrics::Traffic;
@@ -13,6 +13,8 @@ use crate::peer::{
 };
 use crate::wire::Wire;
 
+/// The longest message that waits in the line itself.
+const SHORT_BYTES_MAX: u32 = 128;
 /// The smallest chunk that a slow line is given at a time: a packet's worth.
 const CHUNK_BYTES_MIN: u128 = 1_460;
 
@@ -59,9 +61,24 @@ impl<P: Peer> Sim<P> {
         if ideal && end.flags & !(HOLDING | SEALED) == 0 {
             self.count_seal(node, &end, len, true);
             self.emit_message(node, cause, &end, message, self.now);
+        } else if len <= SHORT_BYTES_MAX && end.flags & !HOLDING == 0 && !message.pauses() {
+            self.enqueue_short(node, cause, end, message);
         } else {
             self.enqueue(node, cause, conn, Out::Message(message));
         }
+    }
+
+    /// Has a short message, of a connection that has nothing else to say, wait in the line itself: most that is ever sent needs no more.
+    fn enqueue_short(&mut self, node: u32, cause: Cause, end: End, message: P::Message) {
+        let line = self.nodes[node as usize].line as usize;
+        let waiting_max = self.config.waiting_max;
+        let shorts = &mut self.post(line).shorts;
+        if shorts.len() >= waiting_max {
+            return self.enqueue(node, cause, end.conn, Out::Message(message));
+        }
+        shorts.push_back((cause, Short::Message(end, message)));
+        self.lines[line].ring.push_back(Turn::Short);
+        self.serve(node);
     }
 
     /// Puts something behind what waits to leave, and lets leave what can.

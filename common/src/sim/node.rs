@@ -7,7 +7,7 @@ use rand_pcg::Pcg32;
 use super::count::{Cause, scatter};
 use crate::metrics::NodeLoad;
 use crate::net::Line;
-use crate::peer::{Announced, CloseReason, ConnId, ConnIds, Place, Span, Time};
+use crate::peer::{Announced, CloseReason, ConnId, ConnIds, Place, Span, Time, fetch_ahead};
 use crate::seal::{HANDSHAKE_BYTES, sealing_bytes};
 use crate::wire::Wire;
 
@@ -109,6 +109,8 @@ pub(super) const HOLDING: u8 = 32;
 
 /// The handshake is through at this end: what leaves is sealed.
 pub(super) const SEALED: u8 = 64;
+/// The peer has closed it, and its good-bye waits in the line behind what it has said.
+pub(super) const PARTING: u8 = 128;
 
 /// What a connection needs while it does more than pass messages.
 pub(super) struct Flow<M> {
@@ -143,6 +145,16 @@ impl<M> Flow<M> {
             pace: Pace::default(),
             in_ring: false,
             pumping: false,
+        }
+    }
+
+    /// Has fetched what leaves next and what is taken next.
+    pub fn foresee(&self) {
+        if let Some(out) = self.queue.front() {
+            fetch_ahead(out, 2);
+        }
+        if let Some(arrival) = self.arrivals.front() {
+            fetch_ahead(arrival, 1);
         }
     }
 
@@ -201,11 +213,12 @@ impl<M> Flow<M> {
 }
 
 impl<M: Wire> Flow<M> {
-    /// The length of the message that leaves next, if one does that no body belongs to and that is no longer.
-    pub fn short_message(&self, len_max: u32) -> Option<u32> {
-        let Some((_, Out::Message(message))) = self.queue.front() else { return None };
-        let len = message.wire_len();
-        (len <= len_max && message.announces().is_none()).then_some(len)
+    /// The length of the message that leaves next, if one does that no body belongs to.
+    pub fn short_message(&self) -> Option<u32> {
+        match self.queue.front() {
+            Some((_, Out::Message(message))) if message.announces().is_none() => Some(message.wire_len()),
+            _ => None,
+        }
     }
 
     /// The lengths of a message and of the body it announces, if these two leave next and the body is no more than a chunk for which the
@@ -259,6 +272,13 @@ impl<M: Wire> Out<M> {
             Out::Shake(_) | Out::Gate => len,
         }
     }
+}
+
+/// What waits for its turn by itself, because its connection has nothing else to say: the connection as it was then.
+pub(super) enum Short<M> {
+    Message(End, M),
+    /// The good-bye.
+    Close(ConnId),
 }
 
 /// Something that arrives.
@@ -342,6 +362,8 @@ pub(super) enum Turn {
     Conn(ConnId),
     /// The node's datagrams, all of them together.
     Post,
+    /// The first of the short messages that wait.
+    Short,
 }
 
 /// What an uplink sends.
@@ -358,6 +380,27 @@ pub(super) enum Busy {
 }
 
 impl LineState {
+    /// How long the uplink sends so many bytes, in nanoseconds.
+    pub fn sending_ns(&self, bytes: u32) -> u64 {
+        self.up_bps.map_or(0, |bps| transmission_ns(bytes, bps))
+    }
+
+    /// The connection that the uplink has to do with next.
+    pub fn leaves_next(&self) -> Option<ConnId> {
+        match (self.busy, self.ring.front().copied()) {
+            (Some(Busy::Conn(conn, _) | Busy::Block(conn)), _) | (_, Some(Turn::Conn(conn))) => Some(conn),
+            _ => None,
+        }
+    }
+
+    /// The connection that the downlink has to do with next.
+    pub fn comes_next(&self) -> Option<ConnId> {
+        match self.down_busy {
+            Some(Turn::Conn(conn)) => Some(conn),
+            _ => None,
+        }
+    }
+
     pub fn new(line: &Line) -> Self {
         LineState {
             up_bps: line.up_bps,
@@ -381,18 +424,3 @@ pub(super) fn transmission_ns(bytes: u32, bps: u64) -> u64 {
 const _: () = assert!(size_of::<End>() <= 32);
 // What an idle node costs beside its peer and its connections.
 const _: () = assert!(size_of::<Node<()>>() <= 160);
-
-/// Asks the processor to fetch a value's first `lines` cache lines, for use some hundred nanoseconds later. Without it a
-/// large run waits for memory at every event: the simulator knows the coming nodes, the processor cannot guess them.
-#[inline]
-pub(super) fn prefetch<T: ?Sized>(value: &T, lines: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in 0..lines {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let at = std::ptr::from_ref(value).cast::<i8>().wrapping_add(64 * line);
-        // SAFETY: a prefetch reads nothing and faults at no address; it is a hint.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (value, lines);
-}

@@ -43,8 +43,8 @@ const BLOCK: u32 = 16;
 
 /// A run takes further slots until it has so many events,
 const RUN_WANTED: usize = 32;
-/// but none that begin so many slots (1 ms) after its first.
-const RUN_SLOTS_MAX: u64 = 16;
+/// but none that begin so many slots (4 ms) after its first.
+const RUN_SLOTS_MAX: u64 = 64;
 
 /// An event that waits, in a block.
 struct Waiting<T> {

@@ -7,7 +7,7 @@
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
-use super::node::{Busy, CLOSING, End, NONE, OPENING, Out, SEALED, Turn, transmission_ns};
+use super::node::{Busy, CLOSING, End, NONE, OPENING, Out, PARTING, SEALED, Short, Turn};
 use super::run::{Coming, What};
 use crate::peer::{CloseReason, ConnId, Event, Peer, Span, Time};
 use crate::wire::Wire;
@@ -81,20 +81,22 @@ impl<P: Peer> Sim<P> {
         if self.lines[line].busy.is_some() {
             return;
         }
-        if let Some(until) = self.burst(node) {
-            self.lines[line].busy = Some(Busy::Burst);
-            self.lines[line].sent_until = until;
-            return self.push(until, node, Cause::BACKGROUND, What::UplinkFree);
-        }
-        while let Some(turn) = self.lines[line].ring.pop_front() {
-            let next = match turn {
-                Turn::Conn(conn) => self.next_of_conn(node, conn),
-                Turn::Post => self.posts[line].next_len().map(|len| (Busy::Post, len)),
+        loop {
+            if let Some(until) = self.burst(node) {
+                self.lines[line].busy = Some(Busy::Burst);
+                return self.push(until, node, Cause::BACKGROUND, What::UplinkFree);
+            }
+            let next = match self.lines[line].ring.pop_front() {
+                Some(Turn::Conn(conn)) => self.next_of_conn(node, conn),
+                Some(Turn::Post) => self.posts[line].next_len().map(|len| (Busy::Post, len)),
+                Some(Turn::Short) => unreachable!("a burst takes it"),
+                None => return,
             };
-            let Some((busy, bytes)) = next else { continue };
-            let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(bytes, bps));
-            self.lines[line].busy = Some(busy);
-            return self.push(later(self.now, taken), node, Cause::BACKGROUND, What::UplinkFree);
+            if let Some((busy, bytes)) = next {
+                self.lines[line].busy = Some(busy);
+                let until = later(self.now, self.lines[line].sending_ns(bytes));
+                return self.push(until, node, Cause::BACKGROUND, What::UplinkFree);
+            }
         }
     }
 
@@ -103,21 +105,56 @@ impl<P: Peer> Sim<P> {
     fn burst(&mut self, node: u32) -> Option<Time> {
         let line = self.nodes[node as usize].line as usize;
         let (mut until, mut left) = (self.now, BURST_BYTES_MAX);
-        while let Some(Turn::Conn(conn)) = self.lines[line].ring.front().copied() {
-            // One that is closing has more to do when its last message has left, and one that seals counts records.
-            let end = self.nodes[node as usize].end(conn).map(|end| *end);
-            let Some(end) = end.filter(|end| end.flags & (CLOSING | SEALED) == 0) else { break };
-            let flow = &mut self.flows[end.flow as usize];
-            let Some(len) = flow.short_message(left) else { break };
-            let Some((cause, Out::Message(message))) = flow.queue.pop_front() else { break };
+        while let Some(turn) = self.lines[line].ring.front().copied() {
+            let len = match turn {
+                Turn::Conn(conn) => self.next_short_of(node, conn),
+                Turn::Short => Some(self.posts[line].next_short_len()),
+                Turn::Post => None,
+            };
+            let Some(len) = len.filter(|len| *len <= left) else { break };
             left -= len;
-            until = later(until, self.lines[line].up_bps.map_or(0, |bps| transmission_ns(len, bps)));
+            until = later(until, self.lines[line].sending_ns(len));
+            self.lines[line].sent_until = until;
             self.lines[line].ring.pop_front();
-            self.emit_message(node, cause, &end, message, until);
-            self.back_into_ring(node, conn, end.flow);
-            self.refresh(node, conn);
+            match turn {
+                Turn::Conn(conn) => self.message_leaves(node, conn, until),
+                Turn::Short | Turn::Post => self.short_leaves(node, until),
+            }
         }
         (left < BURST_BYTES_MAX).then_some(until)
+    }
+
+    /// The length of the message that leaves next on a connection, if it is one for a burst.
+    fn next_short_of(&mut self, node: u32, conn: ConnId) -> Option<u32> {
+        // One that is closing has more to do when its last message has left, and one that seals counts records.
+        let end = self.nodes[node as usize].end(conn).filter(|end| end.flags & (CLOSING | SEALED) == 0);
+        self.flows.get(end?.flow as usize)?.short_message()
+    }
+
+    /// The next message of a connection leaves at `at`.
+    fn message_leaves(&mut self, node: u32, conn: ConnId, at: Time) {
+        let end = *self.nodes[node as usize].end(conn).expect("it has a message");
+        let Some((cause, Out::Message(message))) = self.flows[end.flow as usize].queue.pop_front() else {
+            unreachable!("it was looked at");
+        };
+        self.emit_message(node, cause, &end, message, at);
+        self.back_into_ring(node, conn, end.flow);
+        self.refresh(node, conn);
+    }
+
+    /// The first of the short messages that wait leaves at `at`, unless the node has crashed meanwhile.
+    fn short_leaves(&mut self, node: u32, at: Time) {
+        let line = self.nodes[node as usize].line as usize;
+        match self.posts[line].shorts.pop_front() {
+            Some((cause, Short::Message(end, message))) => self.emit_message(node, cause, &end, message, at),
+            Some((cause, Short::Close(conn))) => {
+                if let Some(end) = self.nodes[node as usize].end(conn) {
+                    end.flags &= !PARTING;
+                    self.finish_close(node, cause, conn);
+                }
+            }
+            None => {}
+        }
     }
 
     /// What leaves next on a connection whose turn it is, reserved: what the line is busy with, and what that costs.

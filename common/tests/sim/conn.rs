@@ -366,7 +366,7 @@ fn too_much_waiting_ends_the_connection() {
         let b = swarm.add_at(
             acceptor(move |conn, cx| {
                 cx.send(conn, Word(first, 1));
-                (0..20).for_each(|_| cx.send(conn, Word(2, 1)));
+                (0..30).for_each(|_| cx.send(conn, Word(2, 1)));
             }),
             7000,
             Attachment { line, firewalled: false },
