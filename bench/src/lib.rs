@@ -12,9 +12,11 @@
 //! |---|---|
 //! | [`scenario`] | what is run, with its TOML form |
 //! | [`world`] | the scenario made concrete |
+//! | [`arrivals`], [`redhat9`] | when people come |
 //! | [`workload`] | who looks for what, and when |
 //! | [`participant`] | the person at a peer: searches, chooses, downloads |
 //! | [`crowd`] | all the people whom one driver serves |
+//! | [`faults`] | when faults fall due, and whom they hit |
 //! | [`overlay`] | the trait through which overlays are seen |
 //! | [`overlays`] | the one table that names them |
 //! | [`mirror`] | the client-server baseline |
@@ -33,6 +35,7 @@
 //! | [`cli`] | the command line |
 
 pub mod analyze;
+pub mod arrivals;
 pub mod check;
 pub mod claims;
 pub mod cli;
@@ -40,6 +43,7 @@ pub mod cluster;
 pub mod compare;
 pub mod coordinate;
 pub mod crowd;
+pub mod faults;
 pub mod measure;
 pub mod mirror;
 pub mod overlay;
@@ -47,6 +51,7 @@ pub mod overlays;
 pub mod participant;
 pub mod plot;
 pub mod processes;
+pub mod redhat9;
 pub mod report;
 pub mod scenario;
 pub mod simulate;

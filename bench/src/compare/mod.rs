@@ -54,12 +54,12 @@ impl Backend {
         }
     }
 
-    /// Runs of each overlay unless told otherwise: in simulation enough for an interval; over real sockets one, since each takes
-    /// as long as what it shows.
-    pub fn repeats(self) -> u32 {
+    /// Runs of each overlay unless told otherwise: in simulation as many as the scenario says, or enough for an interval; over real
+    /// sockets one, since each takes as long as what it shows.
+    pub fn repeats(self, scenario: &Scenario) -> u32 {
         match self {
             Backend::Tcp | Backend::Processes => 1,
-            Backend::Sim => REPEATS_FOR_INTERVAL,
+            Backend::Sim => scenario.repeats.unwrap_or(REPEATS_FOR_INTERVAL),
         }
     }
 
@@ -187,6 +187,16 @@ pub enum CompareError {
     /// The system refuses the threads that make runs.
     #[error(transparent)]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The scenario has a fault that real sockets cannot show.
+    #[error(
+        "the fault \"{fault}\" cannot be shown on {backend}: only the simulator gets between nodes; --backend sim does"
+    )]
+    OnlySimulated {
+        /// Which.
+        fault: String,
+        /// On what.
+        backend: &'static str,
+    },
     /// A run could not be.
     #[error("{overlay} on {backend}: {error}")]
     Run {
@@ -204,7 +214,10 @@ pub enum CompareError {
 /// # Errors
 /// If a run could not be at all. What goes wrong inside a run is in its checks.
 pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareError> {
-    let repeats = |backend: Backend| options.repeats.unwrap_or_else(|| backend.repeats());
+    let repeats = |backend: Backend| options.repeats.unwrap_or_else(|| backend.repeats(&options.scenario));
+    if let Some((fault, backend)) = options.scenario.beyond(&options.backends) {
+        return Err(CompareError::OnlySimulated { fault: fault.to_string(), backend: backend.name() });
+    }
     let most = options.backends.iter().map(|backend| repeats(*backend)).max().unwrap_or(0);
     let mut worlds = Vec::new();
     for seed in 0..u64::from(most) {

@@ -19,6 +19,14 @@ pub enum ScenarioError {
         /// The system's word for it.
         why: String,
     },
+    /// Nothing is called that.
+    #[error("no scenario is called \"{name}\" and there is no such file; there are {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// Names there are.
+        known: String,
+    },
     /// The text is not of the form.
     #[error("line {line}: {what}{hint}")]
     Text {
