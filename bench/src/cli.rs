@@ -15,6 +15,7 @@ use crate::compare::{Backend, Options, compare};
 use crate::processes;
 use crate::report::{Folder, Look, Made, draw, render, to_json};
 use crate::scenario::{Fault, LIBRARY, Listed, OF_A_FOLDER, Scenario, find};
+use crate::sweep::command::{SweepArgs, run_sweep};
 use crate::watch::Watch;
 
 /// The exit code of a run in which something that must be true was not.
@@ -46,6 +47,8 @@ enum Job {
         #[command(subcommand)]
         job: Option<ScenariosJob>,
     },
+    /// Simulate every overlay at all combinations of other values of a scenario's keys, and plot what changes
+    Sweep(SweepArgs),
     /// Try what the lecture and the papers say of these systems, and say whether it holds
     Claims(ClaimsArgs),
     /// Draw the page of stored results once more, or of several side by side
@@ -201,6 +204,9 @@ pub fn main() -> ExitCode {
         None => run_compare(&cli.compare.asked()),
         Some(Job::Compare(args)) => run_compare(&args.asked()),
         Some(Job::Run(args)) => run_compare(&args.asked()),
+        Some(Job::Sweep(args)) => {
+            run_sweep(&args).and_then(|(text, failures)| print(&text).map(|()| verdict(&failures)))
+        }
         Some(Job::Claims(args)) => run_claims(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Report { folders, out }) => {
             run_report(&folders, out.as_deref()).map(|()| ExitCode::SUCCESS)
@@ -302,11 +308,15 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
         let page = args.out.join("index.html");
         eprintln!("{:.1} s; all of it is in {}", began.elapsed().as_secs_f64(), page.display());
     }
-    let failures = comparison.failures();
-    for failure in &failures {
+    Ok(verdict(&comparison.failures()))
+}
+
+/// Says what checkers found wrong.
+fn verdict(failures: &[String]) -> ExitCode {
+    for failure in failures {
         eprintln!("bench: {failure}");
     }
-    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) })
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) }
 }
 
 /// What standard output can show.

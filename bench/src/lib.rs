@@ -28,6 +28,7 @@
 //! | [`measure`] | what it was like, in numbers |
 //! | [`check`] | what must be true of every run |
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
+//! | [`sweep`] | the same at other values of a scenario's keys |
 //! | [`claims`] | what is said of particular systems, tried |
 //! | [`plot`] | pictures of data |
 //! | [`analyze`] | logs of a swarm, studied |
@@ -55,6 +56,7 @@ pub mod redhat9;
 pub mod report;
 pub mod scenario;
 pub mod simulate;
+pub mod sweep;
 pub mod trace;
 pub mod watch;
 pub mod workload;

@@ -222,10 +222,10 @@ fn those_who_come_back_share_again_and_are_found_again() {
     let mut scenario = common::small(30, 1);
     scenario.searches = Searches { per_peer: 8, downloads_per_peer: 2, pause_s: 1.0, settle_s: 1.0 };
     scenario.duration_limit_s = 120.0;
-    let gone = Scenario { faults: vec!["random 40%@3s".parse().unwrap()], ..scenario.clone() };
-    let mut back = gone.clone();
-    back.faults.push("back@5s".parse().unwrap());
-    let (gone, back) = (simulated(gone, 1), simulated(back, 1));
+    scenario.faults = vec!["random 40%@3s".parse().unwrap()];
+    let gone = simulated(scenario.clone(), 1);
+    scenario.faults.push("back@5s".parse().unwrap());
+    let back = simulated(scenario, 1);
     assert_eq!(back.failures(), Vec::<String>::new());
     for (gone, back) in gone.columns.iter().zip(&back.columns) {
         let asked = |column: &Column| value(column, "searches");
@@ -324,21 +324,21 @@ fn the_impatient_go_and_the_others_are_served() {
     (sizes.mean, sizes.sigma, sizes.min, sizes.max) = (2e6, 0.0, 2_000_000, 2_000_000);
     (scenario.searches.per_peer, scenario.searches.downloads_per_peer) = (1, 1);
     scenario.server.up_kbps = 5_000;
-    scenario.sessions = Sessions { linger_s: Some(Law::Fixed(1.0)), patience_s: Some(Law::Fixed(20.0)) };
+    scenario.sessions = Sessions { linger_s: Some(Law::Fixed(1.0)), patience_s: Some(Law::Fixed(40.0)) };
     scenario.duration_limit_s = 200.0;
     let comparison = simulated(scenario, 1);
     assert_eq!(comparison.failures(), Vec::<String>::new());
     for column in &comparison.columns {
         assert!(!column.runs[0].cut_short, "{}: all have gone", column.overlay);
         assert_eq!(value(column, "downloads"), 29.0);
-        // Of 29 times 2 MB the server's line carries a fifth in that time.
+        // Of 29 times 2 MB the server's line carries less than a half in that time.
         let fetched = value(column, "fetched");
         assert!(
             if column.overlay == "mirror" { fetched < 29.0 } else { fetched > 0.0 },
             "{}: {fetched}",
             column.overlay
         );
-        assert!(column.runs[0].measured.searches.iter().all(|row| row.started_s < 25.0));
+        assert!(column.runs[0].measured.searches.iter().all(|row| row.started_s < 45.0));
     }
 }
 

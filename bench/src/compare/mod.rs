@@ -26,6 +26,7 @@ mod twin;
 
 pub use estimate::{Estimate, REPEATS_FOR_INTERVAL};
 pub use loss::{Loss, LossRun};
+pub(crate) use together::simulations;
 pub use twin::{Agreement, Twin, TwinRow};
 pub(crate) use twin::{SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
 
@@ -167,7 +168,8 @@ impl Comparison {
     }
 }
 
-fn failures(place: &str, checks: &[Verdict], words: &mut Vec<String>) {
+/// What a run's checkers found wrong, in words.
+pub(crate) fn failures(place: &str, checks: &[Verdict], words: &mut Vec<String>) {
     for verdict in checks.iter().filter(|verdict| verdict.failed > 0) {
         let shown = verdict.failures.iter();
         words.extend(shown.map(|failure| format!("{place}: \"{}\" does not hold: {failure}", verdict.name)));

@@ -124,7 +124,7 @@ impl Scenario {
     /// # Panics
     /// If the scenario has not been [checked](Scenario::check).
     pub fn annotated(&self) -> String {
-        let root = toml::Table::try_from(self).expect("a scenario holds nothing that TOML cannot say");
+        let root = self.to_table();
         let mut text = String::new();
         for Key { path, comment, example } in KEYS {
             let (table, name) = path.rsplit_once('.').unwrap_or(("", path));
@@ -195,7 +195,7 @@ mod tests {
                  [sessions]\nlinger_s = 1\npatience_s = \"weibull 0.5 3\"\n"
             );
             let scenario = Scenario::parse(&all).unwrap();
-            for path in paths(&toml::Table::try_from(&scenario).unwrap()) {
+            for path in paths(&scenario.to_table()) {
                 assert!(KEYS.iter().any(|key| key.path == path), "{path} has no comment");
             }
             assert_eq!(Scenario::parse(&scenario.annotated()).unwrap(), scenario);

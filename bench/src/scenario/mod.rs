@@ -270,6 +270,7 @@ impl Scenario {
                 is_plain(&self.name),
                 "name must be 1 to 40 letters, digits, '-' or '_': files are named after it",
             ),
+            (self.seed <= i64::MAX as u64, "seed must be below 2^63: TOML has no larger numbers"),
             ((1..=PEERS_MAX).contains(&self.peers), "peers must be at least 1 and at most 1000000"),
             (
                 positive(self.duration_limit_s) && self.duration_limit_s <= DURATION_MAX_S,

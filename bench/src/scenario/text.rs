@@ -79,6 +79,29 @@ impl Scenario {
         Scenario::parse(&text)
     }
 
+    /// Reads a table of the TOML form.
+    ///
+    /// # Errors
+    /// What is wrong; a table has no lines.
+    pub fn from_table(table: toml::Table) -> Result<Scenario, ScenarioError> {
+        let wrong = |what: String, said: &str| {
+            let hint = suggestion(said).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
+            ScenarioError::Senseless(format!("{what}{hint}"))
+        };
+        let scenario: Scenario = table.try_into().map_err(|error: toml::de::Error| {
+            let what = error.message().lines().collect::<Vec<_>>().join(" ");
+            wrong(what.clone(), &what)
+        })?;
+        scenario.check_knobs().map_err(|fault| wrong(fault.to_string(), &fault.what))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The TOML form as a table.
+    pub fn to_table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("a scenario holds nothing that TOML cannot say")
+    }
+
     /// The TOML form.
     pub fn to_text(&self) -> String {
         toml::to_string(self).expect("a scenario holds nothing that TOML cannot say")
