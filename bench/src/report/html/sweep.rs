@@ -55,6 +55,14 @@ pub(crate) fn draw_sweep(sweep: &Sweep, out: &Folder) -> Result<(), FolderFault>
         plots.write(&format!("{name}.svg"), plot.to_svg().as_bytes())?;
         plots.write(&format!("{name}.csv"), plot.to_csv().as_bytes())?;
     }
+    // Pictures of an earlier page that this one does not have.
+    for (key, _) in MEASURES {
+        let names = (0..=PANELS_MAX).map(|panel| picture_name(key, panel));
+        for name in names.filter(|name| pictures.iter().all(|picture| picture.name != *name)) {
+            plots.remove(&format!("{name}.svg"))?;
+            plots.remove(&format!("{name}.csv"))?;
+        }
+    }
     out.write("index.html", page(sweep, &pictures).as_bytes())
 }
 
@@ -122,19 +130,21 @@ fn panels(sweep: &Sweep) -> Vec<(String, Vec<&Point>)> {
     panels
 }
 
+/// What the files of a picture are called: of the only panel zero, else of this one, counted from 1.
+fn picture_name(key: &str, panel: usize) -> String {
+    let name = key.replace('_', "-");
+    if panel == 0 { name } else { format!("{name}-{panel}") }
+}
+
 fn pictures(sweep: &Sweep) -> Vec<Picture> {
     let panels = panels(sweep);
+    let about = format!("Made by: {}", sweep.made.command);
     let mut pictures = Vec::new();
     for (key, words) in MEASURES {
-        for (number, (note, points)) in panels.iter().take(PANELS_MAX).enumerate() {
+        for (at, (note, points)) in panels.iter().take(PANELS_MAX).enumerate() {
             let Some(plot) = plot(sweep, key, note, points) else { continue };
-            let number = if panels.len() > 1 { format!("-{}", number + 1) } else { String::new() };
-            let about = format!("Made by: {}", sweep.made.command);
-            pictures.push(Picture {
-                name: format!("{}{number}", key.replace('_', "-")),
-                plot: plot.about(about),
-                words,
-            });
+            let name = picture_name(key, if panels.len() > 1 { at + 1 } else { 0 });
+            pictures.push(Picture { name, plot: plot.about(about.clone()), words });
         }
     }
     pictures
