@@ -45,8 +45,8 @@ fn a_cluster_completes_everything_and_counts_the_same_searches_as_the_simulation
 #[test]
 fn nodes_that_vanish_come_back_over_real_sockets_in_one_process_and_in_several() {
     let mut scenario = common::small(8, 1);
-    scenario.searches = Searches { per_peer: 6, downloads_per_peer: 1, pause_s: 1.0, settle_s: 1.0 };
-    scenario.faults = ["random 50%@2s", "back@3.5s", "top 1%@30s"].map(|text| text.parse().unwrap()).to_vec();
+    scenario.searches = Searches { per_peer: 4, downloads_per_peer: 1, pause_s: 1.0, settle_s: 1.0 };
+    scenario.faults = ["random 50%@1.5s", "back@2.5s"].map(|text| text.parse().unwrap()).to_vec();
     let options = Options {
         scenario,
         backends: vec![Backend::Tcp, Backend::Processes],
@@ -58,8 +58,8 @@ fn nodes_that_vanish_come_back_over_real_sockets_in_one_process_and_in_several()
     for column in &comparison.columns {
         let measured = &column.runs[0].measured;
         assert_eq!(measured.strikes[0].victims.len(), 4, "{}", column.overlay);
-        // Of 48 questions four people would have asked most of 24 while they were gone, had they not come back.
-        let late = measured.searches.iter().filter(|row| row.started_s > 3.5);
+        // Four are never gone; whoever else asks has come back.
+        let late = measured.searches.iter().filter(|row| row.started_s > 2.5);
         let who: std::collections::BTreeSet<usize> = late.map(|row| row.person).collect();
         assert!(who.len() > 4, "{} on {:?}: only {who:?} ask", column.overlay, column.backend);
     }

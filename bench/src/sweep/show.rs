@@ -69,7 +69,7 @@ impl Sweep {
     }
 }
 
-/// A measure at each point: its mean and the half width of the interval. Rows beyond so many are left out.
+/// A measure at each point: its mean and its interval. Rows beyond so many are left out.
 pub(crate) struct Grid {
     /// The measure and its unit.
     pub(crate) title: String,
@@ -90,8 +90,9 @@ pub(crate) fn grid(sweep: &Sweep, key: &str, rows_max: usize) -> Option<Grid> {
         match (estimate.mean, estimate.interval_95) {
             (None, _) => "-".to_owned(),
             (Some(mean), None) => scale.number(mean),
+            (Some(mean), Some((low, high))) if low == high => scale.number(mean),
             (Some(mean), Some((low, high))) => {
-                format!("{} \u{b1} {}", scale.number(mean), scale.number((high - low) / 2.0))
+                format!("{} ({}\u{2013}{})", scale.number(mean), scale.number(low), scale.number(high))
             }
         }
     };
@@ -123,7 +124,7 @@ pub fn render(sweep: &Sweep) -> String {
             );
         }
         // A String takes everything.
-        let _ = writeln!(text, "{}, mean of {} runs\n{table}", grid.title, sweep.repeats);
+        let _ = writeln!(text, "{}, mean of {} runs (95 % interval)\n{table}", grid.title, sweep.repeats);
         if grid.more > 0 {
             let _ = writeln!(text, "and {} rows more in sweep.csv", grid.more);
         }

@@ -81,7 +81,7 @@ fn page(sweep: &Sweep, pictures: &[Picture]) -> String {
     body.push_str("</div>\n");
     body.push_str(&heading("measures", "Measures"));
     body.push_str(&paragraph(
-        "Means over the runs, and the half width of a 95 % interval. All measures are in sweep.csv.",
+        "Means over the runs, and in brackets their 95 % intervals. All measures are in sweep.csv.",
     ));
     MEASURES.iter().for_each(|(key, _)| body.push_str(&table(sweep, key)));
     body.push_str(&heading("made", "How this was made"));
@@ -156,9 +156,12 @@ fn plot(sweep: &Sweep, key: &str, note: &str, points: &[&Point]) -> Option<Plot>
     let numbers: Vec<f64> = axis.values.iter().filter_map(number).collect();
     let is_numeric = numbers.len() == axis.values.len();
     let first = points.iter().filter_map(|point| point.estimate(key)).find(|one| one.mean.is_some())?;
-    let means = points.iter().filter_map(|point| point.estimate(key)?.mean);
+    // Of all panels, so that they can be compared.
+    let means = || sweep.points.iter().filter_map(|point| point.estimate(key)?.mean);
     let y = Axis::new(first.title.clone(), first.unit);
-    let y = if is_wide(means) { y.log() } else { y };
+    // Where ratios count, an interval that reaches down to nothing is drawn to the half of the least mean.
+    let (y, least) =
+        if is_wide(means()) { (y.log(), means().fold(f64::MAX, f64::min) / 2.0) } else { (y, 0.0) };
     let x = if is_numeric {
         let x = Axis::new(axis.key.clone(), crate::measure::Unit::Count);
         if is_wide(numbers.iter().copied()) { x.log() } else { x }
@@ -174,7 +177,8 @@ fn plot(sweep: &Sweep, key: &str, note: &str, points: &[&Point]) -> Option<Plot>
         let values = own.enumerate().filter_map(|(at, point)| {
             let estimate = point.estimate(key)?;
             let x = if is_numeric { number(&point.values[0])? } else { at as f64 };
-            Some((x, estimate.mean?, estimate.interval_95))
+            let interval = estimate.interval_95.map(|(low, high)| (low.max(least), high));
+            Some((x, estimate.mean?, interval))
         });
         plot = plot.with(series(name, &values.collect::<Vec<_>>(), is_numeric));
     }
