@@ -161,7 +161,7 @@ fn endings<'a>(
             continue;
         };
         let who = case.cast.title(node);
-        let gone = lives.ended(node).is_some();
+        let gone = lives.ended_after(node, started).is_some();
         match ending.ends {
             0 if gone => continue,
             0 if case.outcome.cut_short => {

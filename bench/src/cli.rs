@@ -14,7 +14,8 @@ use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
 use crate::report::{Folder, Look, Made, draw, render, to_json};
-use crate::scenario::{Fault, LIBRARY, OF_A_FOLDER, Scenario, named};
+use crate::scenario::{Fault, LIBRARY, Listed, OF_A_FOLDER, Scenario, find};
+use crate::sweep::command::{SweepArgs, run_sweep};
 use crate::watch::Watch;
 
 /// The exit code of a run in which something that must be true was not.
@@ -39,11 +40,15 @@ struct Cli {
 enum Job {
     /// Run every overlay on one scenario, over real sockets and in simulation, and put the results side by side
     Compare(CompareArgs),
-    /// List the scenarios that come with the program, or print one
+    /// Run every overlay on a scenario of your own, or on one that comes with the program: compare with another name
+    Run(RunArgs),
+    /// List the scenarios that come with the program, or print one to copy and edit
     Scenarios {
-        /// The one to print
-        name: Option<String>,
+        #[command(subcommand)]
+        job: Option<ScenariosJob>,
     },
+    /// Simulate every overlay at all combinations of other values of a scenario's keys, and plot what changes
+    Sweep(SweepArgs),
     /// Try what the lecture and the papers say of these systems, and say whether it holds
     Claims(ClaimsArgs),
     /// Draw the page of stored results once more, or of several side by side
@@ -66,14 +71,40 @@ enum Job {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ScenariosJob {
+    /// Print a scenario with what each key means, and all that can be set of each overlay
+    Show {
+        /// The name of one that comes with the program, or a file
+        #[arg(value_name = "FILE|NAME")]
+        name: String,
+    },
+}
+
 #[derive(Debug, Args)]
 struct CompareArgs {
-    /// What runs the peers; several may be given [default: tcp,sim]
-    #[arg(long, value_enum, value_delimiter = ',')]
-    backend: Vec<Backend>,
     /// A scenario file, or the name of one that comes with the program [default: classroom; real-folder with --files]
     #[arg(long, value_name = "FILE|NAME")]
     scenario: Option<String>,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// A scenario file, or the name of one that comes with the program
+    #[arg(value_name = "FILE|NAME")]
+    scenario: String,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// How a comparison is made and shown, whatever its scenario is called by.
+#[derive(Debug, Args)]
+struct HowArgs {
+    /// What runs the peers; several may be given [default: the scenario's, or tcp,sim]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    backend: Vec<Backend>,
     /// How many people take part [default: the scenario's]
     #[arg(long, value_name = "N")]
     peers: Option<u32>,
@@ -86,10 +117,11 @@ struct CompareArgs {
     /// Share the files of this folder in place of invented ones
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
-    /// Make nodes vanish: busiest@10s, server@10s, "random 10%@20s"; several may be given
+    /// Make nodes vanish: busiest@10s, server@10s, "random 10%@20s"; or any other fault that a scenario may have: "top 5%@20s", back@40s,
+    /// and simulated "cut 50%@10s for 30s", "slow server by 8@5s", "corrupt 2%@0s"; several may be given
     #[arg(long, value_name = "WHO@WHEN")]
     kill: Vec<String>,
-    /// Runs of each overlay by each backend [default: 6 in simulation, 1 over real sockets]
+    /// Runs of each overlay by each backend [default: the scenario's or 6 in simulation, 1 over real sockets]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: Option<u32>,
     /// Show the 95 % intervals beside the medians even where the screen is narrower
@@ -103,13 +135,31 @@ struct CompareArgs {
     quiet: bool,
 }
 
+/// A comparison that was asked for.
+struct Asked<'a> {
+    /// The subcommand.
+    job: &'static str,
+    scenario: Option<&'a str>,
+    how: &'a HowArgs,
+}
+
 impl CompareArgs {
+    fn asked(&self) -> Asked<'_> {
+        Asked { job: "compare", scenario: self.scenario.as_deref(), how: &self.how }
+    }
+}
+
+impl RunArgs {
+    fn asked(&self) -> Asked<'_> {
+        Asked { job: "run", scenario: Some(&self.scenario), how: &self.how }
+    }
+}
+
+impl Asked<'_> {
     /// What runs the peers, in the order of the columns.
-    fn backends(&self) -> Vec<Backend> {
-        let mut backends = self.backend.clone();
-        if backends.is_empty() {
-            backends = vec![Backend::Tcp, Backend::Sim];
-        }
+    fn backends(&self, scenario: &Scenario) -> Vec<Backend> {
+        let asked = [&self.how.backend, &scenario.backends].into_iter().find(|asked| !asked.is_empty());
+        let mut backends = asked.cloned().unwrap_or_else(|| vec![Backend::Tcp, Backend::Sim]);
         backends.sort();
         backends.dedup();
         backends
@@ -117,20 +167,25 @@ impl CompareArgs {
 
     /// The command that does the same once more, all that has a default of the scenario's included.
     fn as_typed(&self, options: &Options) -> String {
+        let how = self.how;
         let backends: Vec<&str> = options.backends.iter().map(|backend| backend.name()).collect();
+        let backends = format!("--backend {}", backends.join(","));
         let Scenario { peers, seed, .. } = &options.scenario;
-        let mut words = vec![format!("compare --backend {}", backends.join(","))];
-        words.extend(self.scenario.as_ref().map(|name| format!("--scenario {}", quoted(name))));
-        words.extend(self.files.as_ref().map(|path| format!("--files {}", quoted(&path.to_string_lossy()))));
+        let mut words = match (self.job, self.scenario.map(quoted)) {
+            ("run", Some(name)) => vec![format!("run {name} {backends}")],
+            (job, None) => vec![format!("{job} {backends}")],
+            (job, Some(name)) => vec![format!("{job} {backends} --scenario {name}")],
+        };
+        words.extend(how.files.as_ref().map(|path| format!("--files {}", quoted(&path.to_string_lossy()))));
         words.push(format!("--peers {peers} --seed {seed}"));
-        words.extend(self.kill.iter().map(|fault| format!("--kill {}", quoted(fault))));
-        words.extend(self.repeat.map(|repeats| format!("--repeat {repeats}")));
+        words.extend(how.kill.iter().map(|fault| format!("--kill {}", quoted(fault))));
+        words.extend(how.repeat.map(|repeats| format!("--repeat {repeats}")));
         words.join(" ")
     }
 }
 
 /// An argument as a shell takes it for one word.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./@%,:+=~".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -146,14 +201,18 @@ pub fn main() -> ExitCode {
     };
     common::cli::log_to_stderr();
     let done = match cli.job {
-        None => run_compare(&cli.compare),
-        Some(Job::Compare(args)) => run_compare(&args),
+        None => run_compare(&cli.compare.asked()),
+        Some(Job::Compare(args)) => run_compare(&args.asked()),
+        Some(Job::Run(args)) => run_compare(&args.asked()),
+        Some(Job::Sweep(args)) => {
+            run_sweep(&args).and_then(|(text, failures)| print(&text).map(|()| verdict(&failures)))
+        }
         Some(Job::Claims(args)) => run_claims(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Report { folders, out }) => {
             run_report(&folders, out.as_deref()).map(|()| ExitCode::SUCCESS)
         }
         Some(Job::Analyze(args)) => run_analyze(&args).map(|()| ExitCode::SUCCESS),
-        Some(Job::Scenarios { name }) => scenarios(name.as_deref()).map(|()| ExitCode::SUCCESS),
+        Some(Job::Scenarios { job }) => scenarios(job.as_ref()).map(|()| ExitCode::SUCCESS),
         Some(Job::Worker { control }) => {
             processes::work(control).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new)
         }
@@ -180,18 +239,15 @@ fn run_analyze(args: &AnalyzeArgs) -> Result<()> {
     print(&analyze(args, look(false).columns)?)
 }
 
-fn scenarios(name: Option<&str>) -> Result<()> {
-    let text = match name {
-        Some(name) => {
-            let text = find(name)?;
-            let knobs =
-                Scenario::parse(text).with_context(|| format!("scenario {name}"))?.knobs_as_comments();
-            format!("{text}\n# What can be set of single overlays, with the values it has here:\n{knobs}")
+fn scenarios(job: Option<&ScenariosJob>) -> Result<()> {
+    let text = match job {
+        Some(ScenariosJob::Show { name }) => {
+            find(name).with_context(|| format!("scenario {name}"))?.annotated()
         }
         None => {
-            let line = |listed: &crate::scenario::Listed| {
+            let line = |listed: &Listed| {
                 Scenario::parse(listed.text)
-                    .map(|scenario| format!("{:12} {}\n", listed.name, scenario.about))
+                    .map(|scenario| format!("{:16} {}\n", listed.name, scenario.about))
             };
             LIBRARY.iter().map(line).collect::<Result<String, _>>()?
         }
@@ -199,24 +255,12 @@ fn scenarios(name: Option<&str>) -> Result<()> {
     print(&text)
 }
 
-fn find(name: &str) -> Result<&'static str> {
-    let Some(listed) = named(name) else {
-        let names: Vec<&str> = LIBRARY.iter().map(|listed| listed.name).collect();
-        bail!("no scenario is called \"{name}\" and there is no such file; there are {}", names.join(", "));
-    };
-    Ok(listed.text)
-}
-
 /// The scenario that the arguments describe.
-fn scenario(args: &CompareArgs) -> Result<Scenario> {
+fn scenario(asked: &Asked<'_>) -> Result<Scenario> {
+    let args = asked.how;
     let default = if args.files.is_some() { OF_A_FOLDER } else { LIBRARY[0].name };
-    let name = args.scenario.as_deref().unwrap_or(default);
-    let path = Path::new(name);
-    let mut scenario = if named(name).is_none() && path.exists() {
-        Scenario::read(path).with_context(|| format!("scenario {}", path.display()))?
-    } else {
-        Scenario::parse(find(name)?).with_context(|| format!("scenario {name}"))?
-    };
+    let name = asked.scenario.unwrap_or(default);
+    let mut scenario = find(name).with_context(|| format!("scenario {name}"))?;
     scenario.peers = args.peers.unwrap_or(scenario.peers);
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     if let Some(folder) = &args.files {
@@ -235,11 +279,12 @@ fn scenario(args: &CompareArgs) -> Result<Scenario> {
     Ok(scenario)
 }
 
-fn run_compare(args: &CompareArgs) -> Result<ExitCode> {
-    let scenario = scenario(args)?;
+fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
+    let args = asked.how;
+    let scenario = scenario(asked)?;
+    let backends = asked.backends(&scenario);
     let folder = Folder::open(&args.out, &scenario).context("--out")?;
-    let backends = args.backends();
-    if !args.quiet && args.scenario.is_none() && args.files.is_some() {
+    if !args.quiet && asked.scenario.is_none() && args.files.is_some() {
         let Scenario { name, peers, lines, .. } = &scenario;
         let mbps = lines.mix[0].up_kbps / 1000;
         eprintln!(
@@ -249,7 +294,7 @@ fn run_compare(args: &CompareArgs) -> Result<ExitCode> {
     let executable = std::env::current_exe().context("cannot find this program's own file")?;
     let options = Options { scenario, backends, repeats: args.repeat, executable };
     let began = Instant::now();
-    let command = args.as_typed(&options);
+    let command = asked.as_typed(&options);
     let mut comparison = compare(&options, &Watch::new(!args.quiet))?;
     let is_simulated = options.backends.iter().all(|backend| *backend == Backend::Sim);
     comparison.made = if is_simulated { Made::simulated(command) } else { Made::here(command) };
@@ -263,11 +308,15 @@ fn run_compare(args: &CompareArgs) -> Result<ExitCode> {
         let page = args.out.join("index.html");
         eprintln!("{:.1} s; all of it is in {}", began.elapsed().as_secs_f64(), page.display());
     }
-    let failures = comparison.failures();
-    for failure in &failures {
+    Ok(verdict(&comparison.failures()))
+}
+
+/// Says what checkers found wrong.
+fn verdict(failures: &[String]) -> ExitCode {
+    for failure in failures {
         eprintln!("bench: {failure}");
     }
-    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) })
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) }
 }
 
 /// What standard output can show.

@@ -4,7 +4,7 @@
 //! they do and are told, and obeys [`Order`]s. One [coordinator](crate::coordinate) commands all hosts of a run, be they
 //! threads of its own process or processes of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use common::metrics::{ByKind, NodeLoad};
 use common::net::NodeId;
 use common::peer::Time;
-use common::store::{Checking, Store};
+use common::store::{Checking, Storage, Store};
 use common::tcp::{
     self, Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore, Snapshot, StartError,
 };
@@ -67,6 +67,8 @@ pub enum Order {
     Count,
     /// Stop everything and report the end.
     Stop,
+    /// All nodes that were made to vanish come back.
+    Revive,
 }
 
 /// What a host tells.
@@ -135,7 +137,9 @@ struct Host<'a, O: Overlay> {
     /// Nodes that have not started, the next one last.
     coming: Vec<NodeId>,
     nodes: BTreeMap<NodeId, Handle>,
-    /// What the nodes that are gone had counted.
+    /// Nodes that were made to vanish and are not back.
+    killed: BTreeSet<NodeId>,
+    /// What the nodes that are gone had counted, those among them that are back.
     gone: Vec<(NodeId, Snapshot)>,
     sinks: BTreeMap<FetchId, Arc<Checking>>,
     crowd: Crowd<'a>,
@@ -163,6 +167,7 @@ impl<'a, O: Overlay> Host<'a, O> {
             clock: Clock::start(),
             coming: nodes.iter().rev().copied().collect(),
             nodes: BTreeMap::new(),
+            killed: BTreeSet::new(),
             gone: Vec::new(),
             sinks: BTreeMap::new(),
             crowd: Crowd::new(cast, O::holder),
@@ -188,6 +193,7 @@ impl<'a, O: Overlay> Host<'a, O> {
                         going = true;
                     }
                     Some(Order::Kill(node)) => self.kill(node).await,
+                    Some(Order::Revive) => self.revive().await,
                     Some(Order::Count) => self.say(Report::Loads(self.loads())),
                     Some(Order::Stop) | None => break,
                 },
@@ -217,6 +223,7 @@ impl<'a, O: Overlay> Host<'a, O> {
             person.map_or(Time::ZERO, |person| self.cast.world.people[person].arrival) <= now
         }) {
             self.start(node).await?;
+            self.crowd.seat(node);
         }
         while let Some(action) = self.crowd.act(now) {
             let node = action.record.node;
@@ -238,10 +245,10 @@ impl<'a, O: Overlay> Host<'a, O> {
         }
         if let Some(person) = self.cast.person(node) {
             for (fetch, planned) in world.workload.downloads_of(person) {
-                let sink = world.sink(planned.item);
-                let file = store.add(sink.clone());
+                // Whoever comes back has what was there.
+                let sink = self.sinks.entry(fetch).or_insert_with(|| world.sink(planned.item));
+                let file = store.add(Arc::clone(sink) as Arc<dyn Storage>);
                 debug_assert_eq!(file, world.sink_number(person, fetch));
-                self.sinks.insert(fetch, sink);
             }
         }
         let config = NodeConfig {
@@ -261,9 +268,19 @@ impl<'a, O: Overlay> Host<'a, O> {
         if !items.is_empty() {
             let _ = handle.command(Command::Share(world.as_shared(&items, O::FINGERPRINT))).await;
         }
-        self.crowd.seat(node);
         self.nodes.insert(node, handle);
         Ok(())
+    }
+
+    async fn revive(&mut self) {
+        for node in std::mem::take(&mut self.killed) {
+            match self.start(node).await {
+                Ok(()) => self.crowd.reseat(node, self.clock.now()),
+                Err(error) => {
+                    self.casualties.push(format!("{}: does not come back: {error}", self.cast.title(node)));
+                }
+            }
+        }
     }
 
     fn told(&mut self, at: Time, node: NodeId, note: Note) {
@@ -272,6 +289,7 @@ impl<'a, O: Overlay> Host<'a, O> {
 
     async fn kill(&mut self, node: NodeId) {
         let Some(handle) = self.nodes.remove(&node) else { return };
+        self.killed.insert(node);
         self.crowd.remove(node);
         self.records.push(Record { at: self.clock.now(), node, what: What::Crashed });
         let snapshot = handle.kill().await;
@@ -288,7 +306,7 @@ impl<'a, O: Overlay> Host<'a, O> {
 
     fn loads(&self) -> Vec<(NodeId, NodeLoad)> {
         let here = self.nodes.iter().map(|(node, handle)| (*node, handle.snapshot().load));
-        here.chain(self.gone.iter().map(|(node, snapshot)| (*node, snapshot.load))).collect()
+        by_node(here.chain(self.gone.iter().map(|(node, snapshot)| (*node, snapshot.load))))
     }
 
     fn report(&mut self) {
@@ -328,9 +346,10 @@ impl<'a, O: Overlay> Host<'a, O> {
 
     fn totals(&mut self, counted: &[(NodeId, Snapshot)]) -> Totals {
         let mut by_kind = ByKind::default();
+        let mut loads = Vec::new();
         let mut totals = Totals { casualties: std::mem::take(&mut self.casualties), ..Totals::default() };
         for (node, snapshot) in counted.iter().chain(&self.gone) {
-            totals.loads.push((*node, snapshot.load));
+            loads.push((*node, snapshot.load));
             by_kind.merge(&snapshot.by_kind);
             totals.cut_off += CutOff {
                 refused: snapshot.refused_full + snapshot.refused_address,
@@ -338,6 +357,7 @@ impl<'a, O: Overlay> Host<'a, O> {
                 protocol_errors: snapshot.protocol_errors,
             };
         }
+        totals.loads = by_node(loads.into_iter());
         totals.kinds = kinds::<O>(by_kind.iter());
         let lost = self.notes_lost.load(Ordering::Relaxed);
         if lost > 0 {
@@ -350,4 +370,11 @@ impl<'a, O: Overlay> Host<'a, O> {
         totals.delivered = self.sinks.iter().map(delivered).collect();
         totals
     }
+}
+
+/// What each node has carried in all its lives.
+fn by_node(lives: impl Iterator<Item = (NodeId, NodeLoad)>) -> Vec<(NodeId, NodeLoad)> {
+    let mut loads: BTreeMap<NodeId, NodeLoad> = BTreeMap::new();
+    lives.for_each(|(node, load)| *loads.entry(node).or_default() += load);
+    loads.into_iter().collect()
 }

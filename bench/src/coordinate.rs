@@ -14,8 +14,9 @@ use common::net::NodeId;
 use common::peer::Time;
 
 use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Report};
+use crate::faults::{Schedule, hit};
 use crate::overlay::Contestant;
-use crate::scenario::Victim;
+use crate::scenario::{Harm, Turn};
 use crate::simulate::SETTLING;
 use crate::trace::Outcome;
 use crate::watch::Watch;
@@ -111,6 +112,7 @@ pub fn coordinate(hosts: Hosts, world: &World, servers: u32, watch: &Watch) -> R
     let mut run = Run {
         hosts,
         servers,
+        schedule: Schedule::new(&world.scenario.faults),
         start: Instant::now(),
         busy: vec![None; count],
         over: vec![false; count],
@@ -129,6 +131,7 @@ pub fn coordinate(hosts: Hosts, world: &World, servers: u32, watch: &Watch) -> R
 struct Run {
     hosts: Hosts,
     servers: u32,
+    schedule: Schedule,
     start: Instant,
     /// By host: people who are not done, once it has said so.
     busy: Vec<Option<u64>>,
@@ -149,19 +152,16 @@ impl Run {
 
     /// True if the scenario's limit, or the death of all hosts, ended the run.
     fn until_done(&mut self, world: &World, watch: &Watch) -> bool {
-        let mut faults: Vec<(Duration, usize)> =
-            world.scenario.faults.iter().map(|fault| fault.at).zip(0..).collect();
-        faults.sort();
-        let mut faults = faults.into_iter().peekable();
         let mut done_since: Option<Instant> = None;
         loop {
             let elapsed = self.start.elapsed();
-            if let Some((_, fault)) = faults.next_if(|(at, _)| *at <= elapsed) {
-                self.strike(world, fault);
+            if let Some((turn, fault)) = self.schedule.due(elapsed) {
+                self.strike(world, turn, fault);
             }
             self.hear(GLANCE);
             let living = || self.busy.iter().zip(&self.over).filter(|(_, over)| !**over);
             let busy: u64 = living().map(|(busy, _)| busy.unwrap_or(1)).sum();
+            let busy = busy + u64::from(self.schedule.awaits_return());
             watch.at(elapsed, busy as usize);
             let now = Instant::now();
             done_since = if busy == 0 { done_since.or(Some(now)) } else { None };
@@ -221,20 +221,27 @@ impl Run {
         }
     }
 
-    fn strike(&mut self, world: &World, fault: usize) {
-        let victims = match world.scenario.faults[fault].victim {
-            Victim::Server => (self.servers > 0).then_some(NodeId(0)).into_iter().collect(),
-            Victim::Busiest => self.busiest().into_iter().collect(),
-            Victim::Random(_) => {
-                let victims = world.victims(fault).into_iter();
-                victims.map(|person| NodeId(self.servers + person as u32)).collect::<Vec<_>>()
+    fn strike(&mut self, world: &World, turn: Turn, fault: usize) {
+        match world.scenario.faults[fault].harm {
+            Harm::Crash(whom) => {
+                let victims = hit(world, self.servers, fault, whom, || self.living_loads());
+                victims.into_iter().for_each(|victim| self.kill(victim));
             }
-        };
-        for victim in victims {
-            let host = self.hosts.nodes.iter().position(|nodes| nodes.binary_search(&victim).is_ok());
-            if let Some(host) = host {
-                let _ = self.hosts.orders[host].try_send(Order::Kill(victim));
+            Harm::Back => {
+                self.schedule.bring_back();
+                self.tell_all(&Order::Revive);
             }
+            Harm::Cut { .. } | Harm::Slow { .. } | Harm::Corrupt { .. } => {
+                debug_assert!(false, "{turn:?} of what is refused before a run over real sockets");
+            }
+        }
+    }
+
+    fn kill(&mut self, victim: NodeId) {
+        let host = self.hosts.nodes.iter().position(|nodes| nodes.binary_search(&victim).is_ok());
+        if let Some(host) = host {
+            self.schedule.lose(victim);
+            let _ = self.hosts.orders[host].try_send(Order::Kill(victim));
         }
     }
 
@@ -249,10 +256,11 @@ impl Run {
         }
     }
 
-    fn busiest(&mut self) -> Option<NodeId> {
+    /// What the nodes have carried so far that have not vanished.
+    fn living_loads(&mut self) -> Vec<(NodeId, NodeLoad)> {
         self.count();
-        let load = |(node, load): &(&NodeId, &NodeLoad)| (load.control_bytes(), std::cmp::Reverse(**node));
-        self.loads.iter().max_by_key(load).map(|(node, _)| *node)
+        let loads = self.loads.iter().map(|(node, load)| (*node, *load));
+        loads.filter(|(node, _)| !self.schedule.is_gone(*node)).collect()
     }
 
     fn stop(&mut self) {

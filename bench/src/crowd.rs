@@ -35,6 +35,15 @@ impl<'a> Crowd<'a> {
         }
     }
 
+    /// Somebody's node has come back, and the person with it: what was planned for later is done, what was under way is lost.
+    pub fn reseat(&mut self, node: NodeId, now: Time) {
+        if let Some(person) = self.cast.person(node) {
+            let participant = Participant::returning(self.cast.world, person, node, now);
+            self.people.insert(node, participant);
+            self.note_plans(node);
+        }
+    }
+
     /// Somebody's node has vanished, and the person with it.
     pub fn remove(&mut self, node: NodeId) {
         if let Some(participant) = self.people.remove(&node) {

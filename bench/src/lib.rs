@@ -12,9 +12,11 @@
 //! |---|---|
 //! | [`scenario`] | what is run, with its TOML form |
 //! | [`world`] | the scenario made concrete |
+//! | [`arrivals`], [`redhat9`] | when people come |
 //! | [`workload`] | who looks for what, and when |
 //! | [`participant`] | the person at a peer: searches, chooses, downloads |
 //! | [`crowd`] | all the people whom one driver serves |
+//! | [`faults`] | when faults fall due, and whom they hit |
 //! | [`overlay`] | the trait through which overlays are seen |
 //! | [`overlays`] | the one table that names them |
 //! | [`mirror`] | the client-server baseline |
@@ -26,6 +28,7 @@
 //! | [`measure`] | what it was like, in numbers |
 //! | [`check`] | what must be true of every run |
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
+//! | [`sweep`] | the same at other values of a scenario's keys |
 //! | [`claims`] | what is said of particular systems, tried |
 //! | [`plot`] | pictures of data |
 //! | [`analyze`] | logs of a swarm, studied |
@@ -33,6 +36,7 @@
 //! | [`cli`] | the command line |
 
 pub mod analyze;
+pub mod arrivals;
 pub mod check;
 pub mod claims;
 pub mod cli;
@@ -40,6 +44,7 @@ pub mod cluster;
 pub mod compare;
 pub mod coordinate;
 pub mod crowd;
+pub mod faults;
 pub mod measure;
 pub mod mirror;
 pub mod overlay;
@@ -47,9 +52,11 @@ pub mod overlays;
 pub mod participant;
 pub mod plot;
 pub mod processes;
+pub mod redhat9;
 pub mod report;
 pub mod scenario;
 pub mod simulate;
+pub mod sweep;
 pub mod trace;
 pub mod watch;
 pub mod workload;

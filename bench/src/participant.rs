@@ -37,12 +37,16 @@ pub struct Participant {
     /// Searches and downloads under way.
     pending: u32,
     linger: Option<Duration>,
+    /// When the person goes who is not done by then; `None` once done.
+    gives_up: Option<Time>,
+    left: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Intent {
     Search(SearchId),
     Fetch(FetchId),
+    /// With nothing left to do.
     Leave,
 }
 
@@ -56,9 +60,18 @@ pub struct Action {
 }
 
 impl Participant {
-    /// The person of that number, at that node.
+    /// The person of that number, who comes to that node.
     pub fn new(world: &World, person: usize, node: NodeId) -> Self {
-        let linger = world.scenario.sessions.linger_s.map(Duration::from_secs_f64);
+        Participant::from(world, person, node, world.people[person].arrival)
+    }
+
+    /// The same, come back at this time.
+    pub fn returning(world: &World, person: usize, node: NodeId, now: Time) -> Self {
+        Participant::from(world, person, node, now)
+    }
+
+    fn from(world: &World, person: usize, node: NodeId, from: Time) -> Self {
+        let who = &world.people[person];
         let mut this = Participant {
             node,
             person,
@@ -66,15 +79,18 @@ impl Participant {
             agenda_count: 0,
             results: BTreeMap::new(),
             pending: 0,
-            linger,
+            linger: who.lingers,
+            gives_up: who.patience.map(|patience| from + patience),
+            left: false,
         };
-        for (search, planned) in world.workload.searches_of(person) {
+        for (search, planned) in world.workload.searches_of(person).filter(|(_, planned)| planned.at >= from)
+        {
             this.plan(planned.at, Intent::Search(search));
             if planned.download.is_some() {
                 this.results.insert(search, Vec::new());
             }
         }
-        this.when_done(world.people[person].arrival);
+        this.when_done(from);
         this
     }
 
@@ -85,7 +101,8 @@ impl Participant {
 
     /// When the person wants to act next.
     pub fn next_due(&self) -> Option<Time> {
-        self.agenda.first_key_value().map(|((at, _), _)| *at)
+        let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        planned.into_iter().chain(self.gives_up).min()
     }
 
     /// True if nothing is planned and nothing awaited.
@@ -95,6 +112,9 @@ impl Participant {
 
     /// The next thing the person does, if its time has come.
     pub fn act(&mut self, now: Time, world: &World) -> Option<Action> {
+        if self.gives_up.is_some_and(|at| at <= now) {
+            return Some(self.leave(now));
+        }
         let entry = self.agenda.first_entry().filter(|entry| entry.key().0 <= now)?;
         let intent = entry.remove();
         let (what, command) = match intent {
@@ -104,12 +124,22 @@ impl Participant {
                 (What::SearchStarted(search), Some(Command::Search(search, query)))
             }
             Intent::Fetch(fetch) => self.fetch(fetch, world),
-            Intent::Leave => (What::Left, Some(Command::Leave)),
+            Intent::Leave => return Some(self.leave(now)),
         };
         if let What::NotFound(_) = what {
             self.when_done(now);
         }
         Some(Action { record: Record { at: now, node: self.node, what }, command })
+    }
+
+    /// The person goes, done or not; of what was planned nothing comes any more.
+    fn leave(&mut self, now: Time) -> Action {
+        (self.left, self.pending, self.gives_up) = (true, 0, None);
+        self.agenda.clear();
+        Action {
+            record: Record { at: now, node: self.node, what: What::Left },
+            command: Some(Command::Leave),
+        }
     }
 
     fn fetch(&mut self, fetch: FetchId, world: &World) -> (What, Option<Command>) {
@@ -159,16 +189,20 @@ impl Participant {
     }
 
     fn plan(&mut self, at: Time, intent: Intent) {
+        if self.left {
+            return;
+        }
         self.agenda.insert((at, self.agenda_count), intent);
         self.agenda_count += 1;
     }
 
     /// Whoever has nothing left to do goes after a while, if people go at all.
     fn when_done(&mut self, now: Time) {
-        if self.is_done()
-            && let Some(linger) = self.linger.take()
-        {
-            self.plan(now + linger, Intent::Leave);
+        if self.is_done() {
+            self.gives_up = None;
+            if let Some(linger) = self.linger.take() {
+                self.plan(now + linger, Intent::Leave);
+            }
         }
     }
 }

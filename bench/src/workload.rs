@@ -1,6 +1,7 @@
 //! Who looks for what, and when: the same list for every overlay and every driver.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use common::catalog::{Catalog, Placement, TitleId};
 use common::peer::Time;
 use common::user::{FetchId, Query, SearchId};
 
-use crate::scenario::Scenario;
+use crate::scenario::{DURATION_MAX_S, Scenario};
 use crate::world::{Part, Person, exponential, stream};
 
 /// Draws of a title before a search takes whatever the last one was: a person who has everything still searches.
@@ -49,6 +50,8 @@ pub struct Workload {
     pub downloads: Vec<PlannedDownload>,
     searches_per_person: usize,
     downloads_per_person: usize,
+    /// The first people who ask for nothing.
+    silent: usize,
     wanted_by: BTreeMap<u32, Vec<usize>>,
 }
 
@@ -61,9 +64,10 @@ impl Workload {
         let mut this = Workload {
             searches_per_person: plan.per_peer as usize,
             downloads_per_person: plan.downloads_per_peer as usize,
+            silent: usize::from(scenario.publisher),
             ..Workload::default()
         };
-        for (person, who) in people.iter().enumerate() {
+        for (person, who) in people.iter().enumerate().skip(this.silent) {
             let mut has: Vec<TitleId> = placement.titles(person as u32).to_vec();
             let mut after = plan.settle_s;
             for number in 0..plan.per_peer {
@@ -85,7 +89,7 @@ impl Workload {
                 });
                 this.searches.push(PlannedSearch {
                     person,
-                    at: who.arrival + Duration::from_secs_f64(after),
+                    at: who.arrival + Duration::from_secs_f64(after.min(DURATION_MAX_S)),
                     matches: catalog.matching(&query).iter().map(|title| title.0).collect(),
                     query: Arc::new(query),
                     download,
@@ -97,16 +101,20 @@ impl Workload {
 
     /// The searches of one person.
     pub fn searches_of(&self, person: usize) -> impl Iterator<Item = (SearchId, &PlannedSearch)> {
-        let first = person * self.searches_per_person;
-        let all = &self.searches[first..first + self.searches_per_person];
-        (first as u32..).map(SearchId).zip(all)
+        let own = self.own(person, self.searches_per_person);
+        (own.start as u32..).map(SearchId).zip(&self.searches[own])
     }
 
     /// The downloads of one person.
     pub fn downloads_of(&self, person: usize) -> impl Iterator<Item = (FetchId, &PlannedDownload)> {
-        let first = person * self.downloads_per_person;
-        let all = &self.downloads[first..first + self.downloads_per_person];
-        (first as u32..).map(FetchId).zip(all)
+        let own = self.own(person, self.downloads_per_person);
+        (own.start as u32..).map(FetchId).zip(&self.downloads[own])
+    }
+
+    /// The numbers of what a person does, of whom each does so much.
+    fn own(&self, person: usize, each: usize) -> Range<usize> {
+        let [start, end] = [person, person + 1].map(|person| person.saturating_sub(self.silent) * each);
+        start..end
     }
 
     /// Who will download an item, rising.

@@ -17,7 +17,8 @@ use common::peer::{FileId, Time};
 use common::store::{Checking, ScanLimits, Storage};
 use common::user::{FetchId, FileInfo, SharedFile};
 
-use crate::scenario::{Arrivals, Scenario, Victim, millis};
+use crate::arrivals::arrivals;
+use crate::scenario::{Scenario, millis};
 use crate::workload::Workload;
 
 /// How long the servers are up before the first person comes.
@@ -33,6 +34,7 @@ pub(crate) enum Part {
     Arrivals,
     Workload,
     Faults,
+    Sessions,
 }
 
 pub(crate) fn stream(scenario: &Scenario, part: Part) -> Pcg64 {
@@ -65,6 +67,10 @@ pub struct Person {
     pub arrival: Time,
     /// The person's line.
     pub attachment: Attachment,
+    /// How long the person stays who has nothing more to do; `None`: until the end.
+    pub lingers: Option<Duration>,
+    /// How long after coming the person goes who has; `None`: waits until the end.
+    pub patience: Option<Duration>,
 }
 
 /// All items, by number.
@@ -111,7 +117,11 @@ impl World {
             }
         };
         let seed = seed_of(scenario, Part::Placement);
-        let placement = Placement::draw(&catalog, scenario.peers, &scenario.placement, seed);
+        let placement = if scenario.publisher {
+            Placement::published(&catalog, scenario.peers)
+        } else {
+            Placement::draw(&catalog, scenario.peers, &scenario.placement, seed)
+        };
         let items: Vec<Arc<FileInfo>> = catalog.ids().map(|title| Arc::clone(catalog.info(title))).collect();
         let name_and_size = |(info, item): (&Arc<FileInfo>, u32)| ((info.name.clone(), info.size), item);
         let by_name_and_size = items.iter().zip(0..).map(name_and_size).collect();
@@ -207,9 +217,9 @@ impl World {
         FileId((shared + before.expect("the download is one of the person's")) as u32)
     }
 
-    /// The people whom a fault of the scenario takes, if it takes people.
-    pub fn victims(&self, fault: usize) -> Vec<usize> {
-        let Some(Victim::Random(percent)) = self.scenario.faults.get(fault).map(|fault| fault.victim) else {
+    /// The people whom a fault of the scenario draws, if it draws any.
+    pub fn drawn(&self, fault: usize) -> Vec<usize> {
+        let Some(percent) = self.scenario.faults.get(fault).and_then(|fault| fault.draws()) else {
             return Vec::new();
         };
         let mut rng = stream(&self.scenario, Part::Faults);
@@ -235,22 +245,25 @@ fn by_file_name_and_size(items: &[Arc<FileInfo>]) -> BTreeMap<(Box<str>, u64), u
     found.into_iter().filter_map(|(key, item)| Some((key, item?))).collect()
 }
 
-/// Draws arrivals and lines.
+/// Draws arrivals, lines and how long people stay.
 fn people(scenario: &Scenario) -> Vec<Person> {
-    let mut lines = stream(scenario, Part::Lines);
-    let mut arrivals = stream(scenario, Part::Arrivals);
-    let mut last = 0.0;
-    (0..scenario.peers)
-        .map(|number| {
-            last = match scenario.arrivals {
-                Arrivals::Together => 0.0,
-                Arrivals::Uniform { over_s } => over_s * f64::from(number) / f64::from(scenario.peers),
-                Arrivals::Poisson { per_s } => last + exponential(&mut arrivals, 1.0 / per_s),
-            };
-            let arrival = Time::ZERO + LEAD + Duration::from_secs_f64(last);
-            Person { arrival, attachment: attachment(scenario, &mut lines) }
-        })
-        .collect()
+    let [mut lines, mut sessions] = [Part::Lines, Part::Sessions].map(|part| stream(scenario, part));
+    let moments = arrivals(scenario.arrivals, scenario.peers, &mut stream(scenario, Part::Arrivals));
+    let laws = scenario.sessions;
+    let person = |(number, at_s): (usize, f64)| {
+        let drawn = Person {
+            arrival: Time::ZERO + LEAD + Duration::from_secs_f64(at_s),
+            attachment: attachment(scenario, &mut lines),
+            lingers: laws.linger_s.map(|law| law.draw(&mut sessions)),
+            patience: laws.patience_s.map(|law| law.draw(&mut sessions)),
+        };
+        if number == 0 && scenario.publisher {
+            let attachment = Attachment { line: scenario.server.line(), firewalled: false };
+            return Person { arrival: Time::ZERO + LEAD, attachment, lingers: None, patience: None };
+        }
+        drawn
+    };
+    moments.into_iter().enumerate().map(person).collect()
 }
 
 fn attachment(scenario: &Scenario, rng: &mut Pcg64) -> Attachment {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bench::compare::{Agreement, Backend, Options, compare};
+use bench::scenario::Searches;
 use bench::watch::Watch;
 
 fn program() -> Command {
@@ -38,6 +39,29 @@ fn a_cluster_completes_everything_and_counts_the_same_searches_as_the_simulation
         for row in counts {
             assert_eq!(row.agreement, Agreement::Same, "{} {row:?}", twin.overlay);
         }
+    }
+}
+
+#[test]
+fn nodes_that_vanish_come_back_over_real_sockets_in_one_process_and_in_several() {
+    let mut scenario = common::small(8, 1);
+    scenario.searches = Searches { per_peer: 4, downloads_per_peer: 1, pause_s: 1.0, settle_s: 1.0 };
+    scenario.faults = ["random 50%@1.5s", "back@2.5s"].map(|text| text.parse().unwrap()).to_vec();
+    let options = Options {
+        scenario,
+        backends: vec![Backend::Tcp, Backend::Processes],
+        repeats: Some(1),
+        executable: env!("CARGO_BIN_EXE_bench").into(),
+    };
+    let comparison = compare(&options, &Watch::new(false)).unwrap();
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    for column in &comparison.columns {
+        let measured = &column.runs[0].measured;
+        assert_eq!(measured.strikes[0].victims.len(), 4, "{}", column.overlay);
+        // Four are never gone; whoever else asks has come back.
+        let late = measured.searches.iter().filter(|row| row.started_s > 2.5);
+        let who: std::collections::BTreeSet<usize> = late.map(|row| row.person).collect();
+        assert!(who.len() > 4, "{} on {:?}: only {who:?} ask", column.overlay, column.backend);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The page: drawn from what is stored and nothing else, well-formed, complete, and never taken in by what files say.
 
 mod common;
+#[path = "common/page.rs"]
+mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +12,8 @@ use ::common::testing::process::Program;
 use bench::compare::{Backend, Comparison, Options, compare};
 use bench::report::{Folder, Made, draw};
 use bench::watch::Watch;
-use roxmltree::{Document, Node, ParsingOptions};
+use page::{checked, files, named, parsed, text};
+use roxmltree::{Document, Node};
 use serde_json::Value;
 
 const BENCH: Program = Program(env!("CARGO_BIN_EXE_bench"));
@@ -35,96 +38,6 @@ fn drawn(folders: &[&Path], out: &Path) -> String {
     let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
     draw(&folders, out).unwrap();
     fs::read_to_string(out.join("index.html")).unwrap()
-}
-
-fn parsed(page: &str) -> Document<'_> {
-    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
-    Document::parse_with_options(page, options).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn named<'a, 'd: 'a>(document: &'a Document<'d>, name: &'a str) -> impl Iterator<Item = Node<'a, 'd>> {
-    document.descendants().filter(move |node| node.tag_name().name() == name)
-}
-
-fn text(node: Node<'_, '_>) -> String {
-    node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect()
-}
-
-/// Every file below a folder, by its name there.
-fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if entry.path().is_dir() {
-            found.extend(
-                files(&entry.path()).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)),
-            );
-        } else {
-            found.insert(name, fs::read(entry.path()).unwrap());
-        }
-    }
-    found
-}
-
-/// Holds a page to what every page promises.
-fn checked(page: &str, dir: &Path) {
-    let document = parsed(page);
-    let root = document.root_element();
-    assert_eq!(root.attribute("lang"), Some("en"));
-    assert!(named(&document, "title").next().is_some_and(|title| !text(title).is_empty()));
-    let level = |node: Node<'_, '_>| node.tag_name().name().strip_prefix('h')?.parse::<u32>().ok();
-    let levels: Vec<u32> = document.descendants().filter_map(level).collect();
-    assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1);
-    assert!(levels[0] == 1 && levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
-    for table in named(&document, "table") {
-        let first = table.children().find(Node::is_element).unwrap();
-        assert_eq!(first.tag_name().name(), "caption");
-        let width = table.descendants().find(|node| node.has_tag_name((XHTML, "tr"))).unwrap();
-        let width = width.children().filter(Node::is_element).count();
-        for row in table.descendants().filter(|node| node.has_tag_name((XHTML, "tr"))) {
-            let spans = row.children().filter(Node::is_element);
-            let spans = spans.map(|cell| cell.attribute("colspan").map_or(1, |span| span.parse().unwrap()));
-            assert_eq!(spans.sum::<usize>(), width, "{}", text(row));
-        }
-    }
-    assert!(named(&document, "th").all(|cell| cell.attribute("scope").is_some()));
-    for svg in named(&document, "svg") {
-        let described: Vec<&str> =
-            svg.children().filter(Node::is_element).take(2).map(|node| node.tag_name().name()).collect();
-        assert_eq!(described, ["title", "desc"]);
-        assert_eq!(svg.attribute("role"), Some("img"));
-    }
-    asks_for_nothing_else(&document, dir);
-    let mut ids = BTreeSet::new();
-    assert!(document.descendants().filter_map(|node| node.attribute("id")).all(|id| ids.insert(id)));
-}
-
-const XHTML: &str = "http://www.w3.org/1999/xhtml";
-
-/// All that is linked lies beside the page, and nothing on it runs or comes from elsewhere.
-fn asks_for_nothing_else(document: &Document<'_>, dir: &Path) {
-    for node in document.descendants().filter(Node::is_element) {
-        let name = node.tag_name().name();
-        assert!(
-            !["script", "img", "link", "iframe", "object", "image", "use", "form"].contains(&name),
-            "{name}"
-        );
-        for attribute in node.attributes() {
-            assert!(!attribute.name().starts_with("on") && attribute.name() != "src", "{attribute:?}");
-            if attribute.name() == "href" {
-                match attribute.value().strip_prefix('#') {
-                    Some(anchor) => {
-                        let there = document.descendants().any(|node| node.attribute("id") == Some(anchor));
-                        assert!(there, "{anchor}");
-                    }
-                    None => assert!(dir.join(attribute.value()).is_file(), "{attribute:?}"),
-                }
-            }
-        }
-        if name == "style" {
-            assert!(!text(node).contains("url(") && !text(node).contains("@import"));
-        }
-    }
 }
 
 /// How much one of what a row is shown in is of the basic unit: `traffic per search (kB)`.

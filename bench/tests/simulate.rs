@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use bench::compare::{Backend, Column, Comparison, Options, compare};
 use bench::measure::FlowRow;
 use bench::report::{Folder, Look, render, to_json};
-use bench::scenario::Scenario;
+use bench::scenario::{LIBRARY, Law, Scenario, Searches, Sessions};
 use bench::watch::Watch;
 
 const NARROW: Look = Look { coloured: false, columns: 100 };
@@ -196,7 +196,7 @@ fn the_busiest_node_of_an_index_is_its_server_and_without_one_it_is_somebody() {
 #[test]
 fn people_who_leave_are_gone_and_those_who_vanish_leave_stale_results_at_most() {
     let mut scenario = common::small(30, 1);
-    scenario.sessions.linger_s = Some(0.5);
+    scenario.sessions.linger_s = Some(Law::Fixed(0.5));
     // Where files come from many holders, each that has vanished is tried again for a while.
     scenario.duration_limit_s = 300.0;
     scenario.faults = vec!["random 30%@1.5s".parse().unwrap()];
@@ -215,4 +215,160 @@ fn a_run_ends_at_its_limit_and_says_what_is_open() {
     let comparison = simulated(scenario, 1);
     assert!(comparison.columns.iter().all(|column| column.runs[0].cut_short));
     assert_eq!(comparison.failures(), Vec::<String>::new());
+}
+
+#[test]
+fn those_who_come_back_share_again_and_are_found_again() {
+    let mut scenario = common::small(30, 1);
+    scenario.searches = Searches { per_peer: 8, downloads_per_peer: 2, pause_s: 1.0, settle_s: 1.0 };
+    scenario.duration_limit_s = 120.0;
+    scenario.faults = vec!["random 40%@3s".parse().unwrap()];
+    let gone = simulated(scenario.clone(), 1);
+    scenario.faults.push("back@5s".parse().unwrap());
+    let back = simulated(scenario, 1);
+    assert_eq!(back.failures(), Vec::<String>::new());
+    for (gone, back) in gone.columns.iter().zip(&back.columns) {
+        let asked = |column: &Column| value(column, "searches");
+        assert!(asked(back) > asked(gone), "{}: who is back asks again", back.overlay);
+        let victims = |column: &Column| column.runs[0].measured.strikes[0].victims.len();
+        assert_eq!((victims(gone), victims(back)), (12, 12));
+        let last = |column: &Column| {
+            let searches = column.runs[0].measured.searches.iter().filter(|row| row.started_s > 7.0);
+            let (there, found) = searches
+                .filter(|row| row.items_there > 0)
+                .fold((0, 0), |(there, found), row| (there + row.items_there, found + row.items_found));
+            (there, f64::from(found) / f64::from(there))
+        };
+        let ((_, recall_gone), (there, recall_back)) = (last(gone), last(back));
+        assert!(there > 0 && recall_back > 0.8, "{}: {recall_back} beside {recall_gone}", back.overlay);
+    }
+}
+
+#[test]
+fn the_server_is_searched_again_once_it_is_back() {
+    let mut scenario = common::small(20, 1);
+    scenario.searches = Searches { per_peer: 20, downloads_per_peer: 0, pause_s: 2.0, settle_s: 1.0 };
+    scenario.duration_limit_s = 120.0;
+    scenario.faults = vec!["server@5s".parse().unwrap(), "back@10s".parse().unwrap()];
+    let comparison = simulated(scenario, 1);
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    for column in comparison.columns.iter().filter(|column| matches!(column.overlay, "mirror" | "napster")) {
+        let strikes = &column.runs[0].measured.strikes;
+        assert_eq!(strikes[0].victims, ["server 0"]);
+        let part = |from: f64, to: f64| {
+            let rows =
+                column.runs[0].measured.searches.iter().filter(|row| (from..to).contains(&row.started_s));
+            let (all, found) =
+                rows.fold((0, 0), |(all, found), row| (all + 1, found + u32::from(row.results > 0)));
+            f64::from(found) / f64::from(all)
+        };
+        // They dial again after pauses that double.
+        let (during, after) = (part(5.1, 9.9), part(25.0, 60.0));
+        assert!(during == 0.0 && after > 0.8, "{}: {during} and then {after}", column.overlay);
+    }
+}
+
+#[test]
+fn a_cut_is_felt_while_it_lasts_and_a_slow_server_by_its_own_clients_alone() {
+    let mut scenario = common::small(30, 1);
+    scenario.searches = Searches { per_peer: 6, downloads_per_peer: 2, pause_s: 1.0, settle_s: 1.0 };
+    scenario.duration_limit_s = 300.0;
+    let plain = simulated(scenario.clone(), 1);
+    let with = |fault: &str| {
+        let faults = vec![fault.parse().unwrap()];
+        let comparison = simulated(Scenario { faults, ..scenario.clone() }, 1);
+        assert_eq!(comparison.failures(), Vec::<String>::new(), "{fault}");
+        comparison
+    };
+    let (cut, slow) = (with("cut 50%@2s for 10s"), with("slow server by 50@0s"));
+    for (at, plain) in plain.columns.iter().enumerate() {
+        let (cut, slow) = (&cut.columns[at], &slow.columns[at]);
+        assert!(
+            value(cut, "recall_items") < value(plain, "recall_items")
+                || value(cut, "search_last_s") > value(plain, "search_last_s"),
+            "{}",
+            plain.overlay
+        );
+        let ratio = value(slow, "download_s") / value(plain, "download_s");
+        assert!(
+            if plain.overlay == "mirror" { ratio > 5.0 } else { ratio < 2.0 },
+            "{}: {ratio}",
+            plain.overlay
+        );
+    }
+    let over = with("slow server by 50@0s for 1s");
+    let mirror = |comparison: &Comparison| value(&comparison.columns[0], "download_s");
+    assert!(mirror(&over) < 2.0 * mirror(&plain), "what is over is over");
+}
+
+#[test]
+fn corrupt_content_is_never_taken_for_complete() {
+    let mut scenario = common::small(20, 1);
+    scenario.duration_limit_s = 300.0;
+    scenario.faults = vec!["corrupt 10%@0s".parse().unwrap()];
+    let comparison = simulated(scenario, 1);
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    let plain = simulated(Scenario { duration_limit_s: 300.0, ..common::small(20, 1) }, 1);
+    for (column, plain) in comparison.columns.iter().zip(&plain.columns) {
+        let received = |column: &Column| value(column, "download_p95_s").max(value(column, "failed"));
+        assert!(received(column) > received(plain), "{}: wrong bytes cost something", column.overlay);
+    }
+}
+
+#[test]
+fn the_impatient_go_and_the_others_are_served() {
+    let mut scenario = common::small(30, 1);
+    scenario.publisher = true;
+    (scenario.catalog.titles, scenario.catalog.artists) = (1, 1);
+    let sizes = &mut scenario.catalog.sizes;
+    (sizes.mean, sizes.sigma, sizes.min, sizes.max) = (2e6, 0.0, 2_000_000, 2_000_000);
+    (scenario.searches.per_peer, scenario.searches.downloads_per_peer) = (1, 1);
+    scenario.server.up_kbps = 5_000;
+    scenario.sessions = Sessions { linger_s: Some(Law::Fixed(1.0)), patience_s: Some(Law::Fixed(40.0)) };
+    scenario.duration_limit_s = 200.0;
+    let comparison = simulated(scenario, 1);
+    assert_eq!(comparison.failures(), Vec::<String>::new());
+    for column in &comparison.columns {
+        assert!(!column.runs[0].cut_short, "{}: all have gone", column.overlay);
+        assert_eq!(value(column, "downloads"), 29.0);
+        // Of 29 times 2 MB the server's line carries less than a half in that time.
+        let fetched = value(column, "fetched");
+        assert!(
+            if column.overlay == "mirror" { fetched < 29.0 } else { fetched > 0.0 },
+            "{}: {fetched}",
+            column.overlay
+        );
+        assert!(column.runs[0].measured.searches.iter().all(|row| row.started_s < 45.0));
+    }
+}
+
+#[test]
+fn every_scenario_of_the_library_runs_small_and_passes_its_checks() {
+    for listed in LIBRARY {
+        let mut scenario = Scenario::parse(listed.text).unwrap();
+        scenario.peers = scenario.peers.min(24);
+        // The whole of redhat9 takes hours of its own time.
+        scenario.duration_limit_s = scenario.duration_limit_s.min(1_200.0);
+        let comparison = simulated(scenario, 1);
+        assert_eq!(comparison.failures(), Vec::<String>::new(), "{}", listed.name);
+        for column in &comparison.columns {
+            assert!(value(column, "searches") > 0.0, "{} of {}", column.overlay, listed.name);
+        }
+    }
+}
+
+#[test]
+fn what_only_a_simulator_can_do_is_refused_on_real_sockets_in_one_line() {
+    let faults = vec!["server@1s".parse().unwrap(), "cut 50%@1s for 2s".parse().unwrap()];
+    let options = Options {
+        scenario: Scenario { faults, ..common::small(5, 1) },
+        backends: vec![Backend::Tcp, Backend::Sim],
+        repeats: Some(1),
+        executable: PathBuf::new(),
+    };
+    let words = compare(&options, &Watch::new(false)).unwrap_err().to_string();
+    assert!(
+        words.contains("\"cut 50%@1s for 2s\" cannot be shown on tcp") && !words.contains('\n'),
+        "{words}"
+    );
 }

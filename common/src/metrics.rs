@@ -47,6 +47,15 @@ impl NodeLoad {
     }
 }
 
+impl std::ops::AddAssign for NodeLoad {
+    fn add_assign(&mut self, other: NodeLoad) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.body_received += other.body_received;
+        self.body_sent += other.body_sent;
+    }
+}
+
 /// Bytes that sealed connections took beside what they carried: handshakes, and the lengths and tags of records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Sealing {

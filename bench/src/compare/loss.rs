@@ -10,7 +10,7 @@ use crate::check::Verdict;
 use crate::measure::Strike;
 use crate::overlay::Contestant;
 use crate::overlays::overlays;
-use crate::scenario::{Fault, Scenario, Victim};
+use crate::scenario::{Fault, Scenario, Whom};
 use crate::watch::Watch;
 use crate::world::World;
 
@@ -78,6 +78,6 @@ fn struck(scenario: &Scenario) -> Result<World, CompareError> {
     moments.sort();
     let Some(middle) = moments.get(moments.len() / 2) else { return Ok(world) };
     let at = Duration::from_millis((middle.as_secs_f64() * 1e3) as u64);
-    let faults = vec![Fault { victim: Victim::Busiest, at }];
+    let faults = vec![Fault::crash(Whom::Busiest, at)];
     Ok(World::new(&Scenario { faults, ..scenario.clone() })?)
 }

@@ -26,6 +26,7 @@ mod twin;
 
 pub use estimate::{Estimate, REPEATS_FOR_INTERVAL};
 pub use loss::{Loss, LossRun};
+pub(crate) use together::simulations;
 pub use twin::{Agreement, Twin, TwinRow};
 pub(crate) use twin::{SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
 
@@ -54,12 +55,12 @@ impl Backend {
         }
     }
 
-    /// Runs of each overlay unless told otherwise: in simulation enough for an interval; over real sockets one, since each takes
-    /// as long as what it shows.
-    pub fn repeats(self) -> u32 {
+    /// Runs of each overlay unless told otherwise: in simulation as many as the scenario says, or enough for an interval; over real
+    /// sockets one, since each takes as long as what it shows.
+    pub fn repeats(self, scenario: &Scenario) -> u32 {
         match self {
             Backend::Tcp | Backend::Processes => 1,
-            Backend::Sim => REPEATS_FOR_INTERVAL,
+            Backend::Sim => scenario.repeats.unwrap_or(REPEATS_FOR_INTERVAL),
         }
     }
 
@@ -167,7 +168,8 @@ impl Comparison {
     }
 }
 
-fn failures(place: &str, checks: &[Verdict], words: &mut Vec<String>) {
+/// What a run's checkers found wrong, in words.
+pub(crate) fn failures(place: &str, checks: &[Verdict], words: &mut Vec<String>) {
     for verdict in checks.iter().filter(|verdict| verdict.failed > 0) {
         let shown = verdict.failures.iter();
         words.extend(shown.map(|failure| format!("{place}: \"{}\" does not hold: {failure}", verdict.name)));
@@ -187,6 +189,16 @@ pub enum CompareError {
     /// The system refuses the threads that make runs.
     #[error(transparent)]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The scenario has a fault that real sockets cannot show.
+    #[error(
+        "the fault \"{fault}\" cannot be shown on {backend}: only the simulator gets between nodes; --backend sim does"
+    )]
+    OnlySimulated {
+        /// Which.
+        fault: String,
+        /// On what.
+        backend: &'static str,
+    },
     /// A run could not be.
     #[error("{overlay} on {backend}: {error}")]
     Run {
@@ -204,7 +216,10 @@ pub enum CompareError {
 /// # Errors
 /// If a run could not be at all. What goes wrong inside a run is in its checks.
 pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareError> {
-    let repeats = |backend: Backend| options.repeats.unwrap_or_else(|| backend.repeats());
+    let repeats = |backend: Backend| options.repeats.unwrap_or_else(|| backend.repeats(&options.scenario));
+    if let Some((fault, backend)) = options.scenario.beyond(&options.backends) {
+        return Err(CompareError::OnlySimulated { fault: fault.to_string(), backend: backend.name() });
+    }
     let most = options.backends.iter().map(|backend| repeats(*backend)).max().unwrap_or(0);
     let mut worlds = Vec::new();
     for seed in 0..u64::from(most) {

@@ -35,7 +35,7 @@ fn clusters_on(cores: u64, nodes: u64, bps: u64) -> usize {
 }
 
 /// How many simulations of so many people may run side by side.
-pub(super) fn simulations(people: u32) -> usize {
+pub(crate) fn simulations(people: u32) -> usize {
     cores().min(SIMULATED_MAX / u64::from(people.max(1))).max(1) as usize
 }
 

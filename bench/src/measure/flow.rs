@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use common::peer::Time;
 use common::user::FetchId;
 
 use super::spans::Spans;
-use super::{DownloadEnd, DownloadRow, Lives, Sheet, Unit, mean};
+use super::{DownloadEnd, DownloadRow, Lives, Sheet, Unit, mean, moment};
 use crate::overlay::Cast;
 use crate::trace::{Outcome, What};
 
@@ -111,7 +112,7 @@ fn under_way(
 ) -> Vec<(usize, (f64, f64))> {
     let stretch = |row: &DownloadRow| {
         let started = row.started_s?;
-        let gone = || lives.ended(cast.node(row.person)).map(|at| at.as_secs_f64());
+        let gone = || lives.ended_after(cast.node(row.person), moment(started)).map(|at| at.as_secs_f64());
         let end = match row.end {
             DownloadEnd::Vanished => gone().unwrap_or(ended_s),
             _ => row.took_s.map_or(ended_s, |took| started + took),
@@ -130,8 +131,9 @@ fn uplinks_used(cast: &Cast<'_>, outcome: &Outcome, downloads: &[DownloadRow], l
     let used = |(node, load): (u32, &common::metrics::NodeLoad)| {
         let node = common::net::NodeId(node);
         let up_bps = cast.attachment(node).line.up_bps.filter(|_| load.body_sent > 0)?;
-        let (from, to) = (lives.arrived(node)?, lives.ended(node));
-        let seconds = running.within(from.as_secs_f64(), to.map_or(ended_s, |to| to.as_secs_f64()));
+        let stretches =
+            lives.stretches(node).map(|(from, to)| (from.as_secs_f64(), to.map(Time::as_secs_f64)));
+        let seconds: f64 = stretches.map(|(from, to)| running.within(from, to.unwrap_or(ended_s))).sum();
         (seconds > 0.0).then(|| load.body_sent as f64 * 8.0 / (up_bps as f64 * seconds))
     };
     (0..).zip(&outcome.loads).filter_map(used).collect()

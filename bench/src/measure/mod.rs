@@ -237,10 +237,13 @@ pub struct Lives(BTreeMap<NodeId, Life>);
 struct Life {
     /// Changes in the order of time: true when it came online.
     online: Vec<(Time, bool)>,
-    /// When it was started.
-    arrived: Option<Time>,
-    /// When it vanished or left.
-    ended: Option<Time>,
+    /// Likewise: true when it was started, false when it vanished or left.
+    there: Vec<(Time, bool)>,
+}
+
+/// What the last change until a moment made of it.
+fn state(changes: &[(Time, bool)], at: Time) -> Option<bool> {
+    changes.iter().rev().find(|(when, _)| *when <= at).map(|(_, state)| *state)
 }
 
 impl Lives {
@@ -250,10 +253,14 @@ impl Lives {
         for record in &outcome.records {
             let life = lives.entry(record.node).or_default();
             match record.what {
-                What::Arrived => life.arrived = life.arrived.or(Some(record.at)),
+                What::Arrived => life.there.push((record.at, true)),
                 What::Online => life.online.push((record.at, true)),
                 What::Offline(_) => life.online.push((record.at, false)),
-                What::Crashed | What::Left => life.ended = life.ended.or(Some(record.at)),
+                What::Crashed | What::Left => {
+                    life.there.push((record.at, false));
+                    // Whoever comes back is not part of the overlay at once.
+                    life.online.push((record.at, false));
+                }
                 _ => {}
             }
         }
@@ -263,24 +270,31 @@ impl Lives {
     /// True if the node is part of the overlay at that time.
     pub fn is_online(&self, node: NodeId, at: Time) -> bool {
         let Some(life) = self.0.get(&node) else { return false };
-        let online = life.online.iter().take_while(|(when, _)| *when <= at).last();
-        online.is_some_and(|(_, online)| *online) && !self.has_ended(node, at)
+        state(&life.online, at) == Some(true) && !self.has_ended(node, at)
     }
 
-    /// True if the node has vanished or left by then.
+    /// True if the node has vanished or left by then, and not come back.
     pub fn has_ended(&self, node: NodeId, at: Time) -> bool {
-        self.ended(node).is_some_and(|ended| ended <= at)
+        self.0.get(&node).is_some_and(|life| state(&life.there, at) == Some(false))
     }
 
-    /// When the node was started.
-    pub fn arrived(&self, node: NodeId) -> Option<Time> {
-        self.0.get(&node)?.arrived
+    /// When the node first vanished or left after that time.
+    pub fn ended_after(&self, node: NodeId, from: Time) -> Option<Time> {
+        let ends = self.0.get(&node)?.there.iter().filter(|(_, is_there)| !is_there);
+        ends.map(|(at, _)| *at).find(|at| *at >= from)
     }
 
-    /// When the node vanished or left.
-    pub fn ended(&self, node: NodeId) -> Option<Time> {
-        self.0.get(&node)?.ended
+    /// From when to when the node was there; the last stretch may have no end.
+    pub fn stretches(&self, node: NodeId) -> impl Iterator<Item = (Time, Option<Time>)> {
+        let starts =
+            self.0.get(&node).into_iter().flat_map(|life| &life.there).filter(|(_, is_there)| *is_there);
+        starts.map(move |(start, _)| (*start, self.ended_after(node, *start)))
     }
+}
+
+/// The moment so many seconds after the start.
+fn moment(seconds: f64) -> Time {
+    Time::ZERO + std::time::Duration::from_secs_f64(seconds.max(0.0))
 }
 
 /// The value below which a share `q` of the values lies (nearest rank); `None` without values.

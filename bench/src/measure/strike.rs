@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use common::user::SearchEnd;
 
-use super::{DownloadEnd, DownloadRow, Lives, SearchRow};
+use super::{DownloadEnd, DownloadRow, Lives, SearchRow, moment};
 use crate::overlay::Cast;
 use crate::trace::{Outcome, Record, What};
 
@@ -98,7 +98,7 @@ fn asked<'a>(cast: &Cast<'_>, lives: &Lives, rows: impl Iterator<Item = &'a Sear
             Some(SearchEnd::Refused) => "refused",
             Some(SearchEnd::Offline) => "unreachable",
             Some(SearchEnd::Timeout) => "timed out",
-            None if lives.ended(cast.node(row.person)).is_some() => "asker gone",
+            None if lives.ended_after(cast.node(row.person), moment(row.started_s)).is_some() => "asker gone",
             None => "open",
         };
         *asked.unanswered.entry(why).or_default() += 1;

@@ -4,7 +4,7 @@ use common::metrics::gini;
 use common::user::FetchId;
 
 use super::bound::{Bound, of_download};
-use super::{DownloadEnd, DownloadRow, Lives, Sheet, Unit, planned_row, quantile};
+use super::{DownloadEnd, DownloadRow, Lives, Sheet, Unit, moment, planned_row, quantile};
 use crate::overlay::{Cast, Source};
 use crate::trace::{Outcome, What};
 
@@ -40,7 +40,8 @@ pub fn rows(cast: &Cast<'_>, source: Source, outcome: &Outcome, lives: &Lives) -
         row.kbps = seconds.map(|seconds| row.size as f64 * 8.0 / 1000.0 / seconds);
     }
     for row in rows.iter_mut().filter(|row| row.end == DownloadEnd::Unfinished) {
-        if lives.ended(cast.node(row.person)).is_some() {
+        let started = moment(row.started_s.unwrap_or(0.0));
+        if lives.ended_after(cast.node(row.person), started).is_some() {
             row.end = DownloadEnd::Vanished;
         }
     }

@@ -37,7 +37,7 @@ mod frame;
 pub use frame::{FRAME_BYTES_MAX, FrameError, read_frame, write_frame};
 
 /// Changes with every change of what is said on the control channel.
-const CONTROL_VERSION: u32 = 3;
+const CONTROL_VERSION: u32 = 4;
 /// How many workers a run is spread over: enough that every pair of roles meets across processes.
 pub const WORKERS: usize = 4;
 /// How long a worker may take to call back.

@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use crate::compare::Comparison;
 use crate::scenario::Scenario;
 
-/// Why the files could not be written: one line that says where.
+/// Why the files could not be written, or read again: one line that says where.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {why}")]
+#[error("cannot {what} {path}: {why}")]
 pub struct FolderFault {
+    what: &'static str,
     path: String,
     why: String,
 }
 
 fn fault(path: &Path, why: &impl ToString) -> FolderFault {
-    FolderFault { path: path.display().to_string(), why: why.to_string() }
+    FolderFault { what: "write", path: path.display().to_string(), why: why.to_string() }
 }
 
 /// A folder for results that has been found to take files.
@@ -72,6 +73,16 @@ impl Folder {
     /// A folder in it, made if need be.
     pub(crate) fn folder(&self, name: &str) -> Result<Folder, FolderFault> {
         Folder::make(&self.0.join(name))
+    }
+
+    /// Where a file of it is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Why a file of it could not be read.
+    pub(crate) fn unreadable(&self, name: &str, why: &std::io::Error) -> FolderFault {
+        FolderFault { what: "read", ..fault(&self.0.join(name), why) }
     }
 
     /// Removes a file, if it is there.

@@ -9,6 +9,7 @@ mod stored;
 pub(crate) mod table;
 
 pub use files::{Folder, FolderFault, to_json};
+pub(crate) use html::draw_sweep;
 pub use html::{FOLDERS_MAX, PageFault, draw};
 pub use made::{Machine, Made};
 pub use stored::StoredFault;

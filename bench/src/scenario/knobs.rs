@@ -83,17 +83,22 @@ impl Scenario {
         Ok(())
     }
 
-    /// Every knob of every overlay with the value it has here, as comments that can be appended to the text form.
+    /// The overlays' tables with every knob and the value it has here: as comments, but for those that the scenario sets.
     ///
     /// # Panics
     /// If the scenario has not been [checked](Scenario::check).
-    pub fn knobs_as_comments(&self) -> String {
+    pub(super) fn annotated_knobs(&self) -> String {
         let mut text = String::new();
         for overlay in overlays() {
             let knobs = overlay.knobs(self).expect("a checked scenario's knobs can be read");
+            let set = self.overlay.get(overlay.name());
+            let mark = |is_set: bool| if is_set { "" } else { "# " };
             if !knobs.is_empty() {
-                text += &format!("\n# [{TABLES}.{}]\n", overlay.name());
-                text.extend(knobs.to_string().lines().map(|line| format!("# {line}\n")));
+                text += &format!("\n{}[{TABLES}.{}]\n", mark(set.is_some()), overlay.name());
+            }
+            for (knob, value) in &knobs {
+                let is_set = set.is_some_and(|set| set.contains_key(knob));
+                text += &format!("{}{knob} = {value}\n", mark(is_set));
             }
         }
         text

@@ -12,14 +12,20 @@ use serde::{Deserialize, Serialize};
 use common::catalog::{CatalogConfig, PlacementConfig, TITLES_MAX};
 use common::net::Line;
 
+use crate::compare::Backend;
+use crate::redhat9;
+
+mod annotated;
 mod fault;
 mod knobs;
+mod law;
 mod library;
 mod text;
 
-pub use fault::{Fault, Victim};
+pub use fault::{Fault, Harm, Turn, Whom, timeline};
 pub use knobs::{KnobFault, Knobs, read, table_of};
-pub use library::{LIBRARY, Listed, OF_A_FOLDER, named};
+pub use law::Law;
+pub use library::{LIBRARY, Listed, OF_A_FOLDER, find, named};
 pub use text::ScenarioError;
 
 /// The version of the text form that this program reads.
@@ -30,6 +36,9 @@ pub const PEERS_MAX: u32 = 1_000_000;
 pub const DURATION_MAX_S: f64 = 185.0 * 86_400.0;
 /// The most entries of a list: line classes, faults.
 pub const LIST_MAX: usize = 100;
+
+/// The most runs of one overlay that a scenario may ask for.
+pub const REPEATS_MAX: u32 = 1_000;
 
 /// The largest file, in bytes: more than any that was shared in those years.
 const SIZE_MAX_BYTES: u64 = 64 << 30;
@@ -47,6 +56,12 @@ pub struct Scenario {
     pub about: String,
     /// Where all that is random comes from.
     pub seed: u64,
+    /// What runs it unless something else is asked for; empty: real sockets and the simulator. A run of hours is for the latter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<Backend>,
+    /// Simulations of each overlay, with rising seeds, unless another number is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u32>,
     /// How many people take part. Servers come on top.
     pub peers: u32,
     /// A run that has not ended by itself is stopped after so many seconds of its own time.
@@ -62,6 +77,10 @@ pub struct Scenario {
     /// A folder whose files are shared in place of the invented ones of [`Scenario::catalog`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// True: the first person publishes every title, on a line like the server's that can be dialled, is there from the start to the
+    /// end and looks for nothing; nobody else has anything at the start, whatever [`Scenario::placement`] says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub publisher: bool,
     /// Who looks for what.
     pub searches: Searches,
     /// When people come.
@@ -70,7 +89,7 @@ pub struct Scenario {
     /// When they go.
     #[serde(default)]
     pub sessions: Sessions,
-    /// What goes wrong: `busiest@10s`, `server@10s`, `random 10%@20s`.
+    /// What goes wrong, and when: `busiest@10s`, `cut 50%@10s for 30s`, `back@40s`.
     #[serde(default)]
     pub faults: Vec<Fault>,
     /// Settings of single overlays, by their names: the tables `[overlay.NAME]`, which only the overlay's entry understands.
@@ -178,15 +197,42 @@ pub enum Arrivals {
         /// How many come in a second on average.
         per_s: f64,
     },
+    /// Independently of each other: a crowd, and then one after the other.
+    FlashCrowd {
+        /// How many come in a second on average, at first.
+        per_s: f64,
+        /// For how long, in seconds.
+        lasting_s: f64,
+        /// How many come in a second on average from then on.
+        then_per_s: f64,
+    },
+    /// As for the torrent of RedHat 9: the scenario's people are drawn from all who came in these days, and the days take as long as is
+    /// said here.
+    Redhat9 {
+        /// The first day, counted from the launch.
+        #[serde(default)]
+        from_day: f64,
+        /// How many days.
+        days: f64,
+        /// How long these take in the run, in seconds.
+        over_s: f64,
+    },
 }
 
 /// When people go.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sessions {
-    /// How long people stay after their last search or download has ended, in seconds; without it until the end.
+    /// How long people stay after their last search or download has ended; without it until the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub linger_s: Option<f64>,
+    pub linger_s: Option<Law>,
+    /// How long after coming people go who are not done; without it they wait until the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_s: Option<Law>,
+}
+
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 impl Scenario {
@@ -200,15 +246,23 @@ impl Scenario {
     /// # Errors
     /// The first thing that makes no sense.
     pub fn check(&self) -> Result<(), ScenarioError> {
-        let mut rules =
-            [self.rules_of_people(), self.rules_of_lines(), self.rules_of_content()].into_iter().flatten();
+        let rules =
+            [self.rules_of_people(), self.rules_of_times(), self.rules_of_lines(), self.rules_of_content()];
+        let mut rules = rules.into_iter().flatten();
         match rules.find(|(holds, _)| !holds) {
             Some((_, wrong)) => Err(ScenarioError::Senseless(wrong.to_owned())),
             None => self.check_knobs().map_err(|fault| ScenarioError::Senseless(fault.to_string())),
         }
     }
 
-    /// How many people, when they come and what they do.
+    /// The first fault that these backends cannot show, and the backend, if there is one.
+    pub fn beyond(&self, backends: &[Backend]) -> Option<(Fault, Backend)> {
+        let real = backends.iter().copied().find(|backend| *backend != Backend::Sim)?;
+        let fault = self.faults.iter().copied().find(Fault::needs_simulation)?;
+        Some((fault, real))
+    }
+
+    /// How many people, and what they do.
     fn rules_of_people(&self) -> Vec<Rule> {
         vec![
             (self.version == VERSION, "version must be 1: this program reads no other"),
@@ -216,6 +270,7 @@ impl Scenario {
                 is_plain(&self.name),
                 "name must be 1 to 40 letters, digits, '-' or '_': files are named after it",
             ),
+            (self.seed <= i64::MAX as u64, "seed must be below 2^63: TOML has no larger numbers"),
             ((1..=PEERS_MAX).contains(&self.peers), "peers must be at least 1 and at most 1000000"),
             (
                 positive(self.duration_limit_s) && self.duration_limit_s <= DURATION_MAX_S,
@@ -227,18 +282,43 @@ impl Scenario {
                 "searches.downloads_per_peer must be at most searches.per_peer, and at most 50",
             ),
             (
-                at_least_0(self.searches.pause_s) && at_least_0(self.searches.settle_s),
-                "searches.pause_s and settle_s cannot be negative",
+                self.repeats.is_none_or(|repeats| (1..=REPEATS_MAX).contains(&repeats)),
+                "repeats must be at least 1 and at most 1000",
             ),
+            (self.backends.len() <= LIST_MAX, "lists have at most 100 entries"),
+            (!self.publisher || self.peers >= 2, "publisher = true needs somebody else: at least 2 peers"),
+        ]
+    }
+
+    /// When people come, act and go.
+    fn rules_of_times(&self) -> Vec<Rule> {
+        let time = |seconds: f64| at_least_0(seconds) && seconds <= DURATION_MAX_S;
+        let arrivals = match self.arrivals {
+            Arrivals::Together => (true, ""),
+            Arrivals::Uniform { over_s } => {
+                (time(over_s), "arrivals.over_s must be at least 0 and at most half a year")
+            }
+            Arrivals::Poisson { per_s } => (positive(per_s), "arrivals.per_s must be above 0"),
+            Arrivals::FlashCrowd { per_s, lasting_s, then_per_s } => (
+                positive(per_s) && positive(then_per_s) && time(lasting_s),
+                "arrivals: per_s and then_per_s must be above 0, and lasting_s at least 0 and at most half a year",
+            ),
+            Arrivals::Redhat9 { from_day, days, over_s } => (
+                at_least_0(from_day) && positive(days) && from_day + days <= redhat9::DAYS && time(over_s),
+                "arrivals: from_day + days must lie within the curve's 146 days, and over_s within half a year",
+            ),
+        };
+        let laws = [self.sessions.linger_s, self.sessions.patience_s];
+        vec![
             (
-                match self.arrivals {
-                    Arrivals::Together => true,
-                    Arrivals::Uniform { over_s } => at_least_0(over_s),
-                    Arrivals::Poisson { per_s } => positive(per_s),
-                },
-                "arrivals: over_s cannot be negative and per_s must be above 0",
+                time(self.searches.pause_s) && time(self.searches.settle_s),
+                "searches.pause_s and settle_s must be at least 0 and at most half a year",
             ),
-            (self.sessions.linger_s.is_none_or(at_least_0), "sessions.linger_s cannot be negative"),
+            arrivals,
+            (
+                laws.iter().flatten().all(Law::is_sensible),
+                "sessions.linger_s and patience_s cannot be negative or longer than half a year",
+            ),
         ]
     }
 

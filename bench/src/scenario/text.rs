@@ -19,6 +19,14 @@ pub enum ScenarioError {
         /// The system's word for it.
         why: String,
     },
+    /// Nothing is called that.
+    #[error("no scenario is called \"{name}\" and there is no such file; there are {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// Names there are.
+        known: String,
+    },
     /// The text is not of the form.
     #[error("line {line}: {what}{hint}")]
     Text {
@@ -69,6 +77,29 @@ impl Scenario {
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
         Scenario::parse(&text)
+    }
+
+    /// Reads a table of the TOML form.
+    ///
+    /// # Errors
+    /// What is wrong; a table has no lines.
+    pub fn from_table(table: toml::Table) -> Result<Scenario, ScenarioError> {
+        let wrong = |what: String, said: &str| {
+            let hint = suggestion(said).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
+            ScenarioError::Senseless(format!("{what}{hint}"))
+        };
+        let scenario: Scenario = table.try_into().map_err(|error: toml::de::Error| {
+            let what = error.message().lines().collect::<Vec<_>>().join(" ");
+            wrong(what.clone(), &what)
+        })?;
+        scenario.check_knobs().map_err(|fault| wrong(fault.to_string(), &fault.what))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The TOML form as a table.
+    pub fn to_table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("a scenario holds nothing that TOML cannot say")
     }
 
     /// The TOML form.

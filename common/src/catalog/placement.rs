@@ -110,9 +110,20 @@ impl Placement {
                 }
             }
         }
+        // The sharers were taken in rising order; those added for unheld titles are a title's only holder.
+        Placement::of(catalog, peers, &pairs)
+    }
+
+    /// The first peer shares every title, and nobody else shares anything.
+    pub fn published(catalog: &Catalog, peers: u32) -> Self {
+        let pairs: Vec<(u32, TitleId)> = catalog.ids().map(|title| (0, title)).collect();
+        Placement::of(catalog, peers, &pairs)
+    }
+
+    /// Of pairs in which the peers of each title rise.
+    fn of(catalog: &Catalog, peers: u32, pairs: &[(u32, TitleId)]) -> Self {
         let by_peer = pairs.iter().map(|(peer, title)| (*peer as usize, *title));
         let titles = Lists::new(peers as usize, TitleId(0), by_peer);
-        // The sharers were taken in rising order; those added for unheld titles are a title's only holder.
         let by_title = pairs.iter().map(|(peer, title)| (title.0 as usize, *peer));
         let holders = Lists::new(catalog.len(), 0, by_title);
         Placement { titles, holders }

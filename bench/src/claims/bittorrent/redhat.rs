@@ -1,9 +1,9 @@
 //! The torrent of RedHat 9, at a fraction: its arrivals, and a client that writes down what comes and goes.
 //!
-//! Fitted to the log of its tracker: on the first day 4,900 people come in an hour, fewer by a factor of e each 8.3 hours; from then on
-//! 6,630 in a day times t^-0.8, t in days. Content, sessions and the clock are shortened by one factor, so that the share of a session that
-//! a download takes stays what it was; of the people there is another fraction. Lines are as they were, and so are the ten and thirty
-//! seconds of the choker, which therefore are a larger part of a download than they were.
+//! People come by [the curve](crate::redhat9) that is fitted to the log of its tracker, the hours of the day left out. Content,
+//! sessions and the clock are shortened by one factor, so that the share of a session that a download takes stays what it was; of the
+//! people there is another fraction. Lines are as they were, and so are the ten and thirty seconds of the choker, which therefore are a
+//! larger part of a download than they were.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::claims::draw::Weighted;
 use crate::claims::finding::{Mark, Published, Reading, Rule};
 use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
+use crate::redhat9;
 use crate::world::{exponential, unit};
 
 const IZAL: &str = "lecture (Izal et al. 2004)";
@@ -156,7 +157,7 @@ impl Scale {
         let mut arrivals = Vec::new();
         let mut at_h = 0.0;
         while at_h < until_h {
-            gathered += rate_h(at_h) * self.people * STEP_H;
+            gathered += redhat9::per_day(at_h / 24.0) / 24.0 * self.people * STEP_H;
             while gathered >= next {
                 arrivals.push(at_h);
                 next += exponential(rng, 1.0);
@@ -165,11 +166,6 @@ impl Scale {
         }
         arrivals
     }
-}
-
-/// How many come in an hour, so many hours after the launch.
-fn rate_h(at_h: f64) -> f64 {
-    if at_h < 24.0 { 4_900.0 * libm::exp(-at_h / 8.3) } else { 6_630.0 / 24.0 * libm::pow(at_h / 24.0, -0.8) }
 }
 
 /// The people of a part of the torrent, the clients among them: who these are, and by which line up.

@@ -8,7 +8,7 @@ use crate::compare::{Backend, Run, judge};
 use crate::measure::Unit;
 use crate::overlay::Contestant;
 use crate::overlays::overlays;
-use crate::scenario::{Arrivals, Fault, Scenario, Victim};
+use crate::scenario::{Arrivals, Fault, Scenario, Whom};
 use crate::trace::Purpose;
 use crate::watch::Watch;
 use crate::world::World;
@@ -71,7 +71,7 @@ fn scenario(trial: &Trial, is_struck: bool) -> Scenario {
     ];
     scenario.overlay.extend(knobs.map(|(name, knobs)| (name.to_owned(), knobs)));
     if is_struck {
-        scenario.faults.push(Fault { victim: Victim::Busiest, at: STRUCK });
+        scenario.faults.push(Fault::crash(Whom::Busiest, STRUCK));
     }
     scenario
 }

@@ -16,6 +16,7 @@
 //! | the mean of curves | `curves.rs` |
 //! | measures, faults, twins, checks | `tables.rs` |
 //! | claims | `claims.rs` |
+//! | a page of its own: a sweep | `sweep.rs` |
 //! | cells, tables, headings | `markup.rs` |
 //! | the style sheet | `style.rs` |
 //!
@@ -28,6 +29,7 @@ mod markup;
 mod pictures;
 mod style;
 mod summary;
+mod sweep;
 mod tables;
 mod view;
 
@@ -39,6 +41,7 @@ use super::{Folder, FolderFault, Made};
 use crate::plot::Escaped;
 use markup::{heading, paragraph};
 use pictures::{Picture, all_names, pictures};
+pub(crate) use sweep::draw_sweep;
 use view::{View, views};
 
 /// The most folders beside each other: more columns than that nobody reads.
@@ -134,27 +137,29 @@ fn page(sources: &[Source<'_>]) -> (String, Vec<Picture>) {
     body.push_str(&claims::section(&claims));
     body.push_str(&foot(sources));
     let title = title(&views);
-    let page = format!(
+    let header = format!("{}{}", lead(&views), navigation(&body));
+    (document(&title, &header, &body), pictures)
+}
+
+/// A whole page: what is under its title, and what follows.
+fn document(title: &str, header: &str, body: &str) -> String {
+    format!(
         "<!DOCTYPE html>\n\
          <html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n\
          <head>\n\
          <meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <title>{}</title>\n\
+         <title>{title}</title>\n\
          <style>\n{}</style>\n\
          </head>\n\
          <body>\n\
-         <header>\n<h1>{}</h1>\n{}{}</header>\n\
+         <header>\n<h1>{title}</h1>\n{header}</header>\n\
          <main>\n{body}</main>\n\
          </body>\n\
          </html>\n",
-        Escaped(&title),
         style::style(),
-        Escaped(&title),
-        lead(&views),
-        navigation(&body),
-    );
-    (page, pictures)
+        title = Escaped(title),
+    )
 }
 
 fn title(views: &[View<'_>]) -> String {

@@ -11,12 +11,16 @@ use common::user::{Command, Note, SearchId};
 use common::wire::Wire;
 
 use crate::crowd::Crowd;
+use crate::faults::Schedule;
 use crate::overlay::{Cast, Overlay, Source, set_up};
 use crate::participant::THINKING;
-use crate::scenario::Victim;
 use crate::trace::{CutOff, KindCount, Outcome, Record, SearchCost, What};
 use crate::watch::Watch;
 use crate::world::World;
+
+mod strike;
+
+use strike::Ongoing;
 
 /// The port on which every node listens.
 const PORT: u16 = 7000;
@@ -40,6 +44,8 @@ pub fn run<O: Overlay>(world: &World, watch: &Watch) -> Outcome {
         overlay,
         sim: Sim::new(config),
         crowd: Crowd::new(cast, O::holder),
+        schedule: Schedule::new(&world.scenario.faults),
+        ongoing: Ongoing::default(),
         records: Vec::new(),
         causes: vec![Cause::BACKGROUND; world.workload.searches.len()],
         notes: Vec::new(),
@@ -53,6 +59,8 @@ struct Run<'a, O: Overlay> {
     overlay: O,
     sim: Sim<O::Peer>,
     crowd: Crowd<'a>,
+    schedule: Schedule,
+    ongoing: Ongoing,
     records: Vec<Record>,
     causes: Vec<Cause>,
     notes: Vec<(Time, NodeId, Note)>,
@@ -66,10 +74,6 @@ impl<O: Overlay> Run<'_, O> {
         for _ in 0..self.cast.servers {
             self.add();
         }
-        let mut faults: Vec<(Time, usize)> =
-            world.scenario.faults.iter().map(|fault| Time::ZERO + fault.at).zip(0..).collect();
-        faults.sort();
-        let mut faults = faults.into_iter().peekable();
         let mut everybody_done_at = None;
         loop {
             let now = self.sim.now();
@@ -77,12 +81,13 @@ impl<O: Overlay> Run<'_, O> {
                 debug_assert_eq!(self.cast.node(person).index(), self.sim.len());
                 self.add();
             }
-            if let Some((_, fault)) = faults.next_if(|(at, _)| *at <= now) {
-                self.strike(fault);
+            if let Some((turn, fault)) = self.schedule.due(Duration::from_nanos(now.0)) {
+                self.strike(turn, fault);
                 continue;
             }
             self.act(now);
-            let busy = self.crowd.busy() + usize::from(self.next_person().is_some());
+            let coming = self.next_person().is_some() || self.schedule.awaits_return();
+            let busy = self.crowd.busy() + usize::from(coming);
             watch.at(Duration::from_nanos(now.0), busy);
             let done = busy == 0;
             everybody_done_at = everybody_done_at.or(done.then_some(now)).filter(|_| done);
@@ -92,7 +97,7 @@ impl<O: Overlay> Run<'_, O> {
                 return !over;
             }
             let arrival = self.next_person().map(|person| world.people[person].arrival);
-            let fault = faults.peek().map(|(at, _)| *at);
+            let fault = self.schedule.next_at().map(|at| Time::ZERO + at);
             let next = [self.crowd.next_due(), arrival, fault].into_iter().flatten().fold(limit, Time::min);
             self.advance((now + THINKING).min(next.max(now)));
         }
@@ -106,14 +111,18 @@ impl<O: Overlay> Run<'_, O> {
     /// Starts the next node, and has it share what it has.
     fn add(&mut self) {
         let node = NodeId(self.sim.len() as u32);
-        let world = self.cast.world;
         self.sim.add(self.overlay.peer(&self.cast, node), PORT, self.cast.attachment(node));
+        self.share(node);
+        self.crowd.seat(node);
+    }
+
+    /// A node that has started has what it shares.
+    fn share(&mut self, node: NodeId) {
         self.records.push(Record { at: self.sim.now(), node, what: What::Arrived });
         let items = items_at::<O>(&self.cast, node);
         if !items.is_empty() {
-            self.sim.command(node, Command::Share(world.as_shared(&items, O::FINGERPRINT)));
+            self.sim.command(node, Command::Share(self.cast.world.as_shared(&items, O::FINGERPRINT)));
         }
-        self.crowd.seat(node);
     }
 
     fn act(&mut self, now: Time) {
@@ -134,29 +143,6 @@ impl<O: Overlay> Run<'_, O> {
         self.sim.run_until(until, &mut |at, node, note| notes.push((at, node, note)));
         for (at, node, note) in self.notes.drain(..) {
             self.records.extend(self.crowd.told(at, node, note));
-        }
-    }
-
-    fn strike(&mut self, fault: usize) {
-        let at = self.sim.now();
-        let victims = match self.cast.world.scenario.faults[fault].victim {
-            Victim::Server => (self.cast.servers > 0).then_some(NodeId(0)).into_iter().collect(),
-            Victim::Busiest => {
-                let up = (0..self.sim.len() as u32).map(NodeId).filter(|node| self.sim.is_up(*node));
-                let load = |node: &NodeId| (self.sim.load(*node).control_bytes(), std::cmp::Reverse(*node));
-                up.max_by_key(load).into_iter().collect::<Vec<_>>()
-            }
-            Victim::Random(_) => {
-                let victims = self.cast.world.victims(fault);
-                victims.into_iter().map(|person| self.cast.node(person)).collect()
-            }
-        };
-        for node in victims {
-            if node.index() < self.sim.len() && self.sim.is_up(node) {
-                self.sim.crash_at(at, node);
-                self.crowd.remove(node);
-                self.records.push(Record { at, node, what: What::Crashed });
-            }
         }
     }
 
