@@ -10,7 +10,8 @@ use super::node::{
 use super::run::{Coming, Print, What};
 use crate::metrics::Traffic;
 use crate::peer::{
-    Announced, Arrival, BodyState, CloseReason, ConnId, EXPECTED_BYTES_MAX, Event, Letter, Peer, Place, Time,
+    Announced, Arrival, BodyState, CloseReason, ConnId, EXPECTED_BYTES_MAX, Event, Letter, Peer, Place, Span,
+    Time,
 };
 use crate::wire::Wire;
 
@@ -23,7 +24,7 @@ impl<P: Peer> Sim<P> {
     #[inline(always)]
     pub(super) fn send_freely(&mut self, node: u32, cause: Cause) -> Option<Letter<P::Message>> {
         let n = &mut self.nodes[node as usize];
-        if n.line != NONE || self.faults.may_hold_up() {
+        if n.line != NONE || self.faults.may_hold_up() || self.tape.is_some() {
             return self.outbox.next_send();
         }
         let mut sent = Traffic::default();
@@ -57,6 +58,7 @@ impl<P: Peer> Sim<P> {
         n.load.sent.add(len);
         self.by_kind.add(message.kind(), len);
         self.causes.messages(cause, Traffic { messages: 1, bytes: u64::from(len) });
+        self.on_tape(|tape, _| tape.sends((node, conn), &message));
         if ideal && end.flags & !(HOLDING | SEALED) == 0 {
             self.count_seal(node, &end, len, true);
             self.emit_message(node, cause, &end, message);
@@ -266,7 +268,9 @@ impl<P: Peer> Sim<P> {
             Out::Shake(number) => self.emit_shake(node, cause, &end, number),
             Out::Gate => unreachable!("a gate cannot leave"),
             Out::Body(mut span) => {
-                let corrupt = self.faults.is_spoiled(node, crate::peer::Span { len: u64::from(len), ..span });
+                let part = Span { len: u64::from(len), ..span };
+                self.on_tape(|tape, at| tape.chunk_leaves(at, (node, conn), part));
+                let corrupt = self.faults.is_spoiled(node, part);
                 span.offset += u64::from(len);
                 span.len -= u64::from(len);
                 if span.len > 0 {
@@ -292,8 +296,10 @@ impl<P: Peer> Sim<P> {
     /// A message goes into the core, to arrive after the latency.
     #[inline(always)]
     fn emit_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
+        self.on_tape(|tape, at| tape.leaves(at, (node, end.conn)));
         let Some(leaves) = self.departure(node, end) else { return };
         if self.faults.may_lose() && !message.pauses() && self.faults.loses() {
+            self.on_tape(|tape, _| tape.loses((node, end.conn)));
             self.dropped.lost += 1;
             return;
         }
@@ -318,8 +324,9 @@ impl<P: Peer> Sim<P> {
     #[inline(always)]
     pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let n = &mut self.nodes[node as usize];
-        let ready =
-            n.line == NONE && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING | SEALED) == 0);
+        let ready = n.line == NONE
+            && self.tape.is_none()
+            && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING | SEALED) == 0);
         if ready && !message.pauses() {
             self.count_received(node, cause, &message);
             let print = Print::message(conn, &message);
@@ -350,6 +357,7 @@ impl<P: Peer> Sim<P> {
     /// The peer takes a message.
     fn take_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
         let conn = end.conn;
+        self.on_tape(|tape, at| tape.takes(at, (node, conn), None));
         self.count_seal(node, end, message.wire_len(), false);
         self.count_received(node, cause, &message);
         if message.pauses() {
@@ -406,6 +414,7 @@ impl<P: Peer> Sim<P> {
             // Bytes that no message announced: as messages they make no sense.
             _ => return self.abort(node, cause, conn, CloseReason::Protocol),
         };
+        self.on_tape(|tape, at| tape.takes(at, (node, conn), place));
         if let Some(place) = place {
             self.faults.written(node, place, len, corrupt);
         }
