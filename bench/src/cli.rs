@@ -13,6 +13,8 @@ use crate::analyze::command::{AnalyzeArgs, analyze};
 use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
+use crate::record::command::{RecordArgs, record};
+use crate::replay;
 use crate::report::{Folder, Look, Made, draw, render, to_json};
 use crate::scenario::{Fault, LIBRARY, OF_A_FOLDER, Scenario, named};
 use crate::watch::Watch;
@@ -55,6 +57,8 @@ enum Job {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Write down one simulated run: a capture for Wireshark
+    Record(RecordArgs),
     /// Study what a tracker or a client has written down of a swarm
     Analyze(AnalyzeArgs),
     /// One process of `--backend processes`; started by the program itself
@@ -66,7 +70,7 @@ enum Job {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct CompareArgs {
     /// What runs the peers; several may be given [default: tcp,sim]
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -152,6 +156,7 @@ pub fn main() -> ExitCode {
         Some(Job::Report { folders, out }) => {
             run_report(&folders, out.as_deref()).map(|()| ExitCode::SUCCESS)
         }
+        Some(Job::Record(args)) => run_record(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Analyze(args)) => run_analyze(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Scenarios { name }) => scenarios(name.as_deref()).map(|()| ExitCode::SUCCESS),
         Some(Job::Worker { control }) => {
@@ -174,6 +179,18 @@ fn run_report(folders: &[PathBuf], out: Option<&Path>) -> Result<()> {
     };
     draw(folders, out)?;
     print(&format!("{}\n", out.join("index.html").display()))
+}
+
+/// Records a run and says what is where.
+fn run_record(args: &RecordArgs) -> Result<()> {
+    let like = CompareArgs {
+        scenario: args.scenario.clone(),
+        peers: args.peers,
+        seed: args.seed,
+        kill: args.kill.clone(),
+        ..CompareArgs::default()
+    };
+    print(&record(args, &scenario(&like)?)?)
 }
 
 fn run_analyze(args: &AnalyzeArgs) -> Result<()> {
@@ -250,10 +267,14 @@ fn run_compare(args: &CompareArgs) -> Result<ExitCode> {
     let options = Options { scenario, backends, repeats: args.repeat, executable };
     let began = Instant::now();
     let command = args.as_typed(&options);
-    let mut comparison = compare(&options, &Watch::new(!args.quiet))?;
+    let watch = Watch::new(!args.quiet);
+    let mut comparison = compare(&options, &watch)?;
     let is_simulated = options.backends.iter().all(|backend| *backend == Backend::Sim);
     comparison.made = if is_simulated { Made::simulated(command) } else { Made::here(command) };
     folder.fill(&comparison)?;
+    let is_shown = options.backends.contains(&Backend::Sim);
+    let film = is_shown.then(|| replay::film(&replay::small_one(&options.scenario), &watch)).transpose()?;
+    folder.put_film(film.as_ref())?;
     draw(std::slice::from_ref(&args.out), &args.out)?;
     if !args.quiet {
         report_skipped(&comparison.skipped);

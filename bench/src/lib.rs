@@ -26,6 +26,8 @@
 //! | [`measure`] | what it was like, in numbers |
 //! | [`check`] | what must be true of every run |
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
+//! | [`record`] | one simulated run, written down for other programs |
+//! | [`replay`] | small simulated runs, to be looked at |
 //! | [`claims`] | what is said of particular systems, tried |
 //! | [`plot`] | pictures of data |
 //! | [`analyze`] | logs of a swarm, studied |
@@ -47,6 +49,8 @@ pub mod overlays;
 pub mod participant;
 pub mod plot;
 pub mod processes;
+pub mod record;
+pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod simulate;

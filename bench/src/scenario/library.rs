@@ -19,6 +19,7 @@ pub const LIBRARY: &[Listed] = &[
     Listed { name: "classroom", text: include_str!("../../scenarios/classroom.toml") },
     Listed { name: "lost-server", text: include_str!("../../scenarios/lost-server.toml") },
     Listed { name: "churn", text: include_str!("../../scenarios/churn.toml") },
+    Listed { name: "dozen", text: include_str!("../../scenarios/dozen.toml") },
     Listed { name: OF_A_FOLDER, text: include_str!("../../scenarios/real-folder.toml") },
 ];
 

@@ -75,7 +75,7 @@ use node::{Flow, LineState, NONE, Node};
 use queue::Queue;
 use run::{Coming, What};
 use tape::Tape;
-pub use tape::{Entry, Happening, Link, Recording, TapeLimits, Text};
+pub use tape::{Entry, Happening, Link, Recording, Side, TapeLimits, Text};
 
 use crate::metrics::{ByKind, NodeLoad, Sealing};
 use crate::net::{Attachment, Line, NodeId, Observer};

@@ -70,6 +70,15 @@ pub struct Link {
     pub acceptor: Option<NodeId>,
 }
 
+/// An end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Of who has dialled.
+    Dialler = 0,
+    /// Of who was dialled.
+    Acceptor = 1,
+}
+
 /// Something that happened.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Entry {
@@ -79,8 +88,8 @@ pub struct Entry {
     pub node: NodeId,
     /// The other one, if there is such a node.
     pub far: Option<NodeId>,
-    /// On which connection, by its number; `None` for datagrams.
-    pub link: Option<u32>,
+    /// On which connection, by its number, and at which of its ends; `None` for datagrams.
+    pub link: Option<(u32, Side)>,
     /// What.
     pub what: Happening,
 }
@@ -110,7 +119,7 @@ pub enum Happening {
         /// Where the far side has put it; `None` if nowhere.
         into: Option<Place>,
     },
-    /// A datagram has left the node.
+    /// A datagram has left the node, on the way to an address that it has said; `far` if somebody has that.
     Datagram {
         /// Which, and its bytes.
         text: Text,
@@ -161,12 +170,6 @@ struct Way<M: Wire> {
     unsent: VecDeque<Text>,
     /// Entries of what has left and has not been taken.
     under_way: VecDeque<usize>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Dialler = 0,
-    Acceptor = 1,
 }
 
 impl<M: Wire> Way<M> {
@@ -220,7 +223,7 @@ impl<M: Wire> Tape<M> {
     ) {
         let link = Link { dialler: NodeId(end.0), to, acceptor: far.map(NodeId) };
         let number = self.made.links.len() as u32;
-        if self.enter(at, end.0, link.acceptor, Some(number), Happening::Dialled).is_some() {
+        if self.enter(at, end.0, link.acceptor, Some((number, Side::Dialler)), Happening::Dialled).is_some() {
             self.made.links.push(link);
             self.ways.push([Way::new(Some(Box::new(M::codec(setup)))), Way::new(None)]);
             self.ends.insert((end.0, end.1.slot()), (number, Side::Dialler));
@@ -230,7 +233,8 @@ impl<M: Wire> Tape<M> {
     /// A node accepts what another has dialled.
     pub fn accepts(&mut self, at: Time, end: (u32, ConnId), dialled: (u32, ConnId)) {
         let Some((link, _)) = self.end(dialled) else { return };
-        if self.enter(at, end.0, Some(NodeId(dialled.0)), Some(link), Happening::Accepted).is_some() {
+        let here = Some((link, Side::Acceptor));
+        if self.enter(at, end.0, Some(NodeId(dialled.0)), here, Happening::Accepted).is_some() {
             self.ends.insert((end.0, end.1.slot()), (link, Side::Acceptor));
             self.ways[link as usize][Side::Acceptor as usize].codec =
                 Some(Box::new(M::codec(M::Setup::default())));
@@ -330,7 +334,7 @@ impl<M: Wire> Tape<M> {
         };
         let Link { dialler, acceptor, .. } = self.made.links[link as usize];
         let far = if side == Side::Dialler { acceptor } else { Some(dialler) };
-        self.enter(at, end.0, far, Some(link), what)
+        self.enter(at, end.0, far, Some((link, side)), what)
     }
 
     /// Makes an entry; `None` if there is no room.
@@ -339,7 +343,7 @@ impl<M: Wire> Tape<M> {
         at: Time,
         node: u32,
         far: Option<NodeId>,
-        link: Option<u32>,
+        link: Option<(u32, Side)>,
         what: Happening,
     ) -> Option<usize> {
         // Once something is missing, what comes later would be out of its context.
