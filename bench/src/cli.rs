@@ -57,7 +57,7 @@ enum Job {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Write down one simulated run: a capture for Wireshark
+    /// Write down one simulated run for other programs: a capture for Wireshark, a trace for Perfetto
     Record(RecordArgs),
     /// Study what a tracker or a client has written down of a swarm
     Analyze(AnalyzeArgs),

@@ -1,15 +1,14 @@
 //! `record` on the command line.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use common::sim::TapeLimits;
 
-use super::{Capture, capture};
-use crate::overlay::Contestant;
+use super::{Capture, capture, spans};
 use crate::overlays::overlays;
 use crate::scenario::Scenario;
 use crate::simulate::Recorded;
@@ -22,8 +21,11 @@ pub struct RecordArgs {
     /// The overlay
     overlay: String,
     /// The capture file: IP packets of every connection, which Wireshark opens
-    #[arg(long, value_name = "FILE", required = true)]
-    pcap: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "trace")]
+    pcap: Option<PathBuf>,
+    /// The file of trace events: searches, downloads and messages along time, which ui.perfetto.dev and Chrome open
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Keep only so many bytes of each packet; Wireshark then loses its place after a body [default: all]
     #[arg(long, value_name = "BYTES", default_value_t = 0, hide_default_value = true)]
     snap: u32,
@@ -56,34 +58,42 @@ pub fn record(args: &RecordArgs, scenario: &Scenario) -> Result<String> {
     let world = World::new(scenario)?;
     let watch = Watch::new(!args.quiet).of(overlay.name().to_owned(), scenario.duration_limit());
     let recorded = overlay.record(&world, &watch, TapeLimits::default());
-    let capture = write(&args.pcap, *overlay, &world, &recorded, args.snap)
-        .with_context(|| format!("--pcap {}", args.pcap.display()))?;
-    Ok(words(&args.pcap, &capture, &recorded))
+    let mut words = String::new();
+    if let Some(path) = &args.pcap {
+        let captured = write(path, |out| capture(*overlay, &world, &recorded, args.snap, out))
+            .with_context(|| format!("--pcap {}", path.display()))?;
+        words.push_str(&of_capture(path, &captured, &recorded));
+    }
+    if let Some(path) = &args.trace {
+        let events = write(path, |out| spans(*overlay, &world, &recorded, out))
+            .with_context(|| format!("--trace {}", path.display()))?;
+        words.push_str(&format!("{}: {events} events\n", path.display()));
+    }
+    let left_out = recorded.recording.left_out;
+    if left_out > 0 {
+        words.push_str(&format!("the recording was full: {left_out} later things are not in it\n"));
+    }
+    Ok(words)
 }
 
 /// The file appears whole or not at all.
-fn write(
-    path: &Path,
-    overlay: &dyn Contestant,
-    world: &World,
-    recorded: &Recorded,
-    snap: u32,
-) -> std::io::Result<Capture> {
+fn write<T>(path: &Path, fill: impl FnOnce(BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
     let mut half = path.as_os_str().to_owned();
     half.push(".part");
-    let written = capture(overlay, world, recorded, snap, BufWriter::new(File::create(&half)?))?;
+    let written = fill(BufWriter::new(File::create(&half)?))?;
     std::fs::rename(&half, path)?;
     Ok(written)
 }
 
-fn words(path: &Path, capture: &Capture, recorded: &Recorded) -> String {
+fn of_capture(path: &Path, capture: &Capture, recorded: &Recorded) -> String {
     let Capture { packets, left_out } = capture;
     let links = recorded.recording.links.len();
     let seconds = recorded.outcome.ended.as_secs_f64();
-    let mut words =
-        format!("{}: {packets} packets of {links} connections in {seconds:.1} s\n", path.display());
-    if *left_out > 0 {
-        words.push_str(&format!("{left_out} later packets and messages are not in it: it is full\n"));
-    }
-    words
+    let cut_off = left_out - recorded.recording.left_out;
+    let full = if cut_off == 0 {
+        String::new()
+    } else {
+        format!("; it is full, and {cut_off} later packets are not in it")
+    };
+    format!("{}: {packets} packets of {links} connections in {seconds:.1} s{full}\n", path.display())
 }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | blocks of a capture file | `pcapng.rs` |
 //! | the packets of connections and datagrams | `packets.rs` |
+//! | trace events | `spans.rs` |
 //! | which item a node's file is | `contents.rs` |
 //! | the command | `command.rs` |
 
@@ -16,6 +17,8 @@ pub(crate) mod command;
 mod contents;
 mod packets;
 mod pcapng;
+mod spans;
 
 pub(crate) use contents::Contents;
 pub use packets::{CAPTURE_BYTES_MAX, Capture, capture};
+pub use spans::spans;

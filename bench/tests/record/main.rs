@@ -4,6 +4,7 @@
 mod common;
 mod packets;
 mod reader;
+mod spans;
 mod tshark;
 
 use ::common::sim::TapeLimits;

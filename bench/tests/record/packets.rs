@@ -91,12 +91,15 @@ fn what_is_sent_has_the_lengths_that_the_codecs_promise() {
                 (*messages, *bytes) = (*messages + 1, *bytes + u64::from(text.len));
             }
         }
+        let mut all = 0;
         for (kind, (messages, bytes)) in outcome.kinds.iter().zip(counted) {
-            // Drivers count what is sent, and what somebody sent last may never have left.
-            let unsent = kind.traffic.messages - messages;
-            assert!(unsent <= 5, "{}: {unsent} of {kind:?}", overlay.name());
-            assert!(unsent > 0 || bytes == kind.traffic.bytes, "{}: {kind:?}", overlay.name());
+            // Drivers count what is sent, and what waited for an uplink when its connection ended never left.
+            assert!(messages <= kind.traffic.messages, "{}: {kind:?}", overlay.name());
+            let is_all = messages == kind.traffic.messages;
+            assert!(!is_all || bytes == kind.traffic.bytes, "{}: {kind:?}", overlay.name());
+            all += usize::from(is_all && messages > 0);
         }
+        assert!(all >= 4, "{}: of most kinds all have left", overlay.name());
     }
 }
 
