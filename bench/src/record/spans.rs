@@ -69,7 +69,8 @@ struct Events<'a, W> {
 impl<W: Write> Events<'_, W> {
     /// An event of this phase; `more` is what only some have.
     fn event(&mut self, phase: &str, at: Time, node: NodeId, name: &str, more: Value) -> io::Result<()> {
-        let mut event = json!({ "ph": phase, "pid": node.0, "name": name });
+        // Process 0 would be taken for the idle processor.
+        let mut event = json!({ "ph": phase, "pid": node.0 + 1, "name": name });
         if let (Value::Object(event), Value::Object(more)) = (&mut event, more) {
             event.extend(more);
         }

@@ -367,6 +367,9 @@
 
     // What is shown: dots and rows of these.
     const filter = { search: true, upkeep: true, transfer: true, content: true, note: true };
+    // The events of the list, with their numbers, and when they were.
+    let listed = [];
+    let listedAt = [];
     const reels = [];
     let chosen = -1;
     let stage = null;
@@ -391,8 +394,15 @@
         [...byId('tabs').children].forEach((tab, at) => tab.setAttribute('aria-selected', String(at === number)));
         byId('about').textContent = reel().data.about
             + (reel().data.left_out > 0 ? ` (${reel().data.left_out} later events are not in this film)` : '');
+        list();
         legend();
         draw();
+    }
+
+    /// Finds the events that are in the list.
+    function list() {
+        listed = reel().events.map((event, at) => ({ event, at })).filter(({ event }) => filter[event.sort]);
+        listedAt = listed.map(({ event }) => event.at);
     }
 
     function legend() {
@@ -403,6 +413,7 @@
             [box.type, box.checked] = ['checkbox', filter[purpose]];
             box.addEventListener('change', () => {
                 filter[purpose] = box.checked;
+                list();
                 draw();
             });
             const mark = document.createElementNS(NS, 'svg');
@@ -434,21 +445,20 @@
     function drawLegend(time) {
         for (const cell of document.querySelectorAll('#legend td.count')) {
             if (!cell.times) continue;
-            const so_far = upTo(cell.times, time);
-            cell.textContent = `${so_far} of ${cell.times.length}`;
-            cell.parentElement.classList.toggle('now', so_far > 0 && so_far < cell.times.length);
+            const soFar = upTo(cell.times, time);
+            cell.textContent = `${soFar} of ${cell.times.length}`;
+            cell.parentElement.classList.toggle('now', soFar > 0 && soFar < cell.times.length);
         }
     }
 
     const seconds = (us) => (us / 1e6).toFixed(3);
 
     function drawEvents(time) {
-        const shown = reel().events.map((event, at) => ({ event, at })).filter(({ event }) => filter[event.sort]);
-        const past = upTo(shown.map(({ event }) => event.at), time);
-        const current = selected >= 0 ? shown.findIndex(({ at }) => at === selected) : past - 1;
+        const past = upTo(listedAt, time);
+        const current = selected >= 0 ? listed.findIndex(({ at }) => at === selected) : past - 1;
         const middle = current >= 0 ? current : past;
-        const start = Math.max(0, Math.min(middle - EVENTS_BEFORE, shown.length - EVENTS_BEFORE - EVENTS_AFTER));
-        const rows = shown.slice(start, start + EVENTS_BEFORE + EVENTS_AFTER).map(({ event, at }, row) => {
+        const start = Math.max(0, Math.min(middle - EVENTS_BEFORE, listed.length - EVENTS_BEFORE - EVENTS_AFTER));
+        const rows = listed.slice(start, start + EVENTS_BEFORE + EVENTS_AFTER).map(({ event, at }, row) => {
             const line = document.createElement('div');
             const isLater = start + row > middle ? 'later' : '';
             line.className = `event ${event.sort} ${isLater} ${start + row === current ? 'current' : ''}`;
@@ -529,7 +539,7 @@
             nextFrame(frame);
             return;
         }
-        note_seen();
+        noteSeen();
         if (tour > 1) {
             tour -= 1;
             choose(chosen + 1);
@@ -549,7 +559,7 @@
     }
 
     /// Leaves on the page what has been shown of this reel, as numbers: how many dots of each kind, and how full each map is.
-    function note_seen() {
+    function noteSeen() {
         const drawn = reel().kinds.map(() => 0);
         let chunks = 0;
         for (const thing of stage.seen) {
@@ -572,6 +582,8 @@
     function key(event) {
         if (event.ctrlKey || event.altKey || event.metaKey || event.target.tagName === 'SELECT') return;
         const isScrub = event.target === byId('scrub');
+        // Whatever has the focus is pressed by the space bar.
+        if (event.key === ' ' && !isScrub && ['BUTTON', 'INPUT'].includes(event.target.tagName)) return;
         const actions = {
             ' ': () => play(!isPlaying), ArrowRight: () => step(1), ArrowLeft: () => step(-1), '+': () => change(1),
             '=': () => change(1), '-': () => change(-1), Home: () => seek(0), End: () => seek(Infinity), t: startTour,
