@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use anyhow::{Context as _, Result};
+use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Args};
 use common::sim::TapeLimits;
 
 use super::{Capture, capture, spans};
@@ -17,11 +18,13 @@ use crate::world::World;
 
 /// What to record, and into what.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("files").required(true).multiple(true).args(["pcap", "trace"])))]
 pub struct RecordArgs {
-    /// The overlay
+    /// Which of them
+    #[arg(value_parser = PossibleValuesParser::new(overlays().iter().map(|overlay| overlay.name())))]
     overlay: String,
     /// The capture file: IP packets of every connection, which Wireshark opens
-    #[arg(long, value_name = "FILE", required_unless_present = "trace")]
+    #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     /// The file of trace events: searches, downloads and messages along time, which ui.perfetto.dev and Chrome open
     #[arg(long, value_name = "FILE")]
@@ -49,12 +52,10 @@ pub struct RecordArgs {
 /// Records a run of the scenario; returns what is to be printed.
 ///
 /// # Errors
-/// If there is no such overlay, or a file cannot be written.
+/// If the scenario's world cannot be made, or a file cannot be written.
 pub fn record(args: &RecordArgs, scenario: &Scenario) -> Result<String> {
-    let Some(overlay) = overlays().iter().find(|overlay| overlay.name() == args.overlay) else {
-        let names: Vec<&str> = overlays().iter().map(|overlay| overlay.name()).collect();
-        bail!("no overlay is called \"{}\"; there are {}", args.overlay, names.join(", "));
-    };
+    let overlay = overlays().iter().find(|overlay| overlay.name() == args.overlay);
+    let overlay = overlay.expect("the command line takes no other name");
     let world = World::new(scenario)?;
     let watch = Watch::new(!args.quiet).of(overlay.name().to_owned(), scenario.duration_limit());
     let recorded = overlay.record(&world, &watch, TapeLimits::default());

@@ -28,8 +28,9 @@
     const CELLS = 20;
     // From the middle of a node to where messages come and go.
     const EDGE = 36;
-    const EVENTS_BEFORE = 14;
-    const EVENTS_AFTER = 12;
+    // Of the rows of the list there is room for, the part above the event that is just now; and a row's height until there is one.
+    const EVENTS_BEFORE = 0.65;
+    const ROW_PX = 22;
 
     // The rows of a film, by name.
     const messageOf = ([link, from, to, kind, bytes, left, taken]) => ({ link, from, to, kind, bytes, left, taken });
@@ -242,11 +243,11 @@
             const isHub = node.role !== '';
             const group = make(byId('nodes'), 'g', { class: isHub ? 'node hub' : 'node', transform: `translate(${x},${y})` });
             if (isHub) make(group, 'rect', { class: 'body', x: -34, y: -26, width: 68, height: 52, rx: 8 });
-            else make(group, 'circle', { class: 'body', r: 27 });
+            else make(group, 'circle', { class: 'body', r: 30 });
             const name = node.name.replace(/^\D+/, isServer(node.name) ? 's' : '');
             make(group, 'text', { class: 'name' }, name);
-            if (isHub) make(group, 'text', { class: 'sub', y: 42 }, node.role);
-            const said = make(group, 'text', { class: 'said', y: -42 });
+            if (isHub) make(group, 'text', { class: 'sub', y: 44 }, node.role);
+            const said = make(group, 'text', { class: 'said', y: -46 });
             const files = this.reel.data.files.map((file, at) => ({ at, node: file[0], name: file[1], size: file[2] }));
             const maps = files.filter((file) => file.node === number).map((file, row) => this.map(group, file, row, isHub));
             return { group, said, maps, node };
@@ -255,7 +256,7 @@
         /// Cells of a file, of which each fills as its bytes come.
         map(group, file, row, isHub) {
             const width = 120 / CELLS;
-            const top = (isHub ? 58 : 36) + 16 * row;
+            const top = (isHub ? 62 : 39) + 16 * row;
             const map = make(group, 'g', { class: 'map', 'data-file': file.at, visibility: 'hidden' });
             make(map, 'title', {}, file.name);
             const cells = [];
@@ -457,8 +458,10 @@
         const past = upTo(listedAt, time);
         const current = selected >= 0 ? listed.findIndex(({ at }) => at === selected) : past - 1;
         const middle = current >= 0 ? current : past;
-        const start = Math.max(0, Math.min(middle - EVENTS_BEFORE, listed.length - EVENTS_BEFORE - EVENTS_AFTER));
-        const rows = listed.slice(start, start + EVENTS_BEFORE + EVENTS_AFTER).map(({ event, at }, row) => {
+        const place = byId('events');
+        const room = Math.max(1, Math.floor(place.clientHeight / (place.firstChild?.offsetHeight || ROW_PX)));
+        const start = Math.max(0, Math.min(middle - Math.floor(EVENTS_BEFORE * room), listed.length - room));
+        const rows = listed.slice(start, start + room + 1).map(({ event, at }, row) => {
             const line = document.createElement('div');
             const isLater = start + row > middle ? 'later' : '';
             line.className = `event ${event.sort} ${isLater} ${start + row === current ? 'current' : ''}`;
@@ -473,7 +476,7 @@
             line.addEventListener('click', () => select(at));
             return line;
         });
-        byId('events').replaceChildren(...rows);
+        place.replaceChildren(...rows);
     }
 
     function draw() {
@@ -612,6 +615,7 @@
         byId('back').addEventListener('click', () => step(-1));
         byId('scrub').addEventListener('input', (event) => seek((event.target.value / 1000) * reel().pace.length));
         document.addEventListener('keydown', key);
+        window.addEventListener('resize', draw);
     }
 
     /// The address may say where to begin: #overlay=NAME&t=SECONDS&speed=N&play, or #tour&speed=N; with &timer the page needs no display,

@@ -1,5 +1,6 @@
 //! One simulated run, written down: what stands in the files is what happened.
 
+mod command;
 #[path = "../common/mod.rs"]
 mod common;
 mod packets;
