@@ -137,8 +137,11 @@ impl<P: Peer> Sim<P> {
         if reason == CloseReason::Remote {
             self.count_good_bye(node, end, false);
         }
-        let leaves = self.faults.departure(self.now, node, end.far_node);
-        let given_up = self.now + self.config.patience;
+        // It follows on what is on its way already.
+        let line = self.lines.get(self.nodes[node as usize].line as usize);
+        let at = line.map_or(self.now, |line| self.now.max(line.sent_until));
+        let leaves = self.faults.departure(at, node, end.far_node);
+        let given_up = at + self.config.patience;
         let what = if leaves > given_up {
             What::Fail { conn: end.far_conn, reason: CloseReason::Timeout }
         } else {

@@ -3,7 +3,7 @@
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
-use super::node::{In, NONE, SEALED, Turn, transmission_ns};
+use super::node::{End, In, NONE, SEALED, Turn, transmission_ns};
 use super::run::What;
 use crate::peer::{ConnId, Peer};
 
@@ -15,6 +15,9 @@ impl<P: Peer> Sim<P> {
             return self.taken(node, cause, conn, item);
         };
         let waiting = if end.flow == NONE { 0 } else { self.flows[end.flow as usize].arrivals.len() };
+        if waiting == 0 && self.passes(node, &end, &item) {
+            return self.taken(node, cause, conn, item);
+        }
         match item {
             // An end has no bytes: it waits for those before it, and for nobody else's.
             In::Closed(_) if waiting == 0 => return self.taken(node, cause, conn, item),
@@ -30,6 +33,22 @@ impl<P: Peer> Sim<P> {
             self.lines[self.nodes[node as usize].line as usize].down_ring.push_back(Turn::Conn(conn));
             self.serve_downlink(node);
         }
+    }
+
+    /// Whether a message need not wait for the downlink, which is then occupied for as long as it would have been.
+    fn passes(&mut self, node: u32, end: &End, item: &In<P::Message>) -> bool {
+        let In::Message(_) = item else { return false };
+        let line = &mut self.lines[self.nodes[node as usize].line as usize];
+        let (None, true, Some(bps)) = (line.down_busy, line.down_ring.is_empty(), line.down_bps) else {
+            return false;
+        };
+        let taking = transmission_ns(item.on_line(end.flags & SEALED != 0), bps);
+        let until = later(self.now.max(line.taken_until), taking);
+        let passes = until <= self.now + self.config.grain;
+        if passes {
+            line.taken_until = until;
+        }
+        passes
     }
 
     /// True while the downlink takes one thing after the other. (One that has just become ideal first ends what it has
@@ -54,7 +73,8 @@ impl<P: Peer> Sim<P> {
             let Some(bytes) = next else { continue };
             let taking = self.lines[line].down_bps.map_or(0, |bps| transmission_ns(bytes, bps));
             self.lines[line].down_busy = Some(turn);
-            return self.push(later(self.now, taking), node, Cause::BACKGROUND, What::DownlinkFree);
+            let begins = self.now.max(self.lines[line].taken_until);
+            return self.push(later(begins, taking), node, Cause::BACKGROUND, What::DownlinkFree);
         }
     }
 
@@ -96,6 +116,7 @@ impl<P: Peer> Sim<P> {
         match item {
             In::Message(message) => self.message_taken(node, cause, conn, message),
             In::Chunk { len, corrupt } => self.chunk_taken(node, cause, conn, len, corrupt),
+            In::Block { message, corrupt } => self.block_taken(node, cause, conn, message, corrupt),
             In::Shake(number) => self.shake_taken(node, cause, conn, number),
             In::Closed(reason) => self.close_taken(node, cause, conn, reason),
         }

@@ -1,17 +1,15 @@
-//! Connections at work: messages and bodies leave through the uplink and arrive through the downlink.
+//! Connections at work: what peers send waits for their uplinks (see `uplink`), and what has come through their downlinks is read.
 
 use super::Sim;
 use super::conn::later;
 use super::count::Cause;
 use super::node::{
-    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, Turn, WAITING,
-    transmission_ns,
+    BROKEN, CLOSING, End, Flow, HOLDING, In, NONE, OPENING, Out, Pace, Reading, SEALED, WAITING,
 };
 use super::run::{Coming, Print, What};
 use crate::metrics::Traffic;
 use crate::peer::{
-    Announced, Arrival, BodyState, CloseReason, ConnId, EXPECTED_BYTES_MAX, Event, Letter, Peer, Place, Span,
-    Time,
+    Announced, Arrival, BodyState, CloseReason, ConnId, EXPECTED_BYTES_MAX, Event, Letter, Peer, Place,
 };
 use crate::wire::Wire;
 
@@ -61,7 +59,7 @@ impl<P: Peer> Sim<P> {
         self.on_tape(|tape, _| tape.sends((node, conn), &message));
         if ideal && end.flags & !(HOLDING | SEALED) == 0 {
             self.count_seal(node, &end, len, true);
-            self.emit_message(node, cause, &end, message);
+            self.emit_message(node, cause, &end, message, self.now);
         } else {
             self.enqueue(node, cause, conn, Out::Message(message));
         }
@@ -135,189 +133,6 @@ impl<P: Peer> Sim<P> {
             let what = What::CloseArrive { conn: told.far_conn, reason: CloseReason::Reset };
             self.push(later(self.now, told.latency), told.far_node, cause, what);
         }
-    }
-
-    /// Lets leave what can: at once through an ideal line, else by entering the ring of the busy uplink.
-    pub(super) fn offer(&mut self, node: u32, conn: ConnId) {
-        let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
-        if end.flags & OPENING != 0 {
-            self.refresh(node, conn);
-            return;
-        }
-        if self.uplink_is_limited(node) {
-            if end.flow != NONE && self.can_leave(end.flow) && !self.flows[end.flow as usize].in_ring {
-                self.flows[end.flow as usize].in_ring = true;
-                self.lines[self.nodes[node as usize].line as usize].ring.push_back(Turn::Conn(conn));
-                self.serve(node);
-            }
-        } else {
-            while let Some(len) = self.reserve(node, conn) {
-                self.leave(node, conn, len);
-            }
-        }
-        self.refresh(node, conn);
-    }
-
-    /// True while the uplink sends one thing after the other. (One that has just become ideal first ends what it has
-    /// begun.)
-    pub(super) fn uplink_is_limited(&self, node: u32) -> bool {
-        self.lines
-            .get(self.nodes[node as usize].line as usize)
-            .is_some_and(|line| line.up_bps.is_some() || line.busy.is_some() || !line.ring.is_empty())
-    }
-
-    fn can_leave(&self, flow: u32) -> bool {
-        let flow = &self.flows[flow as usize];
-        match flow.queue.front() {
-            None | Some((_, Out::Gate)) => false,
-            Some((_, Out::Message(_) | Out::Shake(_))) => true,
-            Some((_, Out::Body(span))) => {
-                let len = span.len.min(u64::from(flow.pace.chunk));
-                flow.under_way == 0 || flow.under_way + len <= flow.pace.window
-            }
-        }
-    }
-
-    /// How many bytes leave next on this connection, if any can; a chunk's are under way from now on.
-    fn reserve(&mut self, node: u32, conn: ConnId) -> Option<u32> {
-        let flow = self.nodes[node as usize].end(conn)?.flow;
-        if flow == NONE || !self.can_leave(flow) {
-            return None;
-        }
-        let flow = &mut self.flows[flow as usize];
-        let out = &flow.queue.front()?.1;
-        let len = out.next_len(flow.pace.chunk);
-        if let Out::Body(_) = out {
-            flow.under_way += u64::from(len);
-        }
-        Some(len)
-    }
-
-    /// The uplink takes the next turn, if it is idle and there is one.
-    pub(super) fn serve(&mut self, node: u32) {
-        let line = self.nodes[node as usize].line as usize;
-        if self.lines[line].busy.is_some() {
-            return;
-        }
-        while let Some(turn) = self.lines[line].ring.pop_front() {
-            let next = match turn {
-                Turn::Conn(conn) => self.next_of_conn(node, conn),
-                Turn::Post => self.posts[line].next_len().map(|len| (len, len)),
-            };
-            let Some((len, bytes)) = next else { continue };
-            let taken = self.lines[line].up_bps.map_or(0, |bps| transmission_ns(bytes, bps));
-            self.lines[line].busy = Some((turn, len));
-            return self.push(later(self.now, taken), node, Cause::BACKGROUND, What::UplinkFree);
-        }
-    }
-
-    /// What leaves next on a connection whose turn it is, reserved: how many bytes, and what they cost on the line.
-    fn next_of_conn(&mut self, node: u32, conn: ConnId) -> Option<(u32, u32)> {
-        let Some(len) = self.reserve(node, conn) else {
-            // Ended while it waited for its turn, or its window has shrunk.
-            self.leave_ring(node, conn);
-            return None;
-        };
-        let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
-        let (_, out) = self.flows[end.flow as usize].queue.front().expect("something was reserved");
-        Some((len, out.on_line(len, end.flags & SEALED != 0)))
-    }
-
-    fn leave_ring(&mut self, node: u32, conn: ConnId) {
-        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
-        if let Some(flow) = self.flows.get_mut(flow as usize) {
-            flow.in_ring = false;
-        }
-    }
-
-    /// The uplink has sent what it was busy with.
-    pub(super) fn uplink_free(&mut self, node: u32) {
-        let line = self.nodes[node as usize].line as usize;
-        match self.lines[line].busy.take() {
-            Some((Turn::Conn(conn), len)) => self.conn_has_sent(node, conn, len),
-            Some((Turn::Post, _)) => self.datagram_has_left(node),
-            None => return,
-        }
-        self.serve(node);
-    }
-
-    /// The uplink has sent so many bytes of a connection.
-    fn conn_has_sent(&mut self, node: u32, conn: ConnId, len: u32) {
-        let Some(end) = self.nodes[node as usize].end(conn).map(|end| *end) else { return };
-        let cause = self.leave(node, conn, len);
-        let again = self.can_leave(end.flow);
-        self.flows[end.flow as usize].in_ring = again;
-        if again {
-            let line = self.nodes[node as usize].line as usize;
-            self.lines[line].ring.push_back(Turn::Conn(conn));
-        }
-        self.refresh(node, conn);
-        self.finish_close(node, cause, conn);
-    }
-
-    /// What was reserved leaves. Returns its cause.
-    fn leave(&mut self, node: u32, conn: ConnId, len: u32) -> Cause {
-        let end = *self.nodes[node as usize].end(conn).expect("a reserved end is live");
-        let queue = &mut self.flows[end.flow as usize].queue;
-        let (cause, out) = queue.pop_front().expect("something was reserved");
-        match out {
-            Out::Message(message) => {
-                self.count_seal(node, &end, len, true);
-                self.emit_message(node, cause, &end, message);
-            }
-            Out::Shake(number) => self.emit_shake(node, cause, &end, number),
-            Out::Gate => unreachable!("a gate cannot leave"),
-            Out::Body(mut span) => {
-                let part = Span { len: u64::from(len), ..span };
-                self.on_tape(|tape, at| tape.chunk_leaves(at, (node, conn), part));
-                let corrupt = self.faults.is_spoiled(node, part);
-                span.offset += u64::from(len);
-                span.len -= u64::from(len);
-                if span.len > 0 {
-                    self.flows[end.flow as usize].queue.push_front((cause, Out::Body(span)));
-                }
-                let garbled = self.faults.corrupts();
-                self.count_seal(node, &end, len, true);
-                self.nodes[node as usize].load.body_sent += u64::from(len);
-                self.causes.body(cause, len);
-                self.push(self.now, node, cause, What::Sent { conn, len });
-                if garbled && end.flags & SEALED != 0 {
-                    self.break_seal(node, cause, &end);
-                } else if let Some(leaves) = self.departure(node, &end) {
-                    let corrupt = corrupt || garbled;
-                    let what = What::ChunkArrive { conn: end.far_conn, len, corrupt };
-                    self.push(later(leaves, end.latency), end.far_node, cause, what);
-                }
-            }
-        }
-        cause
-    }
-
-    /// A message goes into the core, to arrive after the latency.
-    #[inline(always)]
-    fn emit_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
-        self.on_tape(|tape, at| tape.leaves(at, (node, end.conn)));
-        let Some(leaves) = self.departure(node, end) else { return };
-        if self.faults.may_lose() && !message.pauses() && self.faults.loses() {
-            self.on_tape(|tape, _| tape.loses((node, end.conn)));
-            self.dropped.lost += 1;
-            return;
-        }
-        let arrives = later(leaves, end.latency);
-        let place = self.queue.place(arrives);
-        place.put(Coming { node: end.far_node, cause, what: What::Arrive { conn: end.far_conn, message } });
-    }
-
-    /// When what is sent now gets on its way; `None` if never, and then the connection is given up.
-    #[inline(always)]
-    pub(super) fn departure(&mut self, node: u32, end: &End) -> Option<Time> {
-        let leaves = self.faults.departure(self.now, node, end.far_node);
-        if leaves == self.now || leaves <= self.now + self.config.patience {
-            return Some(leaves);
-        }
-        self.dropped.lost += 1;
-        self.break_path(node, end.conn, self.now + self.config.patience, CloseReason::Timeout);
-        None
     }
 
     /// A message has arrived.
@@ -404,6 +219,35 @@ impl<P: Peer> Sim<P> {
         }
     }
 
+    /// The downlink has taken a message and the body that it announces.
+    pub(super) fn block_taken(
+        &mut self,
+        node: u32,
+        cause: Cause,
+        conn: ConnId,
+        message: P::Message,
+        corrupt: bool,
+    ) {
+        let body = message.announces().expect("a block's message announces its body");
+        let end = self.nodes[node as usize].end(conn).filter(|end| end.flags & (CLOSING | HOLDING) == 0);
+        let end = end.map(|end| *end);
+        let place = end.and_then(|end| self.flows.get_mut(end.flow as usize)?.take_expected(body));
+        let (Some(end), Some(place)) = (end, place) else {
+            self.message_taken(node, cause, conn, message);
+            return self.chunk_taken(node, cause, conn, body.len, corrupt);
+        };
+        self.on_tape(|tape, at| {
+            tape.takes(at, (node, conn), None);
+            tape.takes(at, (node, conn), Some(place));
+        });
+        self.count_received(node, cause, &message);
+        self.faults.written(node, place, body.len, corrupt);
+        self.refresh(node, conn);
+        self.nodes[node as usize].load.body_received += u64::from(body.len);
+        self.credit(end.far_node, cause, end.far_conn, body.len);
+        self.deliver(node, cause, Event::Arrived { conn, body, arrival: Arrival::Stored });
+    }
+
     /// The store takes a chunk; the sender gets its credit back and the peer hears of it.
     fn take_chunk(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32, corrupt: bool) {
         let end = *self.nodes[node as usize].end(conn).expect("callers have checked it");
@@ -429,15 +273,6 @@ impl<P: Peer> Sim<P> {
             self.deliver(node, cause, event);
         }
         self.pump_if_ready(node, cause, conn);
-    }
-
-    fn credit(&mut self, node: u32, cause: Cause, conn: ConnId, len: u32) {
-        let Some(flow) = self.nodes[node as usize].end(conn).map(|end| end.flow) else { return };
-        if let Some(flow) = self.flows.get_mut(flow as usize) {
-            flow.under_way -= u64::from(len);
-            self.offer(node, conn);
-        }
-        self.finish_close(node, cause, conn);
     }
 
     /// Keeps an arrival until the peer reads on.
@@ -537,6 +372,7 @@ impl<P: Peer> Sim<P> {
             // A message's bytes where a body's should be.
             In::Message(_) => self.abort(node, cause, conn, CloseReason::Protocol),
             In::Chunk { len, corrupt } => self.take_chunk(node, cause, conn, len, corrupt),
+            In::Block { .. } => unreachable!("what is held is held apart"),
             In::Shake(number) => self.shake_taken(node, cause, conn, number),
             In::Closed(reason) => self.ended(node, cause, conn, reason),
         }

@@ -61,6 +61,7 @@ mod queue;
 mod run;
 mod seal;
 mod tape;
+mod uplink;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;

@@ -7,7 +7,7 @@ use rand_pcg::Pcg32;
 use super::count::{Cause, scatter};
 use crate::metrics::NodeLoad;
 use crate::net::Line;
-use crate::peer::{Announced, CloseReason, ConnId, ConnIds, Place, Span};
+use crate::peer::{Announced, CloseReason, ConnId, ConnIds, Place, Span, Time};
 use crate::seal::{HANDSHAKE_BYTES, sealing_bytes};
 use crate::wire::Wire;
 
@@ -153,8 +153,12 @@ impl<M> Flow<M> {
 
     /// Messages and chunks that have come to the downlink and that it has not taken.
     pub fn untaken(&self) -> u64 {
-        self.arrivals.iter().filter(|(_, item)| matches!(item, In::Message(_) | In::Chunk { .. })).count()
-            as u64
+        let count = |(_, item): &(Cause, In<M>)| match item {
+            In::Message(_) | In::Chunk { .. } => 1,
+            In::Block { .. } => 2,
+            In::Shake(_) | In::Closed(_) => 0,
+        };
+        self.arrivals.iter().map(count).sum()
     }
 
     /// Takes the place of a body, if it is expected.
@@ -193,6 +197,28 @@ impl<M> Flow<M> {
         self.reading = Reading::Messages;
         (self.under_way, self.pace) = (0, Pace::default());
         (self.in_ring, self.pumping) = (false, false);
+    }
+}
+
+impl<M: Wire> Flow<M> {
+    /// The length of the message that leaves next, if one does that no body belongs to and that is no longer.
+    pub fn short_message(&self, len_max: u32) -> Option<u32> {
+        let Some((_, Out::Message(message))) = self.queue.front() else { return None };
+        let len = message.wire_len();
+        (len <= len_max && message.announces().is_none()).then_some(len)
+    }
+
+    /// The lengths of a message and of the body it announces, if these two leave next and the body is no more than a chunk for which the
+    /// window has room.
+    pub fn block(&self) -> Option<(u32, u32)> {
+        let Some((_, Out::Message(message))) = self.queue.front() else { return None };
+        let body = message.announces()?;
+        let Some((_, Out::Body(span))) = self.queue.get(1) else { return None };
+        let len = u64::from(body.len);
+        let fits = span.len == len
+            && body.len <= self.pace.chunk
+            && (self.under_way == 0 || self.under_way + len <= self.pace.window);
+        fits.then(|| (message.wire_len(), body.len))
     }
 }
 
@@ -242,6 +268,11 @@ pub(super) enum In<M> {
         len: u32,
         corrupt: bool,
     },
+    /// A message and the body that it announces.
+    Block {
+        message: M,
+        corrupt: bool,
+    },
     /// A handshake's message, by its number.
     Shake(u8),
     Closed(CloseReason),
@@ -253,6 +284,8 @@ impl<M: Wire> In<M> {
         match self {
             In::Message(message) => on_line(message.wire_len(), sealed),
             In::Chunk { len, .. } => on_line(*len, sealed),
+            // Only of a connection that is not sealed.
+            In::Block { message, .. } => message.wire_len() + message.announces().map_or(0, |body| body.len),
             In::Shake(number) => HANDSHAKE_BYTES[usize::from(*number)],
             In::Closed(_) => 0,
         }
@@ -290,12 +323,16 @@ pub(super) struct LineState {
     pub down_bps: Option<u64>,
     /// Whoever has something that can leave, in the order of their turns.
     pub ring: VecDeque<Turn>,
-    /// What the uplink sends just now: whose, and how many bytes.
-    pub busy: Option<(Turn, u32)>,
+    /// What the uplink sends just now.
+    pub busy: Option<Busy>,
+    /// Until when it sends what is on its way already.
+    pub sent_until: Time,
     /// Whoever something has arrived for, in the order of their turns.
     pub down_ring: VecDeque<Turn>,
     /// Whose first arrival the downlink takes just now.
     pub down_busy: Option<Turn>,
+    /// Until when it is occupied by what the peers have already.
+    pub taken_until: Time,
 }
 
 /// Who takes turns on a limited line.
@@ -307,6 +344,19 @@ pub(super) enum Turn {
     Post,
 }
 
+/// What an uplink sends.
+#[derive(Clone, Copy)]
+pub(super) enum Busy {
+    /// So many bytes of a connection.
+    Conn(ConnId, u32),
+    /// A connection's next message with the body that it announces.
+    Block(ConnId),
+    /// A datagram.
+    Post,
+    /// Messages that are on their way already.
+    Burst,
+}
+
 impl LineState {
     pub fn new(line: &Line) -> Self {
         LineState {
@@ -314,8 +364,10 @@ impl LineState {
             down_bps: line.down_bps,
             ring: VecDeque::new(),
             busy: None,
+            sent_until: Time::ZERO,
             down_ring: VecDeque::new(),
             down_busy: None,
+            taken_until: Time::ZERO,
         }
     }
 }

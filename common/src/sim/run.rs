@@ -3,7 +3,7 @@
 use super::Sim;
 use super::count::Cause;
 use super::faults::Change;
-use super::node::{CLOSING, FREE, In, NONE, Out, prefetch};
+use super::node::{FREE, In, NONE, Out, prefetch};
 use super::queue::Queue;
 use crate::net::{NodeId, Observer};
 use crate::peer::{Arrival, BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
@@ -63,6 +63,12 @@ pub(super) enum What<M, T> {
     ChunkArrive {
         conn: ConnId,
         len: u32,
+        corrupt: bool,
+    },
+    /// A message and the body that it announces.
+    BlockArrive {
+        conn: ConnId,
+        message: M,
         corrupt: bool,
     },
     /// A handshake's message, by its number.
@@ -193,6 +199,9 @@ impl<P: Peer> Sim<P> {
             What::ChunkArrive { conn, len, corrupt } => {
                 self.arrive(node, cause, conn, In::Chunk { len, corrupt });
             }
+            What::BlockArrive { conn, message, corrupt } => {
+                self.arrive(node, cause, conn, In::Block { message, corrupt });
+            }
             What::ShakeArrive { conn, number } => self.arrive(node, cause, conn, In::Shake(number)),
             What::SealOverdue { conn } => self.seal_overdue(node, cause, conn),
             What::CloseArrive { conn, reason } => self.arrive(node, cause, conn, In::Closed(reason)),
@@ -200,11 +209,7 @@ impl<P: Peer> Sim<P> {
             What::Limit { conn } => {
                 self.deliver(node, cause, Event::Closed { conn, reason: CloseReason::Limit });
             }
-            What::Sent { conn, len } => {
-                if self.nodes[node as usize].end(conn).is_some_and(|end| end.flags & CLOSING == 0) {
-                    self.deliver(node, cause, Event::Sent { conn, len });
-                }
-            }
+            What::Sent { conn, len } => self.tell_sent(node, cause, conn, len),
             What::Pump { conn } => self.pump(node, cause, conn),
             What::Arrive { .. } | What::Change(_) => unreachable!("handled before"),
         }

@@ -50,7 +50,7 @@ impl<P: Peer> Sim<P> {
     /// A handshake's message leaves. Like messages that pause, it is never lost: TCP would repeat it.
     pub(super) fn emit_shake(&mut self, node: u32, cause: Cause, end: &End, number: u8) {
         self.sealing_of(node).sent += u64::from(HANDSHAKE_BYTES[usize::from(number)]);
-        if let Some(leaves) = self.departure(node, end) {
+        if let Some(leaves) = self.departure(node, end, self.now) {
             let what = What::ShakeArrive { conn: end.far_conn, number };
             self.push(later(leaves, end.latency), end.far_node, cause, what);
         }
@@ -142,7 +142,7 @@ impl<P: Peer> Sim<P> {
         if end.flags & BROKEN != 0 {
             return;
         }
-        let Some(leaves) = self.departure(node, end) else { return };
+        let Some(leaves) = self.departure(node, end, self.now) else { return };
         let arrives = later(leaves, end.latency);
         let found = What::CloseArrive { conn: end.far_conn, reason: CloseReason::Protocol };
         self.push(arrives, end.far_node, cause, found);

@@ -12,7 +12,8 @@
 //! | the far peer takes it, or its codec would | writes the time of that into the entry |
 //!
 //! Since order is kept on a connection, what is taken first is what left first: nothing has to be carried along by what is on its way.
-//! Chunks go the same way, without bytes: the content of a file is its store's business.
+//! Chunks go the same way, without bytes: the content of a file is its store's business. A busy line puts short messages on their way before
+//! it has sent them, so entries are made in another order than that of their times; in the end they are sorted.
 //!
 //! What the tape does not have: ends of connections that are cut off by a cut of the network (they hear of it by themselves, which is
 //! there), handshakes and records of sealed connections (their messages are there as under the seal), and the moment at which a datagram
@@ -50,7 +51,7 @@ impl Default for TapeLimits {
 pub struct Recording {
     /// Every connection, in the order of the dials.
     pub links: Vec<Link>,
-    /// What happened, in the order in which it began.
+    /// What happened, in the order in which it began; of one moment, in that in which it was done.
     pub entries: Vec<Entry>,
     /// What came when the tape was full.
     pub left_out: u64,
@@ -170,11 +171,13 @@ struct Way<M: Wire> {
     unsent: VecDeque<Text>,
     /// Entries of what has left and has not been taken.
     under_way: VecDeque<usize>,
+    /// The time of the last entry of the end that sends: what comes later is no earlier.
+    last: Time,
 }
 
 impl<M: Wire> Way<M> {
     fn new(codec: Option<Box<M::Codec>>) -> Self {
-        Way { codec, unsent: VecDeque::new(), under_way: VecDeque::new() }
+        Way { codec, unsent: VecDeque::new(), under_way: VecDeque::new(), last: Time::ZERO }
     }
 }
 
@@ -199,7 +202,9 @@ impl<P: Peer<Message: Clone>> Sim<P> {
 impl<P: Peer> Sim<P> {
     /// Ends the recording and hands it over.
     pub fn take_recording(&mut self) -> Option<Recording> {
-        self.tape.take().map(|tape| tape.made)
+        let mut made = self.tape.take()?.made;
+        made.entries.sort_by_key(|entry| entry.at);
+        Some(made)
     }
 
     /// Tells the tape what has just happened, if one runs.
@@ -334,6 +339,10 @@ impl<M: Wire> Tape<M> {
         };
         let Link { dialler, acceptor, .. } = self.made.links[link as usize];
         let far = if side == Side::Dialler { acceptor } else { Some(dialler) };
+        // An end may close, or hear of a close, while its line still sends what is on its way already.
+        let last = &mut self.ways[link as usize][side as usize].last;
+        let at = at.max(*last);
+        *last = at;
         self.enter(at, end.0, far, Some((link, side)), what)
     }
 
