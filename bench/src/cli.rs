@@ -13,6 +13,8 @@ use crate::analyze::command::{AnalyzeArgs, analyze};
 use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
 use crate::processes;
+use crate::record::command::{RecordArgs, record};
+use crate::replay;
 use crate::report::{Folder, Look, Made, draw, render, to_json};
 use crate::scenario::{Fault, LIBRARY, Listed, OF_A_FOLDER, Scenario, find};
 use crate::sweep::command::{SweepArgs, run_sweep};
@@ -60,6 +62,8 @@ enum Job {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Write down one simulated run for other programs: a capture for Wireshark, a trace for Perfetto
+    Record(RecordArgs),
     /// Study what a tracker or a client has written down of a swarm
     Analyze(AnalyzeArgs),
     /// One process of `--backend processes`; started by the program itself
@@ -100,7 +104,7 @@ struct RunArgs {
 }
 
 /// How a comparison is made and shown, whatever its scenario is called by.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct HowArgs {
     /// What runs the peers; several may be given [default: the scenario's, or tcp,sim]
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -211,6 +215,7 @@ pub fn main() -> ExitCode {
         Some(Job::Report { folders, out }) => {
             run_report(&folders, out.as_deref()).map(|()| ExitCode::SUCCESS)
         }
+        Some(Job::Record(args)) => run_record(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Analyze(args)) => run_analyze(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Scenarios { job }) => scenarios(job.as_ref()).map(|()| ExitCode::SUCCESS),
         Some(Job::Worker { control }) => {
@@ -233,6 +238,13 @@ fn run_report(folders: &[PathBuf], out: Option<&Path>) -> Result<()> {
     };
     draw(folders, out)?;
     print(&format!("{}\n", out.join("index.html").display()))
+}
+
+/// Records a run and says what is where.
+fn run_record(args: &RecordArgs) -> Result<()> {
+    let how = HowArgs { peers: args.peers, seed: args.seed, kill: args.kill.clone(), ..HowArgs::default() };
+    let asked = Asked { job: "record", scenario: args.scenario.as_deref(), how: &how };
+    print(&record(args, &scenario(&asked)?)?)
 }
 
 fn run_analyze(args: &AnalyzeArgs) -> Result<()> {
@@ -295,10 +307,14 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
     let options = Options { scenario, backends, repeats: args.repeat, executable };
     let began = Instant::now();
     let command = asked.as_typed(&options);
-    let mut comparison = compare(&options, &Watch::new(!args.quiet))?;
+    let watch = Watch::new(!args.quiet);
+    let mut comparison = compare(&options, &watch)?;
     let is_simulated = options.backends.iter().all(|backend| *backend == Backend::Sim);
     comparison.made = if is_simulated { Made::simulated(command) } else { Made::here(command) };
     folder.fill(&comparison)?;
+    let is_shown = options.backends.contains(&Backend::Sim);
+    let film = is_shown.then(|| replay::film(&replay::small_one(&options.scenario), &watch)).transpose()?;
+    folder.put_film(film.as_ref())?;
     draw(std::slice::from_ref(&args.out), &args.out)?;
     if !args.quiet {
         report_skipped(&comparison.skipped);

@@ -25,7 +25,7 @@ use common::user::{Command, FetchId, Note};
 
 use crate::crowd::Crowd;
 use crate::overlay::{Cast, Overlay, set_up};
-use crate::simulate::{items_at, kinds};
+use crate::simulate::kinds;
 use crate::trace::{CutOff, Delivered, KindCount, Record, What};
 use crate::world::World;
 
@@ -238,7 +238,7 @@ impl<'a, O: Overlay> Host<'a, O> {
 
     async fn start(&mut self, node: NodeId) -> Result<(), HostError> {
         let world = self.cast.world;
-        let items = items_at::<O>(&self.cast, node);
+        let items = self.cast.items_at(node, O::CONTENT_FROM);
         let mut store = Store::default();
         for item in &items {
             store.add(world.content(*item));

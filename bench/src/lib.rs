@@ -29,6 +29,8 @@
 //! | [`check`] | what must be true of every run |
 //! | [`compare`] | all of it: several overlays, several drivers, one table |
 //! | [`sweep`] | the same at other values of a scenario's keys |
+//! | [`record`] | one simulated run, written down for other programs |
+//! | [`replay`] | small simulated runs, to be looked at |
 //! | [`claims`] | what is said of particular systems, tried |
 //! | [`plot`] | pictures of data |
 //! | [`analyze`] | logs of a swarm, studied |
@@ -52,7 +54,9 @@ pub mod overlays;
 pub mod participant;
 pub mod plot;
 pub mod processes;
+pub mod record;
 pub mod redhat9;
+pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod simulate;

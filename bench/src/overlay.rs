@@ -12,11 +12,12 @@ use serde::de::DeserializeOwned;
 use common::digest::Fingerprint;
 use common::net::{Attachment, NodeId};
 use common::peer::Peer;
+use common::sim::TapeLimits;
 use common::user::Holder;
 
 use crate::cluster::{self, HostEnds, HostPlan};
 use crate::scenario::{self, KnobFault, Rule, Scenario};
-use crate::simulate;
+use crate::simulate::{self, Recorded};
 use crate::trace::{Outcome, Purpose};
 use crate::watch::Watch;
 use crate::world::World;
@@ -24,7 +25,7 @@ use crate::world::World;
 /// An overlay set up for one run, as the harness needs it: its servers come first, then one peer for each person.
 pub trait Overlay: Sized + 'static {
     /// What drivers run.
-    type Peer: Peer + Send + 'static;
+    type Peer: Peer<Message: Clone> + Send + 'static;
     /// What a scenario's table `[overlay.NAME]` may set: a type whose every knob has a default and which refuses what it
     /// does not know (`#[serde(default, deny_unknown_fields)]`; a test holds it for every overlay of the table).
     type Knobs: Serialize + DeserializeOwned;
@@ -33,6 +34,8 @@ pub trait Overlay: Sized + 'static {
     const NAME: &'static str;
     /// One line about it.
     const ABOUT: &'static str;
+    /// Where nodes listen in a simulation: a port by which others' programs know the protocol.
+    const PORT: u16;
     /// Who sends content.
     const CONTENT_FROM: Source;
     /// Whether a result says which participant has the file, so that it can be compared with who does.
@@ -59,7 +62,13 @@ pub trait Overlay: Sized + 'static {
 
     /// What a kind of message is for.
     fn purpose(kind: &str) -> Purpose;
+
+    /// What a node is just now, in the overlay's own word; [`PEER`] if it is what most are.
+    fn role(peer: &Self::Peer) -> &'static str;
 }
+
+/// What most nodes are.
+pub const PEER: &str = "peer";
 
 /// The overlay's knobs as the scenario sets them.
 fn knobs<O: Overlay>(scenario: &Scenario) -> Result<O::Knobs, KnobFault> {
@@ -143,6 +152,15 @@ impl Cast<'_> {
         }
     }
 
+    /// The items that a node has at the start, if content comes from there.
+    pub fn items_at(&self, node: NodeId, source: Source) -> Vec<u32> {
+        match (self.person(node), source) {
+            (Some(person), _) => self.world.shared_by(person),
+            (None, Source::Servers) => self.world.shared_by_all(),
+            (None, Source::Participants) => Vec::new(),
+        }
+    }
+
     /// What to call a node in a sentence.
     pub fn title(&self, node: NodeId) -> String {
         match self.person(node) {
@@ -158,6 +176,8 @@ pub trait Contestant: Send + Sync {
     fn name(&self) -> &'static str;
     /// [`Overlay::ABOUT`].
     fn about(&self) -> &'static str;
+    /// [`Overlay::PORT`].
+    fn port(&self) -> u16;
     /// [`Overlay::CONTENT_FROM`].
     fn content_from(&self) -> Source;
     /// [`Overlay::HITS_NAME_HOLDERS`].
@@ -173,8 +193,17 @@ pub trait Contestant: Send + Sync {
     fn servers(&self, scenario: &Scenario) -> u32;
     /// A run in simulation.
     fn simulate(&self, world: &World, watch: &Watch) -> Outcome;
+    /// The same, recorded.
+    fn record(&self, world: &World, watch: &Watch, limits: TapeLimits) -> Recorded;
     /// Runs some of the nodes over real sockets in this process, until told to stop.
     fn host(&self, plan: HostPlan, ends: HostEnds) -> Result<(), cluster::HostError>;
+}
+
+impl dyn Contestant + '_ {
+    /// Who plays what in a simulated run of this world.
+    pub(crate) fn cast_in_simulation<'a>(&self, world: &'a World) -> Cast<'a> {
+        Cast { world, servers: self.servers(&world.scenario), network: simulate::NETWORK, port: self.port() }
+    }
 }
 
 /// An [`Overlay`] made into a [`Contestant`].
@@ -192,6 +221,10 @@ impl<O: Overlay> Contestant for Entry<O> {
 
     fn about(&self) -> &'static str {
         O::ABOUT
+    }
+
+    fn port(&self) -> u16 {
+        O::PORT
     }
 
     fn content_from(&self) -> Source {
@@ -216,6 +249,10 @@ impl<O: Overlay> Contestant for Entry<O> {
 
     fn simulate(&self, world: &World, watch: &Watch) -> Outcome {
         simulate::run::<O>(world, watch)
+    }
+
+    fn record(&self, world: &World, watch: &Watch, limits: TapeLimits) -> Recorded {
+        simulate::record::<O>(world, watch, limits)
     }
 
     fn host(&self, plan: HostPlan, ends: HostEnds) -> Result<(), cluster::HostError> {

@@ -16,7 +16,7 @@ use common::digest::{Algorithm, Digest};
 use common::net::NodeId;
 use common::user::Holder;
 
-use crate::overlay::{Cast, Overlay, Source};
+use crate::overlay::{Cast, Overlay, PEER, Source};
 use crate::scenario::{Rule, Scenario};
 use crate::trace::Purpose;
 use crate::world::World;
@@ -161,6 +161,8 @@ impl Overlay for BitTorrent {
     const NAME: &'static str = "bittorrent";
     const ABOUT: &'static str =
         "who wants the same trades pieces of it; a tracker tells who they are, a web site is searched";
+    /// The first of those that clients took.
+    const PORT: u16 = 6881;
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = false;
     const MANY_SOURCES: bool = true;
@@ -231,6 +233,14 @@ impl Overlay for BitTorrent {
             "search" | "listing" => Purpose::Search,
             "ask" | "answer" | "keep-alive" | "port" => Purpose::Upkeep,
             _ => Purpose::Transfer,
+        }
+    }
+
+    fn role(peer: &Node) -> &'static str {
+        match peer {
+            Node::Tracker(_) => "tracker",
+            Node::Site(_) => "web site",
+            Node::Peer(_) => PEER,
         }
     }
 }

@@ -14,7 +14,7 @@ use gnutella::node::Node;
 use gnutella::servent::{self, ServentConfig};
 use gnutella::strategy::StrategyKind;
 
-use crate::overlay::{Cast, Overlay, Source};
+use crate::overlay::{Cast, Overlay, PEER, Source};
 use crate::scenario::{Rule, Scenario};
 use crate::trace::Purpose;
 
@@ -91,6 +91,7 @@ impl Overlay for Gnutella {
 
     const NAME: &'static str = "gnutella";
     const ABOUT: &'static str = "no server: searches flood the overlay; files go from peer to peer";
+    const PORT: u16 = gnutella::wire::PORT;
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = true;
     const MANY_SOURCES: bool = true;
@@ -149,6 +150,13 @@ impl Overlay for Gnutella {
             "query" | "query hit" => Purpose::Search,
             "push" | "request" | "response" | "giv" => Purpose::Transfer,
             _ => Purpose::Upkeep,
+        }
+    }
+
+    fn role(peer: &Node) -> &'static str {
+        match peer {
+            Node::HostCache(_) => "web cache",
+            Node::Servent(_) => PEER,
         }
     }
 }

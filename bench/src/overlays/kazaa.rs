@@ -16,7 +16,7 @@ use kazaa::selection::SelectionKind;
 use kazaa::services::{ServicesConfig, ServicesKnobs};
 use kazaa::widening::WideningKind;
 
-use crate::overlay::{Cast, Overlay, Source};
+use crate::overlay::{Cast, Overlay, PEER, Source};
 use crate::scenario::{Rule, Scenario};
 use crate::trace::Purpose;
 
@@ -196,6 +196,7 @@ impl Overlay for Kazaa {
 
     const NAME: &'static str = "kazaa";
     const ABOUT: &'static str = "some nodes index the others and ask each other; files go from peer to peer";
+    const PORT: u16 = kazaa::wire::PORT;
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = true;
     const MANY_SOURCES: bool = true;
@@ -277,6 +278,14 @@ impl Overlay for Kazaa {
             }
             "push" | "push order" | "link push" | "request" | "response" | "give" => Purpose::Transfer,
             _ => Purpose::Upkeep,
+        }
+    }
+
+    fn role(peer: &Node) -> &'static str {
+        match peer {
+            Node::Services(_) => "services",
+            Node::Ordinary(node) if node.is_supernode() => "supernode",
+            Node::Ordinary(_) => PEER,
         }
     }
 }

@@ -9,7 +9,7 @@ use common::net::NodeId;
 use common::user::Holder;
 
 use crate::mirror::{Client, Node, Server, ServerConfig};
-use crate::overlay::{Cast, Overlay, Source};
+use crate::overlay::{Cast, Overlay, PEER, Source};
 use crate::scenario::{Rule, Scenario};
 use crate::trace::Purpose;
 
@@ -39,6 +39,8 @@ impl Overlay for Mirror {
 
     const NAME: &'static str = "mirror";
     const ABOUT: &'static str = "client-server: HTTP mirrors have everything, clients share nothing";
+    /// The usual one beside 80.
+    const PORT: u16 = 8080;
     const CONTENT_FROM: Source = Source::Servers;
     const HITS_NAME_HOLDERS: bool = false;
 
@@ -69,6 +71,13 @@ impl Overlay for Mirror {
         match kind {
             "search" | "listing" => Purpose::Search,
             _ => Purpose::Transfer,
+        }
+    }
+
+    fn role(peer: &Node) -> &'static str {
+        match peer {
+            Node::Server(_) => "mirror",
+            Node::Client(_) => PEER,
         }
     }
 }

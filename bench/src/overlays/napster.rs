@@ -11,7 +11,7 @@ use napster::peer::{self, PeerConfig};
 use napster::selection::Selection;
 use napster::server::ServerConfig;
 
-use crate::overlay::{Cast, Overlay, Source};
+use crate::overlay::{Cast, Overlay, PEER, Source};
 use crate::scenario::{Rule, Scenario};
 use crate::trace::Purpose;
 
@@ -73,6 +73,8 @@ impl Overlay for Napster {
 
     const NAME: &'static str = "napster";
     const ABOUT: &'static str = "one server knows who has what; files go from peer to peer";
+    /// What clients listened at.
+    const PORT: u16 = 6699;
     const CONTENT_FROM: Source = Source::Participants;
     const HITS_NAME_HOLDERS: bool = true;
 
@@ -126,6 +128,13 @@ impl Overlay for Napster {
                 Purpose::Transfer
             }
             _ => Purpose::Upkeep,
+        }
+    }
+
+    fn role(peer: &Node) -> &'static str {
+        match peer {
+            Node::Server(_) => "server",
+            _ => PEER,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::compare::Comparison;
+use crate::replay::{self, Film};
 use crate::scenario::Scenario;
 
 /// Why the files could not be written, or read again: one line that says where.
@@ -125,6 +126,17 @@ impl Folder {
                     .try_for_each(|row| csv.serialize((overlay, backend, run.seed, row)))
             })
         })
+    }
+
+    /// Writes the film of a replay, or removes an earlier one that does not belong to these results.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or removed.
+    pub fn put_film(&self, film: Option<&Film>) -> Result<(), FolderFault> {
+        match film {
+            Some(film) => self.write(replay::FILE, film.to_json().as_bytes()),
+            None => self.remove(replay::FILE),
+        }
     }
 
     pub(crate) fn csv(

@@ -16,6 +16,7 @@ use crate::claims::finding::{Mark, Rule, Verdict};
 use crate::claims::{self, Size};
 use crate::compare::{self, Agreement, Backend};
 use crate::measure::{Curves, Unit};
+use crate::replay::{self, Film};
 
 /// The longest file that is read, in bytes: some hundred times what the largest comparison writes.
 const FILE_MAX: u64 = 256 << 20;
@@ -67,16 +68,23 @@ pub(crate) struct Stored {
     pub(crate) results: Option<Results>,
     /// `claims.json`.
     pub(crate) claims: Option<Claims>,
+    /// `replay.json`.
+    pub(crate) replay: Option<Film>,
 }
 
 impl Stored {
     /// Reads a folder.
     pub(crate) fn read(folder: &Path) -> Result<Stored, StoredFault> {
         let (of_results, of_claims) = (folder.join("results.json"), folder.join("claims.json"));
+        let of_replay = folder.join(replay::FILE);
         let stored = Stored {
             results: load(&of_results, compare::FORMAT, "compare")?,
             claims: load(&of_claims, claims::FORMAT, "claims")?,
+            replay: load(&of_replay, replay::FORMAT, "compare")?,
         };
+        if let Some(why) = stored.replay.as_ref().and_then(Film::fault) {
+            return Err(StoredFault::Broken { path: of_replay.display().to_string(), why });
+        }
         let columns = stored.results.as_ref().map_or(0, |results| results.columns.len());
         let tried = stored.claims.as_ref().map_or(0, |claims| claims.claims.len());
         for (path, count, most) in [(of_results, columns, COLUMNS_MAX), (of_claims, tried, CLAIMS_MAX)] {

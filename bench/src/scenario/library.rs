@@ -27,6 +27,7 @@ pub const LIBRARY: &[Listed] = &[
     Listed { name: "antivirus", text: include_str!("../../scenarios/antivirus.toml") },
     Listed { name: "private-network", text: include_str!("../../scenarios/private-network.toml") },
     Listed { name: "redhat9", text: include_str!("../../scenarios/redhat9.toml") },
+    Listed { name: "dozen", text: include_str!("../../scenarios/dozen.toml") },
     Listed { name: OF_A_FOLDER, text: include_str!("../../scenarios/real-folder.toml") },
 ];
 

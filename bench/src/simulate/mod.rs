@@ -6,13 +6,13 @@ use std::time::Duration;
 use common::metrics::Traffic;
 use common::net::NodeId;
 use common::peer::{Peer, Time};
-use common::sim::{Cause, Config, Sim};
+use common::sim::{Cause, Config, Recording, Sim, TapeLimits};
 use common::user::{Command, Note, SearchId};
 use common::wire::Wire;
 
 use crate::crowd::Crowd;
 use crate::faults::Schedule;
-use crate::overlay::{Cast, Overlay, Source, set_up};
+use crate::overlay::{Cast, Overlay, set_up};
 use crate::participant::THINKING;
 use crate::trace::{CutOff, KindCount, Outcome, Record, SearchCost, What};
 use crate::watch::Watch;
@@ -22,36 +22,38 @@ mod strike;
 
 use strike::Ongoing;
 
-/// The port on which every node listens.
-const PORT: u16 = 7000;
-
 /// How long a run goes on after the last person is done, so that what is on its way arrives.
 pub const SETTLING: Duration = Duration::from_secs(2);
 
+/// The network of which nodes have their addresses.
+pub const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
+
+/// A run and what went over its wires.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What the users did and were told, and what was counted.
+    pub outcome: Outcome,
+    /// What went over the wires.
+    pub recording: Recording,
+    /// What each node was in its overlay, as [`Overlay::role`] has it, at the end.
+    pub roles: Vec<&'static str>,
+}
+
 /// Runs the world on overlay `O` until everybody is done, or the scenario's limit.
 pub fn run<O: Overlay>(world: &World, watch: &Watch) -> Outcome {
-    let network = Ipv4Addr::new(10, 0, 0, 0);
-    let (cast, overlay) = set_up::<O>(world, network, PORT);
-    let config = Config {
-        seed: world.scenario.seed,
-        network,
-        // The scenario gives all latency to the lines, since real sockets on one machine have no core between.
-        core_delay: Duration::ZERO,
-        ..Config::default()
-    };
-    let mut run = Run::<O> {
-        cast,
-        overlay,
-        sim: Sim::new(config),
-        crowd: Crowd::new(cast, O::holder),
-        schedule: Schedule::new(&world.scenario.faults),
-        ongoing: Ongoing::default(),
-        records: Vec::new(),
-        causes: vec![Cause::BACKGROUND; world.workload.searches.len()],
-        notes: Vec::new(),
-    };
+    let mut run = Run::<O>::new(world);
     let cut_short = run.all(watch);
     run.outcome(cut_short)
+}
+
+/// The same run, recorded.
+pub fn record<O: Overlay>(world: &World, watch: &Watch, limits: TapeLimits) -> Recorded {
+    let mut run = Run::<O>::new(world);
+    run.sim.record(limits);
+    let cut_short = run.all(watch);
+    let recording = run.sim.take_recording().unwrap_or_default();
+    let roles = (0..run.sim.len() as u32).map(|node| O::role(run.sim.peer(NodeId(node)))).collect();
+    Recorded { outcome: run.outcome(cut_short), recording, roles }
 }
 
 struct Run<'a, O: Overlay> {
@@ -66,7 +68,29 @@ struct Run<'a, O: Overlay> {
     notes: Vec<(Time, NodeId, Note)>,
 }
 
-impl<O: Overlay> Run<'_, O> {
+impl<'a, O: Overlay> Run<'a, O> {
+    fn new(world: &'a World) -> Self {
+        let (cast, overlay) = set_up::<O>(world, NETWORK, O::PORT);
+        let config = Config {
+            seed: world.scenario.seed,
+            network: NETWORK,
+            // The scenario gives all latency to the lines, since real sockets on one machine have no core between.
+            core_delay: Duration::ZERO,
+            ..Config::default()
+        };
+        Run {
+            cast,
+            overlay,
+            sim: Sim::new(config),
+            crowd: Crowd::new(cast, O::holder),
+            schedule: Schedule::new(&world.scenario.faults),
+            ongoing: Ongoing::default(),
+            records: Vec::new(),
+            causes: vec![Cause::BACKGROUND; world.workload.searches.len()],
+            notes: Vec::new(),
+        }
+    }
+
     /// Runs to the end; true if that was the scenario's limit.
     fn all(&mut self, watch: &Watch) -> bool {
         let world = self.cast.world;
@@ -111,7 +135,7 @@ impl<O: Overlay> Run<'_, O> {
     /// Starts the next node, and has it share what it has.
     fn add(&mut self) {
         let node = NodeId(self.sim.len() as u32);
-        self.sim.add(self.overlay.peer(&self.cast, node), PORT, self.cast.attachment(node));
+        self.sim.add(self.overlay.peer(&self.cast, node), O::PORT, self.cast.attachment(node));
         self.share(node);
         self.crowd.seat(node);
     }
@@ -119,7 +143,7 @@ impl<O: Overlay> Run<'_, O> {
     /// A node that has started has what it shares.
     fn share(&mut self, node: NodeId) {
         self.records.push(Record { at: self.sim.now(), node, what: What::Arrived });
-        let items = items_at::<O>(&self.cast, node);
+        let items = self.cast.items_at(node, O::CONTENT_FROM);
         if !items.is_empty() {
             self.sim.command(node, Command::Share(self.cast.world.as_shared(&items, O::FINGERPRINT)));
         }
@@ -168,15 +192,6 @@ impl<O: Overlay> Run<'_, O> {
             cut_short,
             digest: Some(sim.digest().to_string()),
         }
-    }
-}
-
-/// The items that a node has at the start.
-pub fn items_at<O: Overlay>(cast: &Cast<'_>, node: NodeId) -> Vec<u32> {
-    match (cast.person(node), O::CONTENT_FROM) {
-        (Some(person), _) => cast.world.shared_by(person),
-        (None, Source::Servers) => cast.world.shared_by_all(),
-        (None, Source::Participants) => Vec::new(),
     }
 }
 

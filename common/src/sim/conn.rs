@@ -7,7 +7,7 @@ use super::node::{BROKEN, CLOSING, End, FREE, In, NONE, OPENING, PARTING, Readin
 use super::run::What;
 use super::{Sim, nanos};
 use crate::net::NodeId;
-use crate::peer::{CloseReason, ConnId, Event, Peer, Time};
+use crate::peer::{CloseReason, ConnId, Event, Peer, SetupOf, Time};
 
 impl<P: Peer> Sim<P> {
     /// The node at an address, whether or not it can be reached.
@@ -16,12 +16,20 @@ impl<P: Peer> Sim<P> {
         self.nodes.get(host as usize).filter(|node| node.port == to.port()).map(|_| host)
     }
 
-    pub(super) fn dial(&mut self, node: u32, cause: Cause, conn: ConnId, to: SocketAddrV4) {
+    pub(super) fn dial(
+        &mut self,
+        node: u32,
+        cause: Cause,
+        conn: ConnId,
+        to: SocketAddrV4,
+        setup: SetupOf<P>,
+    ) {
         if conn.slot() >= self.config.connections_max {
             self.nodes[node as usize].conns.close(conn);
             return self.push(self.now, node, cause, What::Limit { conn });
         }
         let far_node = self.node_at(to);
+        self.on_tape(|tape, at| tape.dials(at, (node, conn), to, far_node, setup));
         // Nobody's line has no delay.
         let latency = match far_node {
             Some(far) => self.latency(node, far),
@@ -73,6 +81,7 @@ impl<P: Peer> Sim<P> {
             return self.push(answer_at, dialler, cause, refused);
         }
         n.put_end(End { conn, far_node: dialler, far_conn: dialled, flow: NONE, latency, flags: 0 });
+        self.on_tape(|tape, at| tape.accepts(at, (node, conn), (dialler, dialled)));
         // Before anything that the acceptor sends at once.
         self.push(answer_at, dialler, cause, What::Answer { conn: dialled, far_node: node, far_conn: conn });
         let remote = self.address(NodeId(dialler));
@@ -90,6 +99,7 @@ impl<P: Peer> Sim<P> {
         end.far_conn = far_conn;
         end.flags &= !OPENING;
         let closing = end.flags & CLOSING != 0;
+        self.on_tape(|tape, at| tape.opens(at, (node, conn)));
         // What the peer sent before goes first; then it hears that the connection is open.
         self.offer(node, conn);
         if closing {
@@ -127,6 +137,7 @@ impl<P: Peer> Sim<P> {
 
     /// Sends word to the far end that the connection has ended.
     fn tell_closed(&mut self, node: u32, cause: Cause, end: &End, reason: CloseReason) {
+        self.on_tape(|tape, at| tape.closes(at, (node, end.conn), reason));
         if end.flags & BROKEN != 0 {
             return; // It cannot hear, and has a Closed of its own under way.
         }
@@ -170,10 +181,11 @@ impl<P: Peer> Sim<P> {
                 Reading::Messages | Reading::Paused => false,
             };
         self.free(node, conn);
+        // An orderly close in the middle of a body or a handshake is none.
+        let broken_off = in_midst && reason == CloseReason::Remote;
+        let reason = if broken_off { CloseReason::Reset } else { reason };
+        self.on_tape(|tape, at| tape.ends(at, (node, conn), reason));
         if end.flags & CLOSING == 0 {
-            // An orderly close in the middle of a body or a handshake is none.
-            let broken_off = in_midst && reason == CloseReason::Remote;
-            let reason = if broken_off { CloseReason::Reset } else { reason };
             if reason == CloseReason::Remote {
                 self.count_good_bye(node, &end, true);
             }
@@ -220,6 +232,8 @@ impl<P: Peer> Sim<P> {
             }
             if end.flags & OPENING == 0 {
                 self.tell_closed(node, Cause::BACKGROUND, &end, CloseReason::Reset);
+            } else {
+                self.on_tape(|tape, at| tape.closes(at, (node, end.conn), CloseReason::Reset));
             }
             self.free(node, end.conn);
         }

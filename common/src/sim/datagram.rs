@@ -102,11 +102,12 @@ impl<P: Peer> Sim<P> {
         let is_lost = far == NONE
             || self.faults.departure(self.now, node, far) != self.now
             || self.faults.loses_datagram();
-        if is_lost {
+        let arrives = (!is_lost).then(|| later(self.now, self.latency(node, far)));
+        self.on_tape(|tape, at| tape.datagram(at, node, (far != NONE).then_some(far), arrives, &message));
+        let Some(arrives) = arrives else {
             self.dropped.datagrams += 1;
             return;
-        }
-        let arrives = later(self.now, self.latency(node, far));
+        };
         self.push(arrives, far, cause, What::DatagramArrive { from: node, message });
     }
 

@@ -24,7 +24,7 @@ impl<P: Peer> Sim<P> {
     #[inline(always)]
     pub(super) fn send_freely(&mut self, node: u32, cause: Cause) -> Option<Letter<P::Message>> {
         let n = &mut self.nodes[node as usize];
-        if n.line != NONE || self.faults.may_hold_up() {
+        if n.line != NONE || self.faults.may_hold_up() || self.tape.is_some() {
             return self.outbox.next_send();
         }
         let mut sent = Traffic::default();
@@ -58,6 +58,7 @@ impl<P: Peer> Sim<P> {
         n.load.sent.add(len);
         self.by_kind.add(message.kind(), len);
         self.causes.messages(cause, Traffic { messages: 1, bytes: u64::from(len) });
+        self.on_tape(|tape, _| tape.sends((node, conn), &message));
         if ideal && end.flags & !(HOLDING | SEALED) == 0 {
             self.count_seal(node, &end, len, true);
             self.emit_message(node, cause, &end, message, self.now);
@@ -155,8 +156,9 @@ impl<P: Peer> Sim<P> {
     #[inline(always)]
     pub(super) fn message_arrives(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let n = &mut self.nodes[node as usize];
-        let ready =
-            n.line == NONE && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING | SEALED) == 0);
+        let ready = n.line == NONE
+            && self.tape.is_none()
+            && n.end(conn).is_some_and(|end| end.flags & (CLOSING | HOLDING | SEALED) == 0);
         if ready && !message.pauses() {
             self.count_received(node, cause, &message);
             let print = Print::message(conn, &message);
@@ -187,6 +189,7 @@ impl<P: Peer> Sim<P> {
     /// The peer takes a message.
     fn take_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message) {
         let conn = end.conn;
+        self.on_tape(|tape, at| tape.takes(at, (node, conn), None));
         self.count_seal(node, end, message.wire_len(), false);
         self.count_received(node, cause, &message);
         if message.pauses() {
@@ -250,6 +253,10 @@ impl<P: Peer> Sim<P> {
             self.message_taken(node, cause, conn, message);
             return self.chunk_taken(node, cause, conn, body.len, corrupt);
         };
+        self.on_tape(|tape, at| {
+            tape.takes(at, (node, conn), None);
+            tape.takes(at, (node, conn), Some(place));
+        });
         self.count_received(node, cause, &message);
         self.faults.written(node, place, body.len, corrupt);
         self.refresh(node, conn);
@@ -268,6 +275,7 @@ impl<P: Peer> Sim<P> {
             // Bytes that no message announced: as messages they make no sense.
             _ => return self.abort(node, cause, conn, CloseReason::Protocol),
         };
+        self.on_tape(|tape, at| tape.takes(at, (node, conn), place));
         if let Some(place) = place {
             self.faults.written(node, place, len, corrupt);
         }

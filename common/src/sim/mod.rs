@@ -43,6 +43,10 @@
 //!
 //! By message kind ([`Sim::by_kind`], when sent), by node ([`Sim::load`], and beside it [`Sim::sealing`]), and by [`Cause`]: every effect inherits the cause of the event
 //! that led to it, so [`Sim::cause_cost`] of a search's command is the exact cost of that search.
+//!
+//! # What can be recorded
+//!
+//! [`Sim::record`] writes down each connection, message and chunk with its times, and the bytes that the codecs write.
 
 mod config;
 mod conn;
@@ -56,6 +60,7 @@ mod place;
 mod queue;
 mod run;
 mod seal;
+mod tape;
 mod uplink;
 
 use std::collections::BTreeMap;
@@ -70,6 +75,8 @@ use faults::{Change, Faults};
 use node::{Flow, LineState, NONE, Node};
 use queue::Queue;
 use run::{Coming, What};
+use tape::Tape;
+pub use tape::{Entry, Happening, Link, Recording, Side, TapeLimits, Text};
 
 use crate::metrics::{ByKind, NodeLoad, Sealing};
 use crate::net::{Attachment, Line, NodeId, Observer};
@@ -103,6 +110,7 @@ pub struct Sim<P: Peer> {
     digest: RunDigest,
     events: u64,
     dropped: Dropped,
+    tape: Option<Box<Tape<P::Message>>>,
 }
 
 /// What did not get to anybody. Each count is of a different reason.
@@ -151,6 +159,7 @@ impl<P: Peer> Sim<P> {
             digest: RunDigest::new(config.seed),
             events: 0,
             dropped: Dropped::default(),
+            tape: None,
             config,
         }
     }

@@ -301,8 +301,8 @@ impl<P: Peer> Sim<P> {
     fn apply(&mut self, node: u32, cause: Cause, effect: Effect<P>) {
         let life = self.nodes[node as usize].life;
         match effect {
-            Effect::Dial { conn, to, .. } | Effect::DialTls { conn, to, .. } => {
-                self.dial(node, cause, conn, to);
+            Effect::Dial { conn, to, setup } | Effect::DialTls { conn, to, setup, .. } => {
+                self.dial(node, cause, conn, to, setup);
             }
             Effect::Send { conn, message } => self.send(node, cause, conn, message),
             Effect::SendTo { to, message } => self.send_to(node, cause, to, message),
@@ -314,10 +314,15 @@ impl<P: Peer> Sim<P> {
             Effect::Expect { conn, body, into } => self.expect(node, conn, body, into),
             Effect::Unexpect { conn, key } => self.unexpect(node, conn, key),
             Effect::Receive { conn, len, into } => self.receive(node, cause, conn, len, into),
-            Effect::Resume { conn, setup } => match setup.and_then(P::Message::seal) {
-                None => self.resume(node, cause, conn),
-                Some(side) => self.resume_sealed(node, cause, conn, side),
-            },
+            Effect::Resume { conn, setup } => {
+                if let Some(setup) = setup {
+                    self.on_tape(|tape, _| tape.speaks((node, conn), setup));
+                }
+                match setup.and_then(P::Message::seal) {
+                    None => self.resume(node, cause, conn),
+                    Some(side) => self.resume_sealed(node, cause, conn, side),
+                }
+            }
             Effect::Verify { check, span, digest: _ } => {
                 let ok = !self.faults.is_spoiled(node, span);
                 self.push(self.now, node, cause, What::Verified { life, check, ok });

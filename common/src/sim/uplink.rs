@@ -257,7 +257,9 @@ impl<P: Peer> Sim<P> {
             }
             Out::Gate => unreachable!("a gate cannot leave"),
             Out::Body(mut span) => {
-                let spoiled = self.body_leaves(node, cause, Span { len: u64::from(len), ..span });
+                let part = Span { len: u64::from(len), ..span };
+                self.on_tape(|tape, at| tape.chunk_leaves(at, (node, end.conn), part));
+                let spoiled = self.body_leaves(node, cause, part);
                 span.offset += u64::from(len);
                 span.len -= u64::from(len);
                 if span.len > 0 {
@@ -284,6 +286,10 @@ impl<P: Peer> Sim<P> {
         else {
             unreachable!("a block was reserved");
         };
+        self.on_tape(|tape, at| {
+            tape.leaves(at, (node, end.conn));
+            tape.chunk_leaves(at, (node, end.conn), span);
+        });
         let corrupt = self.body_leaves(node, cause, span) | self.faults.corrupts();
         if let Some(leaves) = self.departure(node, end, self.now) {
             let what = What::BlockArrive { conn: end.far_conn, message, corrupt };
@@ -302,8 +308,10 @@ impl<P: Peer> Sim<P> {
     /// A message that leaves at `at` goes into the core, to arrive after the latency.
     #[inline(always)]
     pub(super) fn emit_message(&mut self, node: u32, cause: Cause, end: &End, message: P::Message, at: Time) {
+        self.on_tape(|tape, _| tape.leaves(at, (node, end.conn)));
         let Some(leaves) = self.departure(node, end, at) else { return };
         if self.faults.may_lose() && !message.pauses() && self.faults.loses() {
+            self.on_tape(|tape, _| tape.loses((node, end.conn)));
             self.dropped.lost += 1;
             return;
         }

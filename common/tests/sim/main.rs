@@ -15,3 +15,4 @@ mod lines;
 mod lone;
 mod repeat;
 mod seal;
+mod tape;

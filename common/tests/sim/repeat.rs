@@ -7,7 +7,7 @@ use crate::puppet::{Puppet, Seen, Word, address, millis, poke, seconds, span};
 use common::metrics::NodeLoad;
 use common::net::{Line, NodeId};
 use common::peer::ConnId;
-use common::sim::{Cause, CauseCost, Config, RunDigest, Sim};
+use common::sim::{Cause, CauseCost, Config, RunDigest, Sim, TapeLimits};
 use common::testing::Swarm;
 use rand::Rng;
 
@@ -52,7 +52,15 @@ fn restless(steps: u32) -> Puppet {
 }
 
 fn run(config: &Config) -> (Sim<Puppet>, Vec<Cause>) {
+    run_recorded(config, None)
+}
+
+/// The same run, on tape if there are limits for one.
+pub fn run_recorded(config: &Config, tape: Option<TapeLimits>) -> (Sim<Puppet>, Vec<Cause>) {
     let mut swarm = Swarm::new(Config { core_spread: Duration::from_millis(50), ..config.clone() });
+    if let Some(limits) = tape {
+        swarm.sim.record(limits);
+    }
     for node in 0..NODES {
         match node % 3 {
             0 => swarm.add(restless(300)),

@@ -5,6 +5,7 @@
 //!  claims.json  ┴─► stored ─► view ─┬─► summary ──┐
 //!  (of each folder)                 ├─► pictures ─┼─► index.html, plots/NAME.svg, plots/NAME.csv
 //!                                   └─► tables ───┘
+//!  replay.json (of one folder) ────────────────────► replay.html
 //! ```
 //!
 //! | part | file |
@@ -39,6 +40,7 @@ use super::made::date;
 use super::stored::{Claims, Results, Stored, StoredFault};
 use super::{Folder, FolderFault, Made};
 use crate::plot::Escaped;
+use crate::replay::{self, Film};
 use markup::{heading, paragraph};
 use pictures::{Picture, all_names, pictures};
 pub(crate) use sweep::draw_sweep;
@@ -99,6 +101,10 @@ pub fn draw(folders: &[PathBuf], out: &Path) -> Result<(), PageFault> {
         plots.remove(&format!("{name}.csv"))?;
     }
     out.write("index.html", page.as_bytes())?;
+    match film(&sources) {
+        Some(film) => out.write(replay::PAGE, replay::page(film).as_bytes())?,
+        None => out.remove(replay::PAGE)?,
+    }
     Ok(())
 }
 
@@ -108,6 +114,14 @@ struct Source<'a> {
     label: &'static str,
     folder: String,
     stored: &'a Stored,
+}
+
+/// What is to be replayed: of one folder, its own.
+fn film<'a>(sources: &[Source<'a>]) -> Option<&'a Film> {
+    match sources {
+        [only] => only.stored.replay.as_ref(),
+        _ => None,
+    }
 }
 
 /// The page and its pictures.
@@ -137,7 +151,7 @@ fn page(sources: &[Source<'_>]) -> (String, Vec<Picture>) {
     body.push_str(&claims::section(&claims));
     body.push_str(&foot(sources));
     let title = title(&views);
-    let header = format!("{}{}", lead(&views), navigation(&body));
+    let header = format!("{}{}", lead(&views), navigation(&body, film(sources).is_some()));
     (document(&title, &header, &body), pictures)
 }
 
@@ -186,8 +200,8 @@ fn lead(views: &[View<'_>]) -> String {
     views.iter().map(sentence).collect()
 }
 
-/// Links to the sections that the page has.
-fn navigation(body: &str) -> String {
+/// Links to the sections that the page has, and to the replay.
+fn navigation(body: &str, has_replay: bool) -> String {
     const SECTIONS: [(&str, &str); 9] = [
         ("summary", "At a glance"),
         ("choice", "Which to use"),
@@ -201,7 +215,12 @@ fn navigation(body: &str) -> String {
     ];
     let there = SECTIONS.iter().filter(|(anchor, _)| body.contains(&format!("<h2 id=\"{anchor}\">")));
     let links: String = there.map(|(anchor, name)| format!("<a href=\"#{anchor}\">{name}</a>\n")).collect();
-    format!("<nav aria-label=\"Sections\">\n{links}</nav>\n")
+    let replay = if has_replay {
+        format!("<a href=\"{}\">Replay, message by message</a>\n", replay::PAGE)
+    } else {
+        String::new()
+    };
+    format!("<nav aria-label=\"Sections\">\n{links}{replay}</nav>\n")
 }
 
 /// How well the values over real sockets agree with the simulated ones, where there are both.
@@ -233,7 +252,7 @@ fn foot(sources: &[Source<'_>]) -> String {
     let mut text = heading("made", "How this was made");
     text.push_str("<dl>\n");
     for source in sources {
-        let Stored { results, claims } = source.stored;
+        let Stored { results, claims, .. } = source.stored;
         let made = [
             results.as_ref().map(|results| ("the comparison", &results.made, results.seed)),
             claims.as_ref().map(|claims| ("the claims", &claims.made, claims.seed)),

@@ -95,7 +95,7 @@ fn page(sweep: &Sweep, pictures: &[Picture]) -> String {
         sweep.about, sweep.repeats, sweep.seed
     );
     let lead = format!("<p class=\"lead\">{}</p>\n", Escaped(text.trim()));
-    document(&title, &format!("{lead}{}", navigation(&body)), &body)
+    document(&title, &format!("{lead}{}", navigation(&body, false)), &body)
 }
 
 /// A measure at each point.
