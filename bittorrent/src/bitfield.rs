@@ -10,11 +10,6 @@ pub struct Bitfield {
 }
 
 impl Bitfield {
-    /// Has it fetched from memory, for use some hundred nanoseconds later, or its beginning.
-    pub(crate) fn foresee(&self) {
-        common::peer::fetch_ahead(&*self.bytes, self.bytes.len().div_ceil(64).min(2));
-    }
-
     /// None of `pieces` pieces.
     pub fn none(pieces: u32) -> Self {
         Bitfield { bytes: vec![0; bytes_of(pieces)].into(), pieces, count: 0 }

@@ -62,15 +62,6 @@ impl common::peer::Peer for Node {
     type Message = Message;
     type Timer = Timer;
 
-    const FORESEEN: u8 = 6;
-
-    #[inline]
-    fn foresee(&self, conn: ConnId, step: u8) {
-        if let Node::Peer(peer) = self {
-            peer.foresee(conn, step);
-        }
-    }
-
     fn handle(&mut self, event: Event<Message, Timer>, cx: &mut Cx<'_, Self>) {
         match self {
             Node::Peer(peer) => peer.handle(event, cx),

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::ahead::fetch_ahead;
-
 /// A connection, as its node names it: a dense slot and a generation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(u32);
@@ -104,13 +102,6 @@ impl<T> Slots<T> {
         match self.entries.get(conn.slot()) {
             Some(Some((id, value))) if *id == conn => Some(value),
             _ => None,
-        }
-    }
-
-    /// Has the state of a connection fetched from memory, for use some hundred nanoseconds later.
-    pub fn foresee(&self, conn: ConnId) {
-        if let Some(entry) = self.entries.get(conn.slot()) {
-            fetch_ahead(entry, 1);
         }
     }
 

@@ -23,7 +23,6 @@
 //! | `cli` | what the command lines share (a feature) |
 //! | [`testing`] | the `Swarm` kit, a peer alone with scripted connections, a raw-bytes fake peer |
 
-mod ahead;
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;

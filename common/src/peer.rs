@@ -152,7 +152,6 @@ use std::time::Duration;
 use rand_pcg::Pcg32;
 use serde::{Deserialize, Serialize};
 
-pub use crate::ahead::fetch_ahead;
 pub use crate::conn::{ConnId, ConnIds, Slots};
 use crate::digest::Digest;
 pub use crate::event::{Announced, Arrival, BodyState, CloseReason, Event};
@@ -183,17 +182,6 @@ pub trait Peer: Sized {
 
     /// Something happened; say through `cx` what is to be done about it.
     fn handle(&mut self, event: Event<Self::Message, Self::Timer>, cx: &mut Cx<'_, Self>);
-
-    /// The steps that [`Peer::foresee`] takes; zero if it does nothing.
-    const FORESEEN: u8 = 0;
-
-    /// Something will soon happen on a connection: has memory [fetched](fetch_ahead) that the peer will need for it, and changes nothing. Only the simulator asks,
-    /// for it alone knows what is to come and has more peers than the processor's caches hold. It calls this some
-    /// events before, once for each `step` from 0 on, an event or more apart: what a step looks at, the step before has had fetched. It may
-    /// be wrong: the connection may be none by then.
-    fn foresee(&self, conn: ConnId, step: u8) {
-        let _ = (conn, step);
-    }
 
     /// Compile-time proof of the size limits; every driver evaluates it.
     const SIZES_HOLD: () = {

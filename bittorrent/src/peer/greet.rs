@@ -123,6 +123,7 @@ impl Torrent {
             let conn = link.conn;
             shared.conns.remove(conn);
             cx.close(conn);
+            self.count_what_leaves(at, cx);
             self.parted(at, Side::Sent, shared, cx);
         }
     }

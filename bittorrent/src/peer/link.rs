@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use common::peer::{ConnId, Time, fetch_ahead};
+use common::peer::{ConnId, Time};
 
 use super::Hands;
 use super::meter::Meter;
@@ -224,13 +224,6 @@ impl Links {
         let link = self.entries.get_mut(at as usize)?.take()?;
         self.len -= 1;
         Some(link)
-    }
-
-    /// Has fetched where a link lies.
-    pub(super) fn foresee_entry(&self, at: u32) {
-        if let Some(entry) = self.entries.get(at as usize) {
-            fetch_ahead(entry, 1);
-        }
     }
 
     pub(super) fn get(&self, at: u32) -> Option<&Link> {

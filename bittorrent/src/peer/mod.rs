@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use common::digest::Digest;
 use common::http;
-use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots, Span, fetch_ahead};
+use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots, Span};
 use common::store::Ranges;
 use common::user::{Command, Failure, Fetch, FetchId, Note, SharedFile};
 use rand::RngExt as _;
@@ -252,21 +252,6 @@ impl Peer {
         }
         self.take_in_found(cx);
         self.shared.banned_ids.truncate(BANNED_IDS_MAX);
-    }
-
-    /// See [`foresee`](common::peer::Peer::foresee): this node, its table, its torrent, the table of links, the link.
-    pub fn foresee(&self, conn: ConnId, step: u8) {
-        if step == 0 {
-            return fetch_ahead(self, size_of::<Peer>().div_ceil(64));
-        }
-        if step == 1 {
-            return self.shared.conns.foresee(conn);
-        }
-        if let Some(Conn::Link { torrent, at }) = self.shared.conns.get(conn)
-            && let Some(torrent) = self.torrents.get(torrent)
-        {
-            torrent.foresee(*at, step - 2);
-        }
     }
 
     fn start(&mut self, cx: Hands) {

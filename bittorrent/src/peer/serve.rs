@@ -87,6 +87,17 @@ impl Torrent {
         self.serve(at, shared, cx);
     }
 
+    /// We have closed a connection: what the driver has of blocks still leaves, but nobody will say so any more.
+    pub(super) fn count_what_leaves(&mut self, at: u32, cx: Hands) {
+        let Some(link) = self.links.get_mut(at) else { return };
+        let (journal, remote) = (self.journal, link.remote);
+        self.uploaded += link.leaving_bytes;
+        while let Some((block, _)) = link.leaving.pop_front() {
+            journal.sent(remote, Act::Piece(block), cx);
+        }
+        link.leaving_bytes = 0;
+    }
+
     /// Drops what a peer that is choked now has asked for, but for what it may have even so.
     pub(super) fn void_queue(&mut self, at: u32, cx: Hands) {
         let Some(link) = self.links.get_mut(at) else { return };

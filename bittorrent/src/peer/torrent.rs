@@ -14,7 +14,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::peer::{ConnId, Cx, FileId, Place, Time, fetch_ahead};
+use common::peer::{ConnId, Cx, FileId, Place, Time};
 use common::store::{Ranges, StoreFault};
 use common::user::{Failure, FetchId, Note};
 
@@ -142,29 +142,6 @@ impl Content {
 }
 
 impl Torrent {
-    /// Has fetched what something that comes on a link will need.
-    pub(super) fn foresee(&self, at: u32, step: u8) {
-        match step {
-            0 => fetch_ahead(self, size_of::<Torrent>().div_ceil(64)),
-            1 => {
-                self.links.foresee_entry(at);
-                if let What::Known(content) = &self.what {
-                    fetch_ahead(&**content, size_of::<Content>().div_ceil(64));
-                }
-            }
-            2 => {
-                if let Some(link) = self.links.get(at) {
-                    fetch_ahead(link, size_of_val(link).div_ceil(64));
-                }
-            }
-            _ => {
-                if let Some(link) = self.links.get(at) {
-                    link.have.foresee();
-                }
-            }
-        }
-    }
-
     pub(super) fn new(no: TorrentNo, info_hash: InfoHash, what: What, shared: &Shared) -> Self {
         let knobs = &shared.knobs;
         Torrent {

@@ -118,7 +118,7 @@ impl<P: Peer> Sim<P> {
         let line = self.nodes[node as usize].line as usize;
         // One of the short messages that wait may be its own.
         if self.posts.get(line).is_some_and(|post| !post.shorts.is_empty()) {
-            self.posts[line].shorts.push_back((cause, Short::Close(conn)));
+            self.posts[line].shorts.push_back((cause, conn, Short::Close));
             self.lines[line].ring.push_back(Turn::Short);
             self.nodes[node as usize].end(conn).expect("it was there").flags |= PARTING;
         }

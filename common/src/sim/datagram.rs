@@ -10,7 +10,7 @@ use super::node::{NONE, Short, Turn};
 use super::run::What;
 use crate::metrics::Traffic;
 use crate::net::NodeId;
-use crate::peer::{Event, Peer};
+use crate::peer::{ConnId, Event, Peer};
 use crate::wire::{DATAGRAM_BYTES_MAX, Wire};
 
 /// What waits for one node's limited line beside the connections that have much to say.
@@ -19,7 +19,7 @@ pub(super) struct Post<M> {
     leaving: VecDeque<(Cause, u32, M)>,
     arriving: VecDeque<(Cause, u32, M)>,
     /// Short messages of connections, in the order of their turns.
-    pub(super) shorts: VecDeque<(Cause, Short<M>)>,
+    pub(super) shorts: VecDeque<(Cause, ConnId, Short<M>)>,
 }
 
 impl<M: Wire> Post<M> {
@@ -35,8 +35,8 @@ impl<M: Wire> Post<M> {
     /// Bytes of the short message whose turn is next; a good-bye has none.
     pub(super) fn next_short_len(&self) -> u32 {
         match self.shorts.front() {
-            Some((_, Short::Message(_, message))) => message.wire_len(),
-            Some((_, Short::Close(_))) | None => 0,
+            Some((_, _, Short::Message(message))) => message.wire_len(),
+            Some((_, _, Short::Close)) | None => 0,
         }
     }
 

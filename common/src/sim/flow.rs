@@ -63,21 +63,21 @@ impl<P: Peer> Sim<P> {
             self.count_seal(node, &end, len, true);
             self.emit_message(node, cause, &end, message, self.now);
         } else if len <= SHORT_BYTES_MAX && end.flags & !HOLDING == 0 && !message.pauses() {
-            self.enqueue_short(node, cause, end, message);
+            self.enqueue_short(node, cause, conn, message);
         } else {
             self.enqueue(node, cause, conn, Out::Message(message));
         }
     }
 
     /// Has a short message, of a connection that has nothing else to say, wait in the line itself: most that is ever sent needs no more.
-    fn enqueue_short(&mut self, node: u32, cause: Cause, end: End, message: P::Message) {
+    fn enqueue_short(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
         let line = self.nodes[node as usize].line as usize;
         let waiting_max = self.config.waiting_max;
         let shorts = &mut self.post(line).shorts;
         if shorts.len() >= waiting_max {
-            return self.enqueue(node, cause, end.conn, Out::Message(message));
+            return self.enqueue(node, cause, conn, Out::Message(message));
         }
-        shorts.push_back((cause, Short::Message(end, message)));
+        shorts.push_back((cause, conn, Short::Message(message)));
         self.lines[line].ring.push_back(Turn::Short);
         self.serve(node);
     }

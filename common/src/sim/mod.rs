@@ -10,9 +10,11 @@
 //!   delays and of the core's ([`Config::core_delay`], and [`Config::core_spread`] by which pairs differ). A connection keeps
 //!   the latency it was dialled with.
 //! - A **busy uplink** serves the connections that have something to send in turn, a message or a chunk of a body at a
-//!   time. A **busy downlink** takes what has arrived in the same way: a short message waits for at most one message or chunk
-//!   of each other connection, not for all of somebody's bulk. What has arrived for a connection that ends meanwhile takes no
-//!   further time. Ideal lines (no rates) skip both.
+//!   time; short messages wait for their turns in the order in which they were sent, and a message leaves together with the body it
+//!   announces if that is no more than a chunk. A **busy downlink** takes what has arrived in the same way: a short message waits for at most
+//!   one message or chunk of each other connection, not for all of somebody's bulk; one that costs an idle downlink no more than
+//!   [`Config::grain`] is taken when it comes, and the line is occupied all the same. What has arrived for a connection that ends meanwhile takes no
+//!   further time. Ideal lines (no rates) skip both. What a line has begun to send, a packet's worth of short messages at most, a crash does not take back.
 //! - **Bodies** move in chunks ([`Config::chunk_bytes`], smaller on slow lines: [`Config::chunk_time`]), each O(1), under a window for each connection
 //!   ([`Config::window_bytes`]): what the receiver has not taken holds the sender up, so that a slow receiver does not waste a
 //!   fast sender's uplink, and a paused connection pushes back. Credit returns the moment the receiver takes a chunk.

@@ -3,12 +3,10 @@
 use super::Sim;
 use super::count::Cause;
 use super::faults::Change;
-use super::node::{FREE, In, NONE, Out};
+use super::node::{FREE, In, NONE, Out, prefetch};
 use super::queue::Queue;
 use crate::net::{NodeId, Observer};
-use crate::peer::{
-    Arrival, BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time, fetch_ahead,
-};
+use crate::peer::{Arrival, BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -113,8 +111,6 @@ pub(super) enum What<M, T> {
 
 pub(super) type EventOf<P> = Event<<P as Peer>::Message, <P as Peer>::Timer>;
 
-/// How many events ahead a node is fetched, beside the steps of its peer.
-const NODE_AHEAD: usize = 4;
 /// Cache lines at the start of a node that are fetched in advance: what the driver keeps, and the beginning of the peer.
 const NODE_LINES: usize = 14;
 
@@ -155,50 +151,17 @@ impl<P: Peer> Sim<P> {
         true
     }
 
-    /// Has the memory fetched that the coming events need: first their node, then what the node has of the connection, then
-    /// what its peer has. By the time one of them is needed, some events later, the one before it has arrived.
+    /// Has the memory fetched that the coming events need: first their node, then the node's connections. By the time one of
+    /// them is needed, some events later, the one before it has arrived.
     #[inline(always)]
     fn look_ahead(&self) {
-        if let Some(coming) = self.queue.ahead(NODE_AHEAD + usize::from(P::FORESEEN)) {
-            fetch_ahead(&self.nodes[coming.node as usize], NODE_LINES);
-        }
-        for step in 0..P::FORESEEN {
-            if let Some(coming) = self.queue.ahead(usize::from(P::FORESEEN - step)) {
-                self.foresee(coming, step);
-            }
+        if let Some(coming) = self.queue.ahead(4) {
+            prefetch(&self.nodes[coming.node as usize], NODE_LINES);
         }
         if let Some(Coming { node, what: What::Arrive { conn, .. }, .. }) = self.queue.ahead(1)
             && let Some(end) = self.nodes[*node as usize].ends.get(conn.slot())
         {
-            fetch_ahead(end, 1);
-        }
-    }
-
-    /// Has fetched what an event will need that is still some events away: the sooner, the further along.
-    #[inline(always)]
-    fn foresee(&self, coming: &Coming<P>, step: u8) {
-        let node = &self.nodes[coming.node as usize];
-        let line = self.lines.get(node.line as usize);
-        if let (0, Some(line)) = (step, line) {
-            fetch_ahead(line, 3);
-        }
-        let conn = match (&coming.what, line) {
-            (
-                What::Arrive { conn, .. } | What::BlockArrive { conn, .. } | What::ChunkArrive { conn, .. },
-                _,
-            ) => Some(*conn),
-            (What::UplinkFree, Some(line)) if step > 0 => line.leaves_next(),
-            (What::DownlinkFree, Some(line)) if step > 0 => line.comes_next(),
-            _ => None,
-        };
-        let Some(conn) = conn else { return };
-        node.peer.foresee(conn, step);
-        let Some(end) = node.ends.get(conn.slot()) else { return };
-        match step {
-            1 => fetch_ahead(end, 1),
-            2 if let Some(flow) = self.flows.get(end.flow as usize) => fetch_ahead(flow, 4),
-            3 if let Some(flow) = self.flows.get(end.flow as usize) => flow.foresee(),
-            _ => {}
+            prefetch(end, 1);
         }
     }
 

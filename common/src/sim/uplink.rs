@@ -142,18 +142,20 @@ impl<P: Peer> Sim<P> {
         self.refresh(node, conn);
     }
 
-    /// The first of the short messages that wait leaves at `at`, unless the node has crashed meanwhile.
+    /// The first of the short messages that wait leaves at `at`, unless its connection is over.
     fn short_leaves(&mut self, node: u32, at: Time) {
         let line = self.nodes[node as usize].line as usize;
-        match self.posts[line].shorts.pop_front() {
-            Some((cause, Short::Message(end, message))) => self.emit_message(node, cause, &end, message, at),
-            Some((cause, Short::Close(conn))) => {
-                if let Some(end) = self.nodes[node as usize].end(conn) {
-                    end.flags &= !PARTING;
-                    self.finish_close(node, cause, conn);
-                }
+        let Some((cause, conn, short)) = self.posts[line].shorts.pop_front() else { return };
+        let Some(end) = self.nodes[node as usize].end(conn) else { return };
+        match short {
+            Short::Message(message) => {
+                let end = *end;
+                self.emit_message(node, cause, &end, message, at);
             }
-            None => {}
+            Short::Close => {
+                end.flags &= !PARTING;
+                self.finish_close(node, cause, conn);
+            }
         }
     }
 

@@ -230,6 +230,14 @@ impl Swarm {
         self.run(people, limit, limit, &mut |_| {});
     }
 
+    /// Lets so much time pass, whoever lacks something or not.
+    pub fn pass(&mut self, time: Duration) {
+        let until = self.now() + time;
+        while self.now() < until {
+            self.run_to(until.min(self.now() + TICK));
+        }
+    }
+
     /// Lets time pass until then, no longer than a tick from now.
     fn run_to(&mut self, until: Time) {
         let notes = &mut self.notes;
