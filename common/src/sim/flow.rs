@@ -162,7 +162,7 @@ impl<P: Peer> Sim<P> {
         if ready && !message.pauses() {
             self.count_received(node, cause, &message);
             let print = Print::message(conn, &message);
-            self.deliver_here(node, cause, print, Event::Message { conn, message });
+            self.deliver_here(node, cause, print, || Event::Message { conn, message });
         } else {
             self.message_arrives_slowly(node, cause, conn, message);
         }

@@ -233,18 +233,25 @@ impl<P: Peer> Sim<P> {
     #[inline(never)]
     pub(super) fn deliver(&mut self, node: u32, cause: Cause, event: EventOf<P>) {
         let print = fingerprint(&event);
-        self.deliver_here(node, cause, print, event);
+        self.deliver_here(node, cause, print, || event);
     }
 
-    /// [`Sim::deliver`] for the one place where most events come by.
+    /// [`Sim::deliver`] for the one place where most events come by. The event is put together where the peer takes it from: moved
+    /// there in one piece, right after its parts were written, it would have the processor wait for them.
     #[inline(always)]
-    pub(super) fn deliver_here(&mut self, node: u32, cause: Cause, print: Print, event: EventOf<P>) {
+    pub(super) fn deliver_here(
+        &mut self,
+        node: u32,
+        cause: Cause,
+        print: Print,
+        event: impl FnOnce() -> EventOf<P>,
+    ) {
         self.events += 1;
         self.digest.mix(self.now.0, u64::from(node) << 32 | u64::from(print.slot), print.what);
         let n = &mut self.nodes[node as usize];
         let address = NodeId(node).address(self.config.network, n.port);
         let mut cx = Cx::new(self.now, address, &self.own_key, &mut n.rng, &mut n.conns, &mut self.outbox);
-        n.peer.handle(event, &mut cx);
+        n.peer.handle(event(), &mut cx);
         if !self.outbox.is_empty() {
             self.apply_all(node, cause);
         }
