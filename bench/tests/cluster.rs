@@ -1,6 +1,6 @@
 //! Small clusters over real sockets, in this process and in others, and the command line around them.
 
-mod common;
+mod kit;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -18,7 +18,7 @@ fn program() -> Command {
 #[test]
 fn a_cluster_completes_everything_and_counts_the_same_searches_as_the_simulation() {
     let options = Options {
-        scenario: common::small(8, 1),
+        scenario: kit::small(8, 1),
         backends: vec![Backend::Tcp, Backend::Sim],
         repeats: Some(1),
         executable: env!("CARGO_BIN_EXE_bench").into(),
@@ -44,7 +44,7 @@ fn a_cluster_completes_everything_and_counts_the_same_searches_as_the_simulation
 
 #[test]
 fn nodes_that_vanish_come_back_over_real_sockets_in_one_process_and_in_several() {
-    let mut scenario = common::small(8, 1);
+    let mut scenario = kit::small(8, 1);
     scenario.searches = Searches { per_peer: 4, downloads_per_peer: 1, pause_s: 1.0, settle_s: 1.0 };
     scenario.faults = ["random 50%@1.5s", "back@2.5s"].map(|text| text.parse().unwrap()).to_vec();
     let options = Options {
@@ -66,7 +66,7 @@ fn nodes_that_vanish_come_back_over_real_sockets_in_one_process_and_in_several()
 }
 
 fn in_folder(folder: &Path, arguments: &[&str]) -> Output {
-    std::fs::write(folder.join("small.toml"), common::small(6, 1).to_text()).unwrap();
+    std::fs::write(folder.join("small.toml"), kit::small(6, 1).to_text()).unwrap();
     let out = folder.join("out");
     let mut command = program();
     command.current_dir(folder).args(["--scenario", "small.toml", "--out"]).arg(out).args(arguments);
@@ -182,7 +182,7 @@ fn children(parent: u32) -> Vec<u32> {
 #[test]
 fn nothing_is_left_behind_when_the_coordinator_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let mut scenario = common::small(6, 1);
+    let mut scenario = kit::small(6, 1);
     scenario.searches.settle_s = 60.0;
     scenario.duration_limit_s = 120.0;
     std::fs::write(folder.path().join("long.toml"), scenario.to_text()).unwrap();

@@ -1,6 +1,6 @@
 //! The command: files that appear whole, and mistakes that are told in a line.
 
-use ::common::testing::process::Program;
+use common::testing::process::Program;
 
 use crate::reader::packets;
 

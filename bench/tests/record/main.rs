@@ -1,14 +1,13 @@
 //! One simulated run, written down: what stands in the files is what happened.
 
 mod command;
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../kit/mod.rs"]
+mod kit;
 mod packets;
 mod reader;
 mod spans;
 mod tshark;
 
-use ::common::sim::TapeLimits;
 use bench::overlay::Contestant;
 use bench::overlays::overlays;
 use bench::record::{Capture, capture};
@@ -16,10 +15,11 @@ use bench::scenario::Scenario;
 use bench::simulate::Recorded;
 use bench::watch::Watch;
 use bench::world::World;
+use common::sim::TapeLimits;
 
 /// A run of a dozen people, recorded. One of them vanishes, and leaves connections that end in no good order.
 fn recorded(overlay: &dyn Contestant, seed: u64) -> (World, Recorded) {
-    let mut scenario = common::small(12, seed);
+    let mut scenario = kit::small(12, seed);
     scenario.faults = vec!["random 10%@1.5s".parse().unwrap()];
     recorded_of(overlay, &scenario)
 }

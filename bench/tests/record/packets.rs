@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ::common::net::NodeId;
-use ::common::peer::Span;
-use ::common::sim::{Happening, Side};
 use bench::overlay::Contestant;
 use bench::overlays::overlays;
 use bench::simulate::Recorded;
 use bench::trace::What;
 use bench::world::World;
+use common::net::NodeId;
+use common::peer::Span;
+use common::sim::{Happening, Side};
 
 use crate::reader::{blocks, options, packets, streams, u32_at};
 use crate::{captured, named, recorded};

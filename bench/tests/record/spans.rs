@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ::common::sim::Happening;
 use bench::overlays::overlays;
 use bench::record::spans;
 use bench::trace::{Record, What};
+use common::sim::Happening;
 use serde_json::Value;
 
 use crate::recorded;

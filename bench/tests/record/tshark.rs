@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use ::common::sim::Happening;
 use bench::simulate::Recorded;
+use common::sim::Happening;
 
-use crate::common::small;
+use crate::kit::small;
 use crate::{captured, named, recorded_of};
 
 /// What tshark prints of a run on an overlay, for each of some questions.

@@ -1,7 +1,5 @@
 //! Every checker fails on a trace that was tampered with, in words that say who, and passes on the true one.
 
-mod common;
-
 use std::time::Duration;
 
 use bench::check::Verdict;
@@ -12,9 +10,11 @@ use bench::trace::{Delivered, Outcome, Record, What};
 use bench::watch::Watch;
 use bench::world::World;
 
+use crate::kit;
+
 /// A true run of the first overlay whose content comes from there.
 fn run(source: Source) -> (World, &'static dyn Contestant, Outcome) {
-    let world = World::new(&common::small(12, 1)).unwrap();
+    let world = World::new(&kit::small(12, 1)).unwrap();
     let contestant = *overlays().iter().find(|contestant| contestant.content_from() == source).unwrap();
     let outcome = contestant.simulate(&world, &Watch::new(false));
     (world, contestant, outcome)
@@ -152,7 +152,7 @@ fn a_broken_peer_is_found() {
 
 #[test]
 fn a_fault_is_known_by_whom_it_hit_even_where_a_clock_is_behind() {
-    let mut scenario = common::small(12, 1);
+    let mut scenario = kit::small(12, 1);
     scenario.faults = vec!["server@1s".parse().unwrap(), "random 20%@3s".parse().unwrap()];
     scenario.searches.settle_s = 4.0;
     let world = World::new(&scenario).unwrap();

@@ -1,26 +1,24 @@
 //! The page: drawn from what is stored and nothing else, well-formed, complete, and never taken in by what files say.
 
-mod common;
-#[path = "common/page.rs"]
-mod page;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ::common::testing::process::Program;
+use crate::page::{checked, files, named, parsed, text};
 use bench::compare::{Backend, Comparison, Options, compare};
 use bench::report::{Folder, Made, draw};
 use bench::watch::Watch;
-use page::{checked, files, named, parsed, text};
+use common::testing::process::Program;
 use roxmltree::{Document, Node};
 use serde_json::Value;
+
+use crate::kit;
 
 const BENCH: Program = Program(env!("CARGO_BIN_EXE_bench"));
 
 /// Runs all overlays in simulation and stores what comes out, without a page.
 fn stored(dir: &Path, peers: u32, repeats: u32) -> Comparison {
-    let scenario = common::small(peers, 1);
+    let scenario = kit::small(peers, 1);
     let folder = Folder::open(dir, &scenario).unwrap();
     let options = Options {
         scenario,

@@ -1,26 +1,24 @@
 //! Sweeps: the same to the byte however they are made, and nothing is made twice.
 
-mod common;
-#[path = "common/page.rs"]
-mod page;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use ::common::testing::process::Program;
+use crate::page::{checked, files, named, parsed, text};
 use bench::overlays::overlays;
 use bench::report::Folder;
 use bench::scenario::{Scenario, find};
 use bench::sweep::{Plan, Point, Progress, Sweep, sweep, to_json, write};
-use page::{checked, files, named, parsed, text};
+use common::testing::process::Program;
+
+use crate::kit;
 
 const BENCH: Program = Program(env!("CARGO_BIN_EXE_bench"));
 
 fn plan(vary: &[&str], repeats: u32) -> Plan {
     let axes = vary.iter().map(|axis| axis.parse().unwrap()).collect();
-    Plan { scenario: common::small(10, 1), axes, overlays: overlays().to_vec(), repeats }
+    Plan { scenario: kit::small(10, 1), axes, overlays: overlays().to_vec(), repeats }
 }
 
 /// Sweeps into a folder; also returns how many runs were made.
@@ -109,7 +107,7 @@ fn another_seed_is_another_sweep() {
 fn the_page_has_a_picture_of_each_measure_and_every_mean() {
     let dir = tempfile::tempdir().unwrap();
     let (path, scenario) = (dir.path().to_str().unwrap(), dir.path().join("mine.toml"));
-    let mine = Scenario { about: "Mine <b>&</b> mine.".to_owned(), ..common::small(8, 1) };
+    let mine = Scenario { about: "Mine <b>&</b> mine.".to_owned(), ..kit::small(8, 1) };
     fs::write(&scenario, mine.annotated()).unwrap();
     let command = ["sweep", scenario.to_str().unwrap(), "--vary", "peers=8..16 +4", "--vary"];
     let command = [

@@ -1,7 +1,5 @@
 //! Comparisons in simulation: repeatable to the byte, and what faults do to them.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -10,6 +8,8 @@ use bench::measure::FlowRow;
 use bench::report::{Folder, Look, render, to_json};
 use bench::scenario::{LIBRARY, Law, Scenario, Searches, Sessions};
 use bench::watch::Watch;
+
+use crate::kit;
 
 const NARROW: Look = Look { coloured: false, columns: 100 };
 
@@ -31,7 +31,7 @@ fn value(column: &Column, key: &str) -> f64 {
 fn two_comparisons_of_one_seed_are_the_same_to_the_byte_in_every_file() {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     for dir in &dirs {
-        let scenario = common::small(20, 1);
+        let scenario = kit::small(20, 1);
         let folder = Folder::open(dir.path(), &scenario).unwrap();
         folder.fill(&simulated(scenario, 2)).unwrap();
     }
@@ -47,7 +47,7 @@ fn two_comparisons_of_one_seed_are_the_same_to_the_byte_in_every_file() {
 
 #[test]
 fn another_seed_gives_other_digests() {
-    let (one, other) = (simulated(common::small(20, 1), 1), simulated(common::small(20, 2), 1));
+    let (one, other) = (simulated(kit::small(20, 1), 1), simulated(kit::small(20, 2), 1));
     for (a, b) in one.columns.iter().zip(&other.columns) {
         assert!(a.runs[0].digest.is_some());
         assert_ne!(a.runs[0].digest, b.runs[0].digest, "{}", a.overlay);
@@ -57,7 +57,7 @@ fn another_seed_gives_other_digests() {
 
 #[test]
 fn everything_that_must_be_true_is_exercised_and_is_true() {
-    let comparison = simulated(common::small(30, 1), 1);
+    let comparison = simulated(kit::small(30, 1), 1);
     assert_eq!(comparison.failures(), Vec::<String>::new());
     let exercised = |name: &str| {
         let runs = comparison.columns.iter().flat_map(|column| &column.runs);
@@ -96,7 +96,7 @@ fn everything_that_must_be_true_is_exercised_and_is_true() {
 
 #[test]
 fn intervals_are_shown_where_they_fit_and_five_columns_of_medians_fit_120_characters() {
-    let comparison = simulated(common::small(10, 1), 6);
+    let comparison = simulated(kit::small(10, 1), 6);
     let table = |columns| render(&comparison, Look { columns, ..NARROW });
     assert!(table(240).contains("95 % interval"));
     let narrow = table(120);
@@ -107,16 +107,16 @@ fn intervals_are_shown_where_they_fit_and_five_columns_of_medians_fit_120_charac
 
 #[test]
 fn content_comes_from_the_server_in_one_world_and_never_in_the_other() {
-    let comparison = simulated(common::small(30, 4), 1);
+    let comparison = simulated(kit::small(30, 4), 1);
     let shares: Vec<f64> = comparison.columns.iter().map(|column| value(column, "server_share")).collect();
     assert_eq!(shares, [1.0, 0.0, 0.0, 0.0, 0.0], "the mirror's alone");
 }
 
 #[test]
 fn a_knob_of_one_overlay_changes_its_runs_and_nobody_elses() {
-    let plain = simulated(common::small(20, 1), 1);
+    let plain = simulated(kit::small(20, 1), 1);
     let changed = |knobs: &str| {
-        let text = common::small(20, 1).to_text() + knobs;
+        let text = kit::small(20, 1).to_text() + knobs;
         simulated(Scenario::parse(&text).unwrap(), 1)
     };
     let digests = |comparison: &Comparison| {
@@ -145,7 +145,7 @@ fn a_knob_of_one_overlay_changes_its_runs_and_nobody_elses() {
 
 #[test]
 fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
-    let mut scenario = common::small(20, 1);
+    let mut scenario = kit::small(20, 1);
     scenario.searches.pause_s = 2.0;
     scenario.faults = vec!["server@2s".parse().unwrap()];
     let comparison = simulated(scenario, 1);
@@ -177,7 +177,7 @@ fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
 
 #[test]
 fn the_busiest_node_of_an_index_is_its_server_and_without_one_it_is_somebody() {
-    let mut scenario = common::small(20, 1);
+    let mut scenario = kit::small(20, 1);
     scenario.faults = vec!["busiest@2s".parse().unwrap()];
     scenario.searches.pause_s = 2.0;
     for column in simulated(scenario, 1).columns {
@@ -195,7 +195,7 @@ fn the_busiest_node_of_an_index_is_its_server_and_without_one_it_is_somebody() {
 
 #[test]
 fn people_who_leave_are_gone_and_those_who_vanish_leave_stale_results_at_most() {
-    let mut scenario = common::small(30, 1);
+    let mut scenario = kit::small(30, 1);
     scenario.sessions.linger_s = Some(Law::Fixed(0.5));
     // Where files come from many holders, each that has vanished is tried again for a while.
     scenario.duration_limit_s = 300.0;
@@ -210,7 +210,7 @@ fn people_who_leave_are_gone_and_those_who_vanish_leave_stale_results_at_most() 
 
 #[test]
 fn a_run_ends_at_its_limit_and_says_what_is_open() {
-    let mut scenario = common::small(10, 1);
+    let mut scenario = kit::small(10, 1);
     scenario.duration_limit_s = 1.3;
     let comparison = simulated(scenario, 1);
     assert!(comparison.columns.iter().all(|column| column.runs[0].cut_short));
@@ -219,7 +219,7 @@ fn a_run_ends_at_its_limit_and_says_what_is_open() {
 
 #[test]
 fn those_who_come_back_share_again_and_are_found_again() {
-    let mut scenario = common::small(30, 1);
+    let mut scenario = kit::small(30, 1);
     scenario.searches = Searches { per_peer: 8, downloads_per_peer: 2, pause_s: 1.0, settle_s: 1.0 };
     scenario.duration_limit_s = 120.0;
     scenario.faults = vec!["random 40%@3s".parse().unwrap()];
@@ -246,7 +246,7 @@ fn those_who_come_back_share_again_and_are_found_again() {
 
 #[test]
 fn the_server_is_searched_again_once_it_is_back() {
-    let mut scenario = common::small(20, 1);
+    let mut scenario = kit::small(20, 1);
     scenario.searches = Searches { per_peer: 20, downloads_per_peer: 0, pause_s: 2.0, settle_s: 1.0 };
     scenario.duration_limit_s = 120.0;
     scenario.faults = vec!["server@5s".parse().unwrap(), "back@10s".parse().unwrap()];
@@ -270,7 +270,7 @@ fn the_server_is_searched_again_once_it_is_back() {
 
 #[test]
 fn a_cut_is_felt_while_it_lasts_and_a_slow_server_by_its_own_clients_alone() {
-    let mut scenario = common::small(30, 1);
+    let mut scenario = kit::small(30, 1);
     scenario.searches = Searches { per_peer: 6, downloads_per_peer: 2, pause_s: 1.0, settle_s: 1.0 };
     scenario.duration_limit_s = 300.0;
     let plain = simulated(scenario.clone(), 1);
@@ -303,12 +303,12 @@ fn a_cut_is_felt_while_it_lasts_and_a_slow_server_by_its_own_clients_alone() {
 
 #[test]
 fn corrupt_content_is_never_taken_for_complete() {
-    let mut scenario = common::small(20, 1);
+    let mut scenario = kit::small(20, 1);
     scenario.duration_limit_s = 300.0;
     scenario.faults = vec!["corrupt 10%@0s".parse().unwrap()];
     let comparison = simulated(scenario, 1);
     assert_eq!(comparison.failures(), Vec::<String>::new());
-    let plain = simulated(Scenario { duration_limit_s: 300.0, ..common::small(20, 1) }, 1);
+    let plain = simulated(Scenario { duration_limit_s: 300.0, ..kit::small(20, 1) }, 1);
     for (column, plain) in comparison.columns.iter().zip(&plain.columns) {
         let received = |column: &Column| value(column, "download_p95_s").max(value(column, "failed"));
         assert!(received(column) > received(plain), "{}: wrong bytes cost something", column.overlay);
@@ -317,7 +317,7 @@ fn corrupt_content_is_never_taken_for_complete() {
 
 #[test]
 fn the_impatient_go_and_the_others_are_served() {
-    let mut scenario = common::small(30, 1);
+    let mut scenario = kit::small(30, 1);
     scenario.publisher = true;
     (scenario.catalog.titles, scenario.catalog.artists) = (1, 1);
     let sizes = &mut scenario.catalog.sizes;
@@ -361,7 +361,7 @@ fn every_scenario_of_the_library_runs_small_and_passes_its_checks() {
 fn what_only_a_simulator_can_do_is_refused_on_real_sockets_in_one_line() {
     let faults = vec!["server@1s".parse().unwrap(), "cut 50%@1s for 2s".parse().unwrap()];
     let options = Options {
-        scenario: Scenario { faults, ..common::small(5, 1) },
+        scenario: Scenario { faults, ..kit::small(5, 1) },
         backends: vec![Backend::Tcp, Backend::Sim],
         repeats: Some(1),
         executable: PathBuf::new(),

@@ -1,18 +1,16 @@
 //! Measures of a trace written by hand, whose values can be worked out on paper.
 
-mod common;
-
-use ::common::metrics::NodeLoad;
-use ::common::net::NodeId;
-use ::common::peer::Time;
-use ::common::user::{Failure, FetchId, SearchEnd, SearchId};
+use crate::kit::small;
 use bench::compare::{Backend, Run, judge};
 use bench::measure::FlowRow;
 use bench::overlay::{Contestant, Source};
 use bench::overlays::overlays;
 use bench::trace::{Outcome, Record, What};
 use bench::world::World;
-use common::small;
+use common::metrics::NodeLoad;
+use common::net::NodeId;
+use common::peer::Time;
+use common::user::{Failure, FetchId, SearchEnd, SearchId};
 use std::time::Duration;
 
 /// The first overlay whose people send content, with its one server.

@@ -1,7 +1,5 @@
 //! The TOML form, and worlds drawn from it.
 
-mod common;
-
 use std::time::Duration;
 
 use bench::compare::Backend;
@@ -11,6 +9,8 @@ use bench::scenario::{
 };
 use bench::world::World;
 use proptest::prelude::*;
+
+use crate::kit;
 
 #[test]
 fn every_scenario_of_the_library_is_one_and_comes_back_from_its_text() {
@@ -327,7 +327,7 @@ fn faults_are_read_and_mistyped_ones_explained() {
 
 #[test]
 fn a_publisher_has_everything_comes_first_and_asks_for_nothing() {
-    let scenario = Scenario { publisher: true, ..common::small(20, 1) };
+    let scenario = Scenario { publisher: true, ..kit::small(20, 1) };
     let world = World::new(&scenario).unwrap();
     assert_eq!(world.shared_by(0).len(), scenario.catalog.titles as usize);
     assert_eq!(world.people[0].attachment.line, scenario.server.line());
@@ -342,7 +342,7 @@ fn a_publisher_has_everything_comes_first_and_asks_for_nothing() {
 
 #[test]
 fn people_stay_as_long_as_the_laws_say_and_other_draws_do_not_change() {
-    let plain = common::small(2_000, 3);
+    let plain = kit::small(2_000, 3);
     let mut scenario = plain.clone();
     scenario.sessions.linger_s = Some(Law::Exponential(10.0));
     scenario.sessions.patience_s = Some(Law::Weibull { shape: 0.34, scale_s: 21.3 });
@@ -365,7 +365,7 @@ fn people_stay_as_long_as_the_laws_say_and_other_draws_do_not_change() {
 
 #[test]
 fn one_seed_gives_one_world_and_another_gives_another() {
-    let world = |seed| World::new(&common::small(40, seed)).unwrap();
+    let world = |seed| World::new(&kit::small(40, seed)).unwrap();
     let fingerprint = |world: &World| {
         let searches: Vec<_> =
             world.workload.searches.iter().map(|s| (s.at, s.query.words.clone(), s.download)).collect();
@@ -379,7 +379,7 @@ fn one_seed_gives_one_world_and_another_gives_another() {
 
 #[test]
 fn people_look_for_what_they_lack_and_others_have() {
-    let scenario = common::small(40, 3);
+    let scenario = kit::small(40, 3);
     let world = World::new(&scenario).unwrap();
     assert_eq!(world.workload.searches.len(), 40 * scenario.searches.per_peer as usize);
     assert_eq!(world.workload.downloads.len(), 40 * scenario.searches.downloads_per_peer as usize);
@@ -394,7 +394,7 @@ fn people_look_for_what_they_lack_and_others_have() {
 
 #[test]
 fn a_change_of_the_searches_leaves_people_and_files_as_they_were() {
-    let scenario = common::small(30, 5);
+    let scenario = kit::small(30, 5);
     let mut more = scenario.clone();
     more.searches.per_peer += 4;
     let (a, b) = (World::new(&scenario).unwrap(), World::new(&more).unwrap());
@@ -406,7 +406,7 @@ fn a_change_of_the_searches_leaves_people_and_files_as_they_were() {
 
 #[test]
 fn random_faults_take_the_share_they_say_and_the_same_people_each_time() {
-    let mut scenario = common::small(50, 1);
+    let mut scenario = kit::small(50, 1);
     scenario.faults = vec!["random 20%@1s".parse().unwrap(), "random 20%@2s".parse().unwrap()];
     let world = World::new(&scenario).unwrap();
     assert_eq!(world.drawn(0).len(), 10);
