@@ -14,6 +14,7 @@
 //! | [`gnutella`] | the claims of the lecture's section on it, and servents on a graph to try them on |
 //! | [`kazaa`] | the claims of the section on FastTrack, and supernodes with their children |
 //! | [`bittorrent`] | the claims of the section on it, and a swarm to try them on |
+//! | [`questions`] | what the lecture leaves open at its end |
 //!
 //! Claims are about particular systems, so that this folder may name them, as the table of overlays does.
 
@@ -29,6 +30,7 @@ pub mod finding;
 pub mod gnutella;
 pub mod graph;
 pub mod kazaa;
+pub mod questions;
 pub mod show;
 pub mod theory;
 
@@ -113,7 +115,7 @@ pub struct Claim {
 
 /// All claims, in the order of the lecture's sections.
 pub fn claims() -> Vec<&'static Claim> {
-    [gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS].into_iter().flatten().collect()
+    [gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS, questions::CLAIMS].into_iter().flatten().collect()
 }
 
 /// A claim that has been tried.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bittorrent::choker::{LeechChoking, SeedChoking};
 
-use super::swarm::{Class, DSL, MIX_A, MIX_B, PIECE, Person, Plan, Swarm, after, crowd, mean, mixed};
+use super::swarm::{Class, DSL, MIX_A, MIX_B, PIECE, Person, Plan, Swarm, after, crowd, jain, mean, mixed};
 use crate::claims::finding::{Mark, Published, Reading, Rule};
 use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
@@ -70,13 +70,6 @@ const NAMED: u32 = 8;
 /// Knobs that a plan has, with another way to choose.
 fn choosing(plan: Plan, leech_choking: LeechChoking, seed_choking: SeedChoking) -> Plan {
     plan.with(|knobs| (knobs.leech_choking, knobs.seed_choking) = (leech_choking, seed_choking))
-}
-
-/// Jain's index of fairness: 1 if all have the same.
-fn jain(values: &[f64]) -> f64 {
-    let sum: f64 = values.iter().sum();
-    let squares: f64 = values.iter().map(|value| value * value).sum();
-    sum * sum / (values.len() as f64 * squares)
 }
 
 fn whom(trial: &Trial) -> Vec<Reading> {

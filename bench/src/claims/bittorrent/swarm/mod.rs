@@ -32,7 +32,7 @@ use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
 
 use crate::claims::draw::sample;
-pub use outcome::{Bound, Outcome, mean, median};
+pub use outcome::{Bound, Outcome, jain, mean, median};
 pub use plan::{Class, DSL, Has, MIX_A, MIX_B, PIECE, Person, Plan, crowd, mixed, poisson, settled};
 
 /// Where everybody listens.
@@ -402,18 +402,26 @@ impl Swarm {
 
     /// What the members have sent, of what their lines could have while they were there.
     pub fn utilisation(&self) -> f64 {
+        self.used(|member, load| (load.body_sent, member.class.up_kbps, member.left))
+    }
+
+    /// What has come to the members, of what could have while they were there and lacked something.
+    pub fn downlinks_used(&self) -> f64 {
+        self.used(|member, load| {
+            (load.body_received, member.class.down_kbps, member.finished.or(member.left))
+        })
+    }
+
+    /// Bytes on all members' lines, of what they could carry: each with the bytes, the line in kbit/s, and until when it counts.
+    fn used(&self, line: impl Fn(&Member, &NodeLoad) -> (u64, u32, Option<Time>)) -> f64 {
         let bits = |(at, member): (usize, &Member)| {
-            let there = member.left.unwrap_or(Time::MAX).min(self.now()).since(member.joined);
-            let could = f64::from(member.class.up_kbps) * 1e3 * there.as_secs_f64();
-            (8.0 * self.load(at).body_sent as f64, could)
+            let (bytes, kbps, until) = line(member, &self.load(at));
+            let there = until.unwrap_or(Time::MAX).min(self.now()).since(member.joined);
+            (8.0 * bytes as f64, f64::from(kbps) * 1e3 * there.as_secs_f64())
         };
-        let (sent, could) = self
-            .members
-            .iter()
-            .enumerate()
-            .map(bits)
-            .fold((0.0, 0.0), |sum, bits| (sum.0 + bits.0, sum.1 + bits.1));
-        sent / could
+        let lines = self.members.iter().enumerate().map(bits);
+        let (went, could) = lines.fold((0.0, 0.0), |sum, bits| (sum.0 + bits.0, sum.1 + bits.1));
+        went / could
     }
 
     /// How it went, for those who have come and finished.
