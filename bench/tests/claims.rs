@@ -13,7 +13,7 @@ use bench::claims::graph::{Graph, UNREACHABLE};
 use bench::claims::kazaa::network as supernodes;
 use bench::claims::show::to_json;
 use bench::claims::theory::{drawn_reach, flood_messages, poisson_reach};
-use bench::claims::{Claim, Report, Size, Tried, claims, run};
+use bench::claims::{Claim, Report, Size, Trial, Tried, claims, run};
 use common::sim::Config;
 use gnutella::servent::Knobs;
 use gnutella::strategy::StrategyKind;
@@ -306,6 +306,21 @@ fn what_must_hold_by_arithmetic_holds() {
     let exact =
         |tried: &Tried| tried.findings.iter().filter(|f| f.rule.is_some_and(|r| r.low == r.high)).count();
     assert!(report.claims.iter().map(exact).sum::<usize>() >= 3);
+}
+
+#[test]
+fn what_peers_take_over_symmetric_lines_is_what_they_give() {
+    let readings = (claim("Q3").trial)(&Trial { seed: 1, size: Size::Quick });
+    let named = |what: String| readings.iter().find(|reading| reading.what == what).expect("a reading").value;
+    let used = |lines: &str| ["up", "down"].map(|way| named(format!("use of {way}links, {lines}")));
+    for lines in ["400/400", "950/950", "100 Mbit/s"] {
+        let [up, down] = used(lines);
+        // The origin gives too, and by that much more comes down.
+        assert!(up < down && down < up + 0.1 && down < 1.0, "{lines}: {up} up, {down} down");
+    }
+    // What comes down an asymmetric line is bounded by what goes up the others.
+    let [up, down] = used("1,500/400");
+    assert!(down > up * 400.0 / 1_500.0 && down < (up + 0.1) * 400.0 / 1_500.0, "{up} up, {down} down");
 }
 
 #[test]

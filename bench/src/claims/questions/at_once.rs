@@ -14,11 +14,11 @@ use crate::world::exponential;
 /// Q2.
 pub(super) const AT_ONCE: Claim = Claim {
     id: "Q2",
-    sentence: "If all arrive at once, each waits hardly longer than if they come one by one, and the last is done long before: only the start is slow, and only small contents feel it.",
+    sentence: "If all arrive at once, each waits hardly longer than if they come one by one, and the last is done long before.",
     said_by: "lecture (as an open question)",
     setup: |size| {
         format!(
-            "{} people with equal lines for {} pieces, smart origin of {ORIGIN_KBPS} kbit/s; all leave when done. A content's time is how long it takes up one line. Even the best schedule needs a turn of one piece for each doubling of those who have one, so that theory has the last done by the bound at 1 + log2 N / pieces",
+            "{} people with equal lines for {} pieces, smart origin of {ORIGIN_KBPS} kbit/s; all leave when done. A content's time is how long it takes up one line. Even the best schedule needs a turn of one piece for each doubling of those who have one, so that theory has the last done by the bound at 1 + log2 N / pieces: small contents feel the start. Of those who come one by one fewer share the origin at a time, and it sends more copies",
             people(size),
             pieces(size)
         )

@@ -19,7 +19,7 @@ pub(super) const SELECTION: Claim = Claim {
     said_by: "lecture (as an open question)",
     setup: |size| {
         format!(
-            "{} people for {} pieces, told of {} others, and an origin of {} kbit/s. Three workloads: equal lines, all come at once and leave when done; the same with four classes of lines; four classes who come ever more rarely and stay for a third of a content's time, as for RedHat 9. The best selection is found on one swarm of each workload and judged on another, or chance would choose it. Coded pieces, of which any is as good as any other, are not built: they cannot beat the bound either. What gains is the origin that shows each piece once: a plain one has sent nearly three copies before its last piece is out",
+            "{} people for {} pieces, told of {} others, and an origin of {} kbit/s. Three workloads: equal lines, all come at once and leave when done; the same with four classes of lines; four classes who come ever more rarely and stay for a third of a content's time, as for RedHat 9. The best selection is found on one swarm of each workload and judged on another, or chance would choose it. Coded pieces, of which any is as good as any other, are not built: they cannot beat the bound either. What peers choose is judged once more apart, where the origin shows all it has",
             people(size),
             pieces(size),
             handout(size),
@@ -193,6 +193,7 @@ fn judged(trial: &Trial, workloads: &[Workload], choices: &[Choice], tried: &[Ve
     let ours = scores(trial, workloads, BITTORRENT, 4);
     let again = |choice| ratios(&scores(trial, workloads, choice, 4), &ours);
     let any = again(best(&|_| true));
+    let peers_own = again(best(&|choice| !choice.smart));
     let mut readings: Vec<Reading> = workloads
         .iter()
         .zip(&any)
@@ -209,5 +210,10 @@ fn judged(trial: &Trial, workloads: &[Workload], choices: &[Choice], tried: &[Ve
         )
         .rule(Rule::at_most(0.95, Mark::Derived)),
     );
+    readings.push(Reading::new(
+        "the same with the plain origin, so that peers alone choose otherwise",
+        Unit::Ratio,
+        median(&peers_own),
+    ));
     readings
 }

@@ -15,12 +15,12 @@ pub(super) const SYMMETRIC: Claim = Claim {
     said_by: "lecture (as an open question)",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces, smart origin of 2.5 of the peers' mean line up. Symmetric lines of the four classes carry half of what theirs carry in both directions together. A downlink no wider than the uplink has no room to make up for a moment without a sender: with 500 down and 400 up uplinks are used nearly as well as with 1,500",
+            "a flash crowd of {} people for {} pieces, smart origin of 2.5 of the peers' mean line up. Symmetric lines of the four classes carry half of what theirs carry in both directions together. A downlink no wider than the uplink has no room to make up for a moment without a sender, so that one a little wider is tried beside",
             people(size),
             pieces(size)
         )
     },
-    varied: "the lines: 1,500/400 kbit/s, the same up, the same together, a private network of 100 Mbit/s; four classes as they are or symmetric",
+    varied: "the lines: 1,500/400 kbit/s, 600/400, 400/400, as much together as the first (950/950), a private network of 100 Mbit/s; four classes as they are or symmetric",
     seeds: super::FEW,
     trial: symmetric,
 };
@@ -62,6 +62,7 @@ fn symmetric(trial: &Trial) -> Vec<Reading> {
     };
     let crowd = |class| crowd(people(trial.size), class);
     let usual = of("1,500/400", &crowd(DSL));
+    of("600/400", &crowd(Class { down_kbps: 600, ..DSL }));
     of("400/400", &crowd(both(DSL.up_kbps)));
     let half = (DSL.down_kbps + DSL.up_kbps) / 2;
     let equal = of("950/950", &crowd(both(half)));
