@@ -50,8 +50,8 @@ impl<P: Peer> Sim<P> {
     /// The peer sends a message.
     #[inline(never)]
     pub(super) fn send(&mut self, node: u32, cause: Cause, conn: ConnId, message: P::Message) {
+        let (at_once, len) = (!self.uplink_is_limited(node), message.wire_len());
         let n = &mut self.nodes[node as usize];
-        let (has_line, len) = (n.line != NONE, message.wire_len());
         let Some(end) = n.end(conn).filter(|end| end.flags & CLOSING == 0).map(|end| *end) else {
             return self.dead_effect();
         };
@@ -59,7 +59,6 @@ impl<P: Peer> Sim<P> {
         self.by_kind.add(message.kind(), len);
         self.causes.messages(cause, Traffic { messages: 1, bytes: u64::from(len) });
         self.on_tape(|tape, _| tape.sends((node, conn), &message));
-        let at_once = !has_line || !self.uplink_is_limited(node);
         if at_once && end.flags & !(HOLDING | SEALED) == 0 {
             self.count_seal(node, &end, len, true);
             self.emit_message(node, cause, &end, message, self.now);
