@@ -24,7 +24,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use super::place::Place;
+use super::place::{Place, Vacant};
 use crate::peer::Time;
 
 /// A slot of level 0 is 2^16 ns = 65 µs long: short enough that few events share one even in a busy run, long enough that
@@ -45,13 +45,6 @@ const BLOCK: u32 = 16;
 const RUN_WANTED: usize = 32;
 /// but none that begin so many slots (4 ms) after its first.
 const RUN_SLOTS_MAX: u64 = 64;
-
-/// An event that waits, in a block.
-struct Waiting<T> {
-    at: u64,
-    /// Empty in what of a block is not in use.
-    value: Place<T>,
-}
 
 /// The place of an event that has been found to be the next, and can be taken once.
 #[derive(Clone, Copy)]
@@ -74,7 +67,8 @@ struct Level {
 
 /// The events of all slots.
 struct Blocks<T> {
-    waiting: Vec<Waiting<T>>,
+    /// Empty in what of a block is not in use.
+    places: Vec<Place<T>>,
     /// For each block the one after it in its slot.
     following: Vec<u32>,
     vacant: Vec<u32>,
@@ -114,11 +108,11 @@ struct Near {
 
 impl<T> Queue<T> {
     /// What one event takes.
-    pub const ENTRY_BYTES: usize = size_of::<Waiting<T>>();
+    pub const ENTRY_BYTES: usize = size_of::<Place<T>>();
 
     pub fn new() -> Self {
         Queue {
-            blocks: Blocks { waiting: Vec::new(), following: Vec::new(), vacant: Vec::new() },
+            blocks: Blocks { places: Vec::new(), following: Vec::new(), vacant: Vec::new() },
             levels: std::array::from_fn(|level| Level::new(if level == 0 { LOW_BITS } else { DIGIT_BITS })),
             position: 0,
             run: Run { start: 0, keys: Vec::new(), next: 0, blocks: Vec::new() },
@@ -130,13 +124,11 @@ impl<T> Queue<T> {
     /// The place for a further event, which must not be earlier than the last one popped. It must be filled at once: what
     /// is put together right where it is to lie need not be moved there.
     #[inline(always)]
-    pub fn place(&mut self, at: Time) -> &mut Place<T> {
+    pub fn place(&mut self, at: Time) -> Vacant<'_, T> {
         self.len += 1;
-        if at.0 >> SLOT_BITS > self.position {
-            self.file(at.0)
-        } else {
-            self.near.place(at.0, &mut self.blocks)
-        }
+        // The very last nanosecond, after five hundred years, is not told from the one before.
+        let at = at.0.min(Place::<T>::LAST);
+        if at >> SLOT_BITS > self.position { self.file(at) } else { self.near.place(at, &mut self.blocks) }
     }
 
     /// The time and place of the next event, if it is not later than `limit`. The event is out of the order with that,
@@ -176,14 +168,14 @@ impl<T> Queue<T> {
     /// An event that waits to be taken.
     #[inline(always)]
     pub fn look(&self, entry: Entry) -> Option<&T> {
-        self.blocks.waiting[entry.0 as usize].value.get()
+        self.blocks.places[entry.0 as usize].get()
     }
 
     /// Takes an event out.
     #[inline(always)]
     pub fn take(&mut self, entry: Entry) -> T {
         self.len -= 1;
-        self.blocks.waiting[entry.0 as usize].value.take()
+        self.blocks.places[entry.0 as usize].take()
     }
 
     /// The event that is `distance` after the next one, unless others get pushed before it: a hint.
@@ -200,7 +192,7 @@ impl<T> Queue<T> {
 
     /// The place for an event later than the position, in its slot.
     #[inline(always)]
-    fn file(&mut self, at: u64) -> &mut Place<T> {
+    fn file(&mut self, at: u64) -> Vacant<'_, T> {
         let slot = at >> SLOT_BITS;
         let differs = slot ^ self.position;
         let (level, digit) = if differs >> LOW_BITS == 0 {
@@ -215,10 +207,9 @@ impl<T> Queue<T> {
             level.lengthen(digit, &mut self.blocks);
         }
         let slot = &mut level.slots[digit];
-        let waiting = &mut self.blocks.waiting[slot.end as usize];
+        let place = &mut self.blocks.places[slot.end as usize];
         slot.end += 1;
-        waiting.at = at;
-        &mut waiting.value
+        place.vacant(at)
     }
 
     /// Makes the coming slots the run, unless the first that holds anything begins after `limit`. One slot of a busy
@@ -264,8 +255,8 @@ impl<T> Queue<T> {
         let mut next = Some(slot.first);
         while let Some(block) = next {
             for place in slot.places(block) {
-                let Waiting { at, value } = &mut self.blocks.waiting[place];
-                let (at, value) = (*at, value.take());
+                let place = &mut self.blocks.places[place];
+                let (at, value) = (place.at(), place.take());
                 self.file(at).put(value);
             }
             next = slot.after(block, &self.blocks.following);
@@ -338,7 +329,7 @@ impl<T> Blocks<T> {
             let block = u32::try_from(self.following.len()).unwrap_or(u32::MAX);
             assert!(block < u32::MAX / BLOCK, "fewer than 2^32 events are to come");
             self.following.push(0);
-            self.waiting.extend((0..BLOCK).map(|_| Waiting { at: 0, value: Place::empty() }));
+            self.places.extend((0..BLOCK).map(|_| Place::empty()));
             block
         })
     }
@@ -350,8 +341,8 @@ impl Run {
         let mut next = Some(slot.first);
         while let Some(block) = next {
             let first = self.blocks.len() as u64 * u64::from(BLOCK);
-            let keys = blocks.waiting[slot.places(block)].iter().zip(first..);
-            self.keys.extend(keys.map(|(waiting, number)| (waiting.at - self.start) << 32 | number));
+            let keys = blocks.places[slot.places(block)].iter().zip(first..);
+            self.keys.extend(keys.map(|(place, number)| (place.at() - self.start) << 32 | number));
             self.blocks.push(block);
             next = slot.after(block, &blocks.following);
         }
@@ -377,7 +368,7 @@ impl Run {
 
 impl Near {
     #[inline(never)]
-    fn place<'a, T>(&mut self, at: u64, blocks: &'a mut Blocks<T>) -> &'a mut Place<T> {
+    fn place<'a, T>(&mut self, at: u64, blocks: &'a mut Blocks<T>) -> Vacant<'a, T> {
         let place = self.vacant.pop().unwrap_or_else(|| {
             let start = blocks.obtain() * BLOCK;
             self.vacant.extend((start + 1..start + BLOCK).rev());
@@ -385,7 +376,7 @@ impl Near {
         });
         self.order.push(Reverse((at, self.sequence, place)));
         self.sequence += 1;
-        &mut blocks.waiting[place as usize].value
+        blocks.places[place as usize].vacant(at)
     }
 }
 
@@ -446,7 +437,7 @@ mod tests {
             for step in steps.into_iter().chain([Step::Pop(255, u64::MAX), Step::Pop(255, u64::MAX)]) {
                 match step {
                     Step::Push(after) => {
-                        let at = now.saturating_add(after);
+                        let at = now.saturating_add(after).min(Place::<u64>::LAST);
                         queue.place(Time(at)).put(model.sequence);
                         model.heap.push(Reverse((at, model.sequence)));
                         model.sequence += 1;
