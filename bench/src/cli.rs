@@ -16,6 +16,7 @@ use crate::processes;
 use crate::record::command::{RecordArgs, record};
 use crate::replay;
 use crate::report::{Folder, Look, Made, draw, render, to_json};
+use crate::scale::command::{ScaleArgs, run_scale};
 use crate::scenario::{Fault, LIBRARY, Listed, OF_A_FOLDER, Scenario, find};
 use crate::sweep::command::{SweepArgs, run_sweep};
 use crate::watch::Watch;
@@ -53,6 +54,8 @@ enum Job {
     Sweep(SweepArgs),
     /// Try what the lecture and the papers say of these systems, and say whether it holds
     Claims(ClaimsArgs),
+    /// Simulate networks at the size that they really had, beside what was published of them
+    Scale(ScaleArgs),
     /// Draw the page of stored results once more, or of several side by side
     Report {
         /// Folders with what `compare` and `claims` have stored
@@ -212,6 +215,7 @@ pub fn main() -> ExitCode {
             run_sweep(&args).and_then(|(text, failures)| print(&text).map(|()| verdict(&failures)))
         }
         Some(Job::Claims(args)) => run_claims(&args).map(|()| ExitCode::SUCCESS),
+        Some(Job::Scale(args)) => run_scale(&args).and_then(|text| print(&text)).map(|()| ExitCode::SUCCESS),
         Some(Job::Report { folders, out }) => {
             run_report(&folders, out.as_deref()).map(|()| ExitCode::SUCCESS)
         }

@@ -31,6 +31,7 @@
 //! | [`sweep`] | the same at other values of a scenario's keys |
 //! | [`record`] | one simulated run, written down for other programs |
 //! | [`replay`] | small simulated runs, to be looked at |
+//! | [`scale`] | each network at the size it had |
 //! | [`claims`] | what is said of particular systems, tried |
 //! | [`plot`] | pictures of data |
 //! | [`analyze`] | logs of a swarm, studied |
@@ -58,6 +59,7 @@ pub mod record;
 pub mod redhat9;
 pub mod replay;
 pub mod report;
+pub mod scale;
 pub mod scenario;
 pub mod simulate;
 pub mod sweep;

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color};
 
 use super::finding::{Finding, Mark, Published, Rule, Verdict};
 use super::{Claim, Report, Tried};
 use crate::measure::Unit;
 use crate::report::number::Scale;
+use crate::report::table::{bare, right};
 use crate::report::{Folder, FolderFault};
 
 /// The widest line of running text.
@@ -76,17 +77,6 @@ fn wrap(text: &mut String, word: &str, paragraph: &str) {
         line.push_str(word);
     }
     let _ = writeln!(text, "{line}");
-}
-
-fn bare<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    table
-}
-
-fn right(text: String) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
 fn verdict(verdict: Verdict, coloured: bool) -> Cell {

@@ -58,6 +58,14 @@ pub(crate) fn new(header: Vec<String>) -> Table {
     table
 }
 
+/// A table of results whose lines are as long as they have to be.
+pub(crate) fn bare<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    table
+}
+
 pub(crate) fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }

@@ -12,6 +12,7 @@ mod measure;
 mod mirror;
 mod plot;
 mod report;
+mod scale;
 mod scenario;
 mod simulate;
 mod sweep;
