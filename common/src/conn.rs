@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::prefetch::prefetch;
+
 /// A connection, as its node names it: a dense slot and a generation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(u32);
@@ -110,6 +112,15 @@ impl<T> Slots<T> {
         match self.entries.get_mut(conn.slot()) {
             Some(Some((id, value))) if *id == conn => Some(value),
             _ => None,
+        }
+    }
+
+    /// Has the processor fetch the state of a connection, for use some hundred nanoseconds later; see
+    /// [`Peer::foresee`](crate::peer::Peer::foresee).
+    #[inline]
+    pub fn foresee(&self, conn: ConnId) {
+        if let Some(entry) = self.entries.get(conn.slot()) {
+            prefetch(entry, 1);
         }
     }
 

@@ -36,6 +36,7 @@ pub mod net;
 mod outbox;
 pub mod peer;
 mod pinholes;
+mod prefetch;
 pub mod seal;
 pub mod sim;
 pub mod store;

@@ -183,6 +183,14 @@ pub trait Peer: Sized {
     /// Something happened; say through `cx` what is to be done about it.
     fn handle(&mut self, event: Event<Self::Message, Self::Timer>, cx: &mut Cx<'_, Self>);
 
+    /// A hint: `message` will come on `conn` some events from now. The simulator, which knows what is coming, gives it so that a peer whose
+    /// tables lie apart from it can have the processor fetch what it will read ([`Slots::foresee`]). It changes nothing, and nothing
+    /// may depend on it: the real driver knows of no message before it comes.
+    #[inline(always)]
+    fn foresee(&self, conn: ConnId, message: &Self::Message) {
+        let _ = (conn, message);
+    }
+
     /// Compile-time proof of the size limits; every driver evaluates it.
     const SIZES_HOLD: () = {
         assert!(size_of::<Self::Message>() <= MESSAGE_BYTES_MAX);

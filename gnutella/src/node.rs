@@ -52,6 +52,13 @@ impl common::peer::Peer for Node {
             Node::HostCache(cache) => cache.handle(event, cx),
         }
     }
+
+    #[inline]
+    fn foresee(&self, conn: ConnId, _: &Message) {
+        if let Node::Servent(servent) = self {
+            servent.foresee(conn);
+        }
+    }
 }
 
 const _: () = <Node as common::peer::Peer>::SIZES_HOLD;

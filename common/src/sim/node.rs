@@ -398,18 +398,3 @@ pub(super) fn transmission_ns(bytes: u32, bps: u64) -> u64 {
 const _: () = assert!(size_of::<End>() <= 32);
 // What an idle node costs beside its peer and its connections.
 const _: () = assert!(size_of::<Node<()>>() <= 160);
-
-/// Asks the processor to fetch a value's first `lines` cache lines, for use some hundred nanoseconds later. Without it a
-/// large run waits for memory at every event: the simulator knows the coming nodes, the processor cannot guess them.
-#[inline]
-pub(super) fn prefetch<T: ?Sized>(value: &T, lines: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in 0..lines {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let at = std::ptr::from_ref(value).cast::<i8>().wrapping_add(64 * line);
-        // SAFETY: a prefetch reads nothing and faults at no address; it is a hint.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (value, lines);
-}

@@ -3,10 +3,11 @@
 use super::Sim;
 use super::count::Cause;
 use super::faults::Change;
-use super::node::{FREE, In, NONE, Out, prefetch};
+use super::node::{FREE, In, NONE, Node, Out};
 use super::queue::Queue;
 use crate::net::{NodeId, Observer};
 use crate::peer::{Arrival, BodyState, CloseReason, ConnId, Cx, Effect, Event, FileId, Letter, Peer, Time};
+use crate::prefetch::prefetch;
 use crate::user::Command;
 use crate::wire::Wire;
 
@@ -111,13 +112,15 @@ pub(super) enum What<M, T> {
 
 pub(super) type EventOf<P> = Event<<P as Peer>::Message, <P as Peer>::Timer>;
 
-/// Cache lines at the start of a node that are fetched in advance: what the driver keeps, and the beginning of the peer.
-const NODE_LINES: usize = 14;
-
 impl<P: Peer> Sim<P> {
     /// An entry of the queue fills no more than one cache line: time, node, cause, and what happens.
     pub(super) const ENTRY_FITS: () = {
         assert!(Queue::<Coming<P>>::ENTRY_BYTES <= 64);
+    };
+    /// Cache lines at the start of a node that are fetched in advance: what the driver keeps, and the peer, unless that is large.
+    const NODE_LINES: usize = {
+        let lines = size_of::<Node<P>>().div_ceil(64);
+        if lines < 20 { lines } else { 20 }
     };
 
     #[inline(always)]
@@ -156,12 +159,14 @@ impl<P: Peer> Sim<P> {
     #[inline(always)]
     fn look_ahead(&self) {
         if let Some(coming) = self.queue.ahead(4) {
-            prefetch(&self.nodes[coming.node as usize], NODE_LINES);
+            prefetch(&self.nodes[coming.node as usize], Self::NODE_LINES);
         }
-        if let Some(Coming { node, what: What::Arrive { conn, .. }, .. }) = self.queue.ahead(1)
-            && let Some(end) = self.nodes[*node as usize].ends.get(conn.slot())
-        {
-            prefetch(end, 1);
+        if let Some(Coming { node, what: What::Arrive { conn, message }, .. }) = self.queue.ahead(1) {
+            let node = &self.nodes[*node as usize];
+            if let Some(end) = node.ends.get(conn.slot()) {
+                prefetch(end, 1);
+            }
+            node.peer.foresee(*conn, message);
         }
     }
 

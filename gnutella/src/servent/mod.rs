@@ -157,6 +157,12 @@ impl Servent {
         }
     }
 
+    /// A descriptor will come on this connection.
+    #[inline]
+    pub fn foresee(&self, conn: ConnId) {
+        self.links.foresee(conn);
+    }
+
     fn command(&mut self, command: Command, cx: Hands) {
         match command {
             Command::Share(files) => self.library.add(&files),
