@@ -15,6 +15,9 @@ use super::{Asked, NETWORKS, Network, Outcome};
 use crate::redhat9;
 use crate::report::{Folder, FolderFault, Made};
 
+/// The version of the form of the files.
+const FORMAT: u32 = 1;
+
 /// Which network, and how much of it.
 #[derive(Debug, Args)]
 pub struct ScaleArgs {
@@ -155,7 +158,7 @@ fn store(made: &Made, outcome: &Outcome, folder: &Folder) -> Result<(), FolderFa
 
 fn to_json(made: &Made, outcome: &Outcome) -> String {
     let figures = outcome.readings.iter().map(Into::into).collect();
-    serde_json::to_string_pretty(&Stored { made, outcome, figures })
+    serde_json::to_string_pretty(&Stored { format: FORMAT, made, outcome, figures })
         .expect("a run has string keys and no loops")
 }
 

@@ -126,11 +126,21 @@ fn costs(sim: &Sim<Node>, searches: &Searches, graph: &Graph) -> Vec<Reading> {
         let cost = sim.cause_cost(cause);
         (messages, reached) = (messages + cost.messages, reached + cost.nodes_reached);
     }
+    let mut again = 0;
+    for node in 0..graph.nodes() {
+        if let Node::Servent(servent) = sim.peer(NodeId(node)) {
+            again += servent.dropped().duplicates;
+        }
+    }
     let others = f64::from(graph.nodes()) - 1.0;
+    // As if no TTL ended it.
     let flood = 2.0 * graph.edges().len() as f64 - f64::from(graph.nodes()) + 1.0;
     vec![
-        Reading::new("messages of a search", Unit::Count, messages as f64 / count).theory(flood),
+        Reading::new("messages of a search, and without a TTL", Unit::Count, messages as f64 / count)
+            .theory(flood),
         Reading::new("of all servents reached by a search", Unit::Share, reached as f64 / count / others)
             .published(Published::new(0.95, RIPEANU, Mark::Secondary)),
+        Reading::new("of its messages duplicates", Unit::Share, again as f64 / messages.max(1) as f64)
+            .theory(1.0 - others / flood),
     ]
 }

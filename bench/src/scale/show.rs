@@ -16,6 +16,8 @@ use crate::report::table::{bare, right};
 /// What a file of results has.
 #[derive(Serialize)]
 pub(super) struct Stored<'a> {
+    /// The version of the form of these files: 1.
+    pub(super) format: u32,
     pub(super) made: &'a Made,
     #[serde(flatten)]
     pub(super) outcome: &'a Outcome,

@@ -65,7 +65,7 @@ fn gnutella_floods_reach_all_for_as_many_messages_as_there_are_ways() {
     searches_end(&readings, 0.3);
     // Seven hops reach everybody whose part hangs together; results come back beside the floods.
     assert!(value(&readings, "of all servents reached by a search") > 0.98);
-    let messages = readings.iter().find(|reading| reading.what == "messages of a search").unwrap();
+    let messages = readings.iter().find(|reading| reading.what.starts_with("messages of a search")).unwrap();
     let ratio = messages.value / messages.theory.unwrap();
     assert!((0.9..1.2).contains(&ratio), "{ratio}");
 }
