@@ -4,11 +4,12 @@ mod kit;
 
 use std::path::Path;
 use std::process::{Child, Output};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use common::digest::Fingerprint;
-use common::store::{Memory, Storage, StoreFault};
+use common::store::Memory;
+use common::testing::gated::Gated;
 use common::testing::live::{Live, PATIENCE};
 use common::testing::process::{Program, signal};
 use common::user::{Command, FileInfo, Note, SharedFile};
@@ -19,53 +20,10 @@ use napster::server::ServerConfig;
 
 const NAPSTER: Program = Program(env!("CARGO_BIN_EXE_napster"));
 const SIZE: usize = 8_000_000;
-/// Where the holder stops sending. More than the 4 MiB after which a download is first made durable.
+/// Where the holder stops sending, until it is let go on. More than the 4 MiB after which a download is first made durable.
 const GATE: u64 = 6_000_000;
 /// A part of this length has been written to after it was made durable.
 const DURABLE: u64 = 5_000_000;
-
-/// A file that is not read beyond [`GATE`] until it is opened: a transfer that lasts as long as the test wants.
-struct Gated {
-    file: Memory,
-    is_open: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gated {
-    fn new(file: Memory) -> Gated {
-        Gated { file, is_open: Mutex::new(false), opened: Condvar::new() }
-    }
-
-    fn open(&self) {
-        *self.is_open.lock().unwrap() = true;
-        self.opened.notify_all();
-    }
-}
-
-impl Storage for Gated {
-    fn size(&self) -> u64 {
-        self.file.size()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), StoreFault> {
-        if offset + buf.len() as u64 > GATE {
-            tokio::task::block_in_place(|| {
-                let is_open = self.is_open.lock().unwrap();
-                let waited = self.opened.wait_timeout_while(is_open, PATIENCE, |is_open| !*is_open);
-                if waited.unwrap().1.timed_out() { Err(StoreFault::Io) } else { Ok(()) }
-            })?;
-        }
-        self.file.read_at(offset, buf)
-    }
-
-    fn write_at(&self, _: u64, _: &[u8]) -> Result<(), StoreFault> {
-        Err(StoreFault::Io)
-    }
-
-    fn finish(&self) -> Result<(), StoreFault> {
-        Ok(())
-    }
-}
 
 /// A server, a holder whose file is gated, and a folder for the getter.
 struct Scene {
@@ -81,7 +39,7 @@ impl Scene {
         let server = start(Node::server(ServerConfig::default()), 0, false).await;
         let owner = peer(&server, "owner", 1, false).await;
         let content: Vec<u8> = (0..SIZE as u32 / 4).flat_map(u32::to_le_bytes).collect();
-        let gate = Arc::new(Gated::new(Memory::from(content.clone())));
+        let gate = Arc::new(Gated::new(Memory::from(content.clone()), GATE));
         let info = Arc::new(FileInfo {
             name: "Artist/Deep Blue.mp3".into(),
             size: SIZE as u64,
@@ -118,7 +76,7 @@ impl Scene {
 
     /// Runs the program again and says how many bytes each of the two runs has cost the holder.
     async fn resume(mut self) -> [u64; 2] {
-        self.gate.open();
+        self.gate.open_to(u64::MAX);
         let output = NAPSTER.run(&strs(&self.arguments()));
         assert!(output.status.success(), "{output:?}");
         assert!(std::fs::read(self.out.path().join("Deep Blue.mp3")).unwrap() == self.content);

@@ -52,6 +52,8 @@ pub const RANGE_NOT_SATISFIABLE: u16 = 416;
 pub const NOT_IMPLEMENTED: u16 = 501;
 /// All slots are taken; come again later.
 pub const SERVICE_UNAVAILABLE: u16 = 503;
+/// `X-Queue` of who waits for a slot on the connection on which it has asked: LimeWire's.
+pub const QUEUE_ON_CONNECTION: &str = "0.1";
 
 /// The reason phrase that goes with a status.
 pub fn reason(status: u16) -> &'static str {
@@ -244,6 +246,12 @@ impl Request {
     /// True if whoever sent it wants the connection to go on after the answer.
     pub fn keeps_alive(&self) -> bool {
         self.headers.keep_alive(self.version)
+    }
+
+    /// True if whoever sent it waits for a slot on this connection, and gives its place up by closing it: LimeWire's queue.
+    /// gtk-gnutella names a later version of it, and hangs up to come again.
+    pub fn queues_on_connection(&self) -> bool {
+        self.keeps_alive() && self.headers.get("X-Queue") == Some(QUEUE_ON_CONNECTION)
     }
 
     /// Bytes of the head on the wire.

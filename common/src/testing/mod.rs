@@ -10,11 +10,13 @@
 //! | [`sealed`] | the fake peer on a sealed connection |
 //! | [`tap`] | somebody on the line, who hears every byte |
 //! | [`files`] | files to share, and hits that tell of them |
+//! | [`gated`] | a shared file that is sent no further than the test wants |
 //! | [`process`] | a program as a user starts it, and a bench as what it measures |
 
 mod downloads;
 pub mod fake;
 pub mod files;
+pub mod gated;
 pub mod live;
 mod lone;
 pub mod post;

@@ -27,19 +27,22 @@ mod fetches;
 mod knobs;
 mod knocks;
 mod origin;
+mod outcome;
 mod queue;
 mod source;
 mod uploads;
+mod verdict;
 
 use crate::user::Failure;
 
 pub use alternates::{ALTERNATES_MAX, Alternates, alternate, alternates_line};
 pub use answer::{Answer, Busy, Offered};
-pub use download::{Action, Download, Taken};
+pub use download::{Action, Download};
 pub use feed::{Feed, PROGRESS_BYTES_MIN, QUEUED_BYTES_MAX, SPAN_BYTES};
 pub use fetches::{Errand, Fetches, Holding, Running, SourceConn};
 pub use knobs::DownloadKnobs;
 pub use knocks::Knocks;
+pub use outcome::Taken;
 pub use queue::{Admission, QueueKnobs, SlotId, UploadQueue};
 pub use source::{Lost, SourceId};
 pub use uploads::{Upload, Uploads};

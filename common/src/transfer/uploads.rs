@@ -19,14 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Admission, Feed, QueueKnobs, SlotId, UploadQueue};
-use crate::http::QueuePlace;
+use crate::http::{QueuePlace, Request};
 use crate::peer::{ConnId, Cx, FileId, Peer, Span, Time};
 use crate::user::Note;
 
 /// Connections of downloaders beside those that have a slot or a place in the queue; more are closed. 16: our choice.
 const SURPLUS_MAX: usize = 16;
-/// Who hangs up so soon after being told its place in the queue asks again by a new connection; who stays for longer and then
-/// hangs up no longer wants the file. 2 s: our choice.
+/// Who hangs up so soon after being told its place in the queue asks again by a new connection, unless it has said that it waits
+/// on this one; who stays for longer and then hangs up no longer wants the file. 2 s: our choice.
 const CALLS_BACK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Slots, who waits for one, and how many are connected.
@@ -58,7 +58,8 @@ enum Stage {
     },
     /// As above, with a place in the queue.
     Queued {
-        since: Time,
+        /// From then on its end gives up the place.
+        binding: Time,
         until: Time,
     },
     Sending {
@@ -161,10 +162,12 @@ impl Uploads {
     }
 
     /// The next request may take as long as a place in the queue lasts. Who has one keeps its connection, so that its next
-    /// try needs no dial.
-    pub fn wait_in_queue(&self, upload: &mut Upload, place: &QueuePlace, now: Time) {
+    /// try needs no dial. Who got the file elsewhere hangs up at once, and its place would hold up all behind it for as long as
+    /// it lasts if that were taken for a call to come.
+    pub fn wait_in_queue(&self, upload: &mut Upload, request: &Request, place: &QueuePlace, now: Time) {
+        let grace = if request.queues_on_connection() { Duration::ZERO } else { CALLS_BACK_WITHIN };
         let patience = Duration::from_secs(place.poll_max_s.into());
-        upload.stage = Stage::Queued { since: now, until: now + patience };
+        upload.stage = Stage::Queued { binding: now + grace, until: now + patience };
     }
 
     /// Sends a body after its head. False: all has left already and the connection ends.
@@ -221,7 +224,7 @@ impl Uploads {
         }
         match &upload.stage {
             Stage::Sending { file, feed, .. } => cx.note(Note::Uploaded(*file, feed.bytes_sent())),
-            Stage::Queued { since, .. } if cx.now() >= *since + CALLS_BACK_WITHIN => {
+            Stage::Queued { binding, .. } if cx.now() >= *binding => {
                 let ip = upload.remote.ip();
                 let waits =
                     |other: &Upload| other.remote.ip() == ip && matches!(other.stage, Stage::Queued { .. });

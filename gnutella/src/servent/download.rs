@@ -11,7 +11,7 @@
 use std::net::SocketAddrV4;
 
 use common::digest::Digest;
-use common::http::{ByteRange, Request};
+use common::http::{ByteRange, QUEUE_ON_CONNECTION, Request};
 use common::net::is_elsewhere;
 use common::peer::{BodyState, CloseReason, ConnId, FileId};
 use common::store::StoreFault;
@@ -174,7 +174,7 @@ impl Servent {
             .with("User-Agent", &self.knobs.client)
             .with("Range", ByteRange::Between(range.start, range.end.saturating_sub(1)))
             .with("Connection", "Keep-Alive")
-            .with("X-Queue", "0.1");
+            .with("X-Queue", QUEUE_ON_CONNECTION);
         let others = held.content.and_then(|_| alternates_line(running.proven(source)));
         let request =
             others.into_iter().fold(request, |request, line| request.with(alternates::HEADER, line));

@@ -69,7 +69,7 @@ impl Servent {
         let admission = self.uploads.admit(upload, 0, cx.now());
         match admission {
             Admission::Start(_) => {}
-            Admission::Wait(place) => return self.queue_up(conn, place, keeps_alive, cx),
+            Admission::Wait(place) => return self.queue_up(conn, place, request, cx),
             Admission::Full(after) => {
                 let response = self.head(http::SERVICE_UNAVAILABLE, false).with("Content-Length", 0);
                 return self.decline(conn, response.with("Retry-After", after.as_secs().max(1)), cx);
@@ -98,7 +98,8 @@ impl Servent {
     }
 
     /// All slots are taken. Who has a place in the queue keeps its connection, so that the next try needs no dial.
-    fn queue_up(&mut self, conn: ConnId, place: QueuePlace, keeps_alive: bool, cx: Hands) {
+    fn queue_up(&mut self, conn: ConnId, place: QueuePlace, request: &Request, cx: Hands) {
+        let keeps_alive = request.keeps_alive();
         let response = self
             .head(http::SERVICE_UNAVAILABLE, keeps_alive)
             .with("Content-Length", 0)
@@ -106,7 +107,7 @@ impl Servent {
             .with("X-Queue", place);
         self.reply(conn, response, keeps_alive, cx);
         if let Some(Link::Upload(upload)) = self.links.get_mut(conn) {
-            self.uploads.wait_in_queue(upload, &place, cx.now());
+            self.uploads.wait_in_queue(upload, request, &place, cx.now());
         }
     }
 

@@ -16,7 +16,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use common::http::ByteRange;
+use common::http::{ByteRange, QUEUE_ON_CONNECTION};
 use common::net::{is_dialable, is_elsewhere};
 use common::peer::{BodyState, CloseReason, ConnId, FileId};
 use common::store::StoreFault;
@@ -200,7 +200,7 @@ impl Ordinary {
             .with("X-Kazaa-Network", NETWORK)
             .with("X-Kazaa-Username", &self.me.user)
             .with("Range", range)
-            .with("X-Queue", "0.1");
+            .with("X-Queue", QUEUE_ON_CONNECTION);
         let others = alternates_line(running.proven(source)).filter(|_| link.is_ours);
         let request = others.into_iter().fold(request, |request, line| request.with(exchange::HEADER, line));
         let request = link.seal.ask(request, knobs.seals_transfers);

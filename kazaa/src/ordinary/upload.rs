@@ -188,7 +188,7 @@ impl Ordinary {
         };
         self.reply(conn, response, keeps_alive, cx);
         if let (Some(Conn::Upload(upload)), Some(uploads)) = (self.conns.get_mut(conn), &self.uploads) {
-            uploads.wait_in_queue(&mut upload.serving, &place, cx.now());
+            uploads.wait_in_queue(&mut upload.serving, request, &place, cx.now());
         }
     }
 

@@ -334,3 +334,36 @@ fn two_runs_of_one_seed_are_the_same_run() {
     };
     assert_eq!(run(), run());
 }
+
+/// Who has the file from somebody else hangs up, however soon: a place that is kept for it would hold up all behind it for
+/// five minutes, beside a free slot.
+#[test]
+fn who_got_the_file_elsewhere_leaves_its_place_to_those_behind() {
+    let mut net = Overlay::default();
+    let (long, short) = (file("Deep/Blue.mp3", 5 * MB), file("Deep/Red.mp3", MB));
+    let holder = net.loner_with(slots(1));
+    net.offer(holder, &[Arc::clone(&long), Arc::clone(&short)]);
+    net.swarm.slow(holder);
+    let other = net.loner_with_file(&short);
+    let served = net.loner();
+    let hits = net.swarm.hits(&[holder], &long);
+    let first = net.swarm.start(served, hits.clone());
+    net.swarm.run_s(1);
+    // These stand in the queue when the other holder has brought all.
+    let hits = net.swarm.hits(&[other, holder], &short);
+    for _ in 0..3 {
+        let asker = net.loner();
+        let before = net.swarm.sim.now();
+        assert_eq!(net.swarm.fetch(asker, hits.clone()), Ok(()));
+        assert!(net.swarm.sim.now().since(before) < Duration::from_secs(2));
+    }
+    let waiting = net.loner();
+    let hits = net.swarm.hits(&[holder], &long);
+    let second = net.swarm.start(waiting, hits);
+    assert_eq!(net.swarm.end(served, first), Ok(()));
+    let free = net.swarm.sim.now();
+    assert_eq!(net.swarm.end(waiting, second), Ok(()));
+    let took = net.swarm.sim.now().since(free);
+    // Half a minute until it asks again at the latest, and 40 s for the file.
+    assert!(took < Duration::from_secs(75), "{took:?} after the slot was free");
+}

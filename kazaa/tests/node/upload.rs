@@ -168,6 +168,25 @@ fn who_comes_when_all_slots_are_taken_is_told_when_to_come_again() {
 }
 
 #[test]
+fn who_waits_on_its_connection_gives_up_its_place_with_it_and_who_calls_back_does_not() {
+    // LimeWire's queue; KaZaA's clients, who know none; gtk-gnutella's.
+    for (line, position) in [("X-Queue: 0.1\r\n", 1), ("", 2), ("X-Queue: 1.1\r\n", 2)] {
+        let mut holder = holder_as(few_slots(1));
+        let first = holder.call(1, &get(""));
+        assert_eq!(status(&holder.lone.text(first)), "200");
+        let second = holder.call(2, &get(line));
+        assert_eq!(status(&holder.lone.text(second)), "503");
+        holder.lone.hang_up(second, CloseReason::Remote);
+        let third = holder.call(3, &get("X-Queue: 0.1\r\n"));
+        let answer = holder.lone.text(third);
+        assert!(answer.contains(&format!("X-Queue: position={position},")), "after `{line}`: {answer}");
+        holder.lone.hang_up(first, CloseReason::Remote);
+        let turn = if position == 1 { "200" } else { "503" };
+        assert_eq!(status(&holder.lone.say(third, &get("X-Queue: 0.1\r\n"))), turn, "after `{line}`");
+    }
+}
+
+#[test]
 fn a_place_is_kept_for_as_long_as_kazaas_clients_were_told_to_wait() {
     for (wait, turn) in [(299, "200"), (301, "503")] {
         let mut holder = holder_as(few_slots(1));
