@@ -347,7 +347,7 @@ fn who_got_the_file_elsewhere_leaves_its_place_to_those_behind() {
     let other = net.loner_with_file(&short);
     let served = net.loner();
     let hits = net.swarm.hits(&[holder], &long);
-    let first = net.swarm.start(served, hits.clone());
+    let first = net.swarm.start(served, hits);
     net.swarm.run_s(1);
     // These stand in the queue when the other holder has brought all.
     let hits = net.swarm.hits(&[other, holder], &short);
