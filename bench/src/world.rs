@@ -113,7 +113,9 @@ impl World {
             None => (Catalog::synthetic(&scenario.catalog, seed_of(scenario, Part::Catalog)), Vec::new()),
             Some(folder) => {
                 let config = &scenario.catalog;
-                Catalog::from_dir(folder, ScanLimits::default(), config.zipf_alpha, config.fingerprint)?
+                // There is nothing to download of an empty file, and no torrent to make of it.
+                let limits = ScanLimits { empty_too: false, ..ScanLimits::default() };
+                Catalog::from_dir(folder, limits, config.zipf_alpha, config.fingerprint)?
             }
         };
         let seed = seed_of(scenario, Part::Placement);

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bench::compare::{Agreement, Backend, Options, compare};
-use bench::scenario::Searches;
+use bench::scenario::{Scenario, Searches};
 use bench::watch::Watch;
+use bench::world::World;
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
@@ -85,6 +86,11 @@ fn processes_do_what_one_process_does_and_a_real_folder_is_shared() {
         )
         .unwrap();
     }
+    // Nobody could make a torrent of it.
+    std::fs::write(songs.join("artist 0 - silence.mp3"), "").unwrap();
+    let world = World::new(&Scenario { folder: Some(songs), ..kit::small(6, 1) }).unwrap();
+    assert_eq!((world.items.len(), world.skipped.len()), (20, 1));
+    assert!(world.skipped[0].ends_with("silence.mp3 is empty"), "{:?}", world.skipped);
     let output = in_folder(folder.path(), &["--backend", "processes", "--json", "--files", "songs"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -146,7 +146,7 @@ fn a_scan_takes_files_and_reports_the_rest() {
     fs::set_permissions(at("locked"), fs::Permissions::from_mode(0o000)).unwrap();
     let locked_out = fs::read_dir(at("locked")).is_err();
 
-    let found = scan(dir.path(), ScanLimits { depth_max: 3, files_max: 100 }).unwrap();
+    let found = scan(dir.path(), ScanLimits { depth_max: 3, files_max: 100, empty_too: true }).unwrap();
     fs::set_permissions(at("locked"), fs::Permissions::from_mode(0o700)).unwrap();
     let names: Vec<&str> = found.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["a/deep/y.mp3", "a/x.mp3", "b/1.mp3", "b/2.mp3"]);
@@ -167,9 +167,18 @@ fn a_scan_takes_files_and_reports_the_rest() {
         skipped
     );
 
-    let few = scan(dir.path(), ScanLimits { depth_max: 9, files_max: 2 }).unwrap();
+    let few = scan(dir.path(), ScanLimits { depth_max: 9, files_max: 2, empty_too: true }).unwrap();
     assert_eq!((few.files.len(), few.skipped.len()), (2, 1));
     assert_eq!(few.skipped[0].reason, SkipReason::TooMany);
+    fs::write(at("a/empty"), "").unwrap();
+    let taken = |empty_too| {
+        let found = scan(&at("a"), ScanLimits { depth_max: 1, files_max: 9, empty_too }).unwrap();
+        found.files.into_iter().map(|file| file.name).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (taken(true), taken(false)),
+        (vec!["empty".to_owned(), "x.mp3".to_owned()], vec!["x.mp3".to_owned()])
+    );
     let missing = scan(Path::new("/no/such/folder"), ScanLimits::default()).unwrap_err();
     assert!(missing.to_string().starts_with("/no/such/folder: "), "{missing}");
 }

@@ -144,7 +144,7 @@ fn files(path: &Path) -> anyhow::Result<Vec<FileEntry>> {
     if !metadata.is_dir() {
         bail!("{} is neither a file nor a folder", path.display());
     }
-    let limits = ScanLimits { depth_max: PATH_DEPTH_MAX, files_max: FILES_MAX };
+    let limits = ScanLimits { depth_max: PATH_DEPTH_MAX, files_max: FILES_MAX, ..ScanLimits::default() };
     let scan = scan(path, limits).context("cannot read the folder")?;
     for skipped in scan.skipped.iter().take(SKIPPED_TOLD_MAX) {
         eprintln!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);

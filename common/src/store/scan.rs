@@ -15,12 +15,14 @@ pub struct ScanLimits {
     pub depth_max: usize,
     /// How many files are taken.
     pub files_max: usize,
+    /// Whether files without a byte are taken; a torrent of one cannot be made.
+    pub empty_too: bool,
 }
 
 impl Default for ScanLimits {
-    /// Sixteen levels and 100,000 files, about as many as the largest sharers of 2000 had.
+    /// Sixteen levels and 100,000 files, empty ones too; about as many as the largest sharers of 2000 had.
     fn default() -> Self {
-        ScanLimits { depth_max: 16, files_max: 100_000 }
+        ScanLimits { depth_max: 16, files_max: 100_000, empty_too: true }
     }
 }
 
@@ -55,6 +57,8 @@ pub enum SkipReason {
     Special,
     /// Its name is not UTF-8, or holds a backslash or a control character, which no protocol here can carry.
     Name,
+    /// It has no byte.
+    Empty,
     /// Deeper than the limit.
     TooDeep,
     /// More files than the limit; those that would follow are not listed.
@@ -138,6 +142,7 @@ fn walk(entries: &[PathBuf], prefix: &str, depth: usize, limits: ScanLimits, fou
             }
             match fs::File::open(path).and_then(|file| file.metadata()) {
                 Err(error) => skip(found, SkipReason::Unreadable(error.kind())),
+                Ok(metadata) if metadata.len() == 0 && !limits.empty_too => skip(found, SkipReason::Empty),
                 Ok(metadata) => {
                     let name = format!("{prefix}{name}");
                     found.files.push(Scanned { path: path.clone(), name, size: metadata.len() });
@@ -158,6 +163,7 @@ impl fmt::Display for SkipReason {
             SkipReason::Unreadable(kind) => write!(f, "could not be read: {kind}"),
             SkipReason::Link => f.write_str("is a symbolic link"),
             SkipReason::Special => f.write_str("is no file"),
+            SkipReason::Empty => f.write_str("is empty"),
             SkipReason::Name => f.write_str("has a name that is not plain text"),
             SkipReason::TooDeep => f.write_str("lies too deep"),
             SkipReason::TooMany => f.write_str("is one file too many; it and those after it are left out"),
