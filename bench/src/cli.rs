@@ -17,7 +17,7 @@ use crate::record::command::{RecordArgs, record};
 use crate::replay;
 use crate::report::{Folder, Look, Made, draw, render, to_json};
 use crate::scale::command::{ScaleArgs, run_scale};
-use crate::scenario::{Fault, LIBRARY, Listed, OF_A_FOLDER, Scenario, find};
+use crate::scenario::{Fault, LIBRARY, Listed, OF_A_FOLDER, PEERS_MAX, Scenario, find};
 use crate::sweep::command::{SweepArgs, run_sweep};
 use crate::watch::Watch;
 
@@ -113,7 +113,7 @@ struct HowArgs {
     #[arg(long, value_enum, value_delimiter = ',')]
     backend: Vec<Backend>,
     /// How many people take part [default: the scenario's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(PEERS_MAX)))]
     peers: Option<u32>,
     /// Where all that is random comes from [default: the scenario's]
     #[arg(long, value_name = "S")]

@@ -335,7 +335,8 @@ impl<'a, O: Overlay> Host<'a, O> {
         }
         while let Ok((at, node, note)) = self.notes.try_recv() {
             // The good-byes end what was under way; that belongs to the end, not to the run.
-            if !matches!(note, Note::SearchEnded(..) | Note::Failed(..) | Note::Offline(_)) {
+            if !matches!(note, Note::SearchEnded(..) | Note::Failed(..) | Note::Offline(_) | Note::ShutOut(_))
+            {
                 self.told(at, node, note);
             }
         }

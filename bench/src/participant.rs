@@ -211,7 +211,7 @@ impl Participant {
 pub fn plain(note: Note) -> Option<What> {
     match note {
         Note::Online => Some(What::Online),
-        Note::Offline(why) => Some(What::Offline(why.to_string())),
+        Note::Offline(why) | Note::ShutOut(why) => Some(What::Offline(why.to_string())),
         Note::Progress(fetch, have) => Some(What::Progress(fetch, have)),
         Note::Fetched(fetch) => Some(What::Fetched(fetch)),
         Note::Failed(fetch, failure) => Some(What::Failed(fetch, failure)),

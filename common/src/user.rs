@@ -196,6 +196,9 @@ pub enum Note {
     Online,
     /// The peer has lost the overlay, or could not join; it says why and whether it tries again.
     Offline(Arc<str>),
+    /// The overlay has refused the peer for good (a wrong password), or taken its place away (somebody else has its name); it says why.
+    /// It does not try again; what runs between peers goes on.
+    ShutOut(Arc<str>),
     /// A result of a search.
     Found(SearchId, Arc<Hit>),
     /// No more results of a search will come.

@@ -173,7 +173,6 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     let open = file(&dir.path().join("open"), "secret", 0o644);
     let empty = file(&dir.path().join("empty"), "", 0o600);
     let bad = file(&dir.path().join("bad"), "account alice secret\n", 0o600);
-    let cut = file(&dir.path().join("cut"), "account alice $argon2id$v=19$m=8", 0o600);
     let keyed = file(&dir.path().join("keyed"), "", 0o600);
     file(&dir.path().join("keyed.key"), "no key", 0o600);
     let (node, at) = online(&["--force", "supernode"]);
@@ -207,7 +206,6 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["services", "--listen", &at], "in use"),
         (&["services", "--accounts", &open], "chmod 600"),
         (&["services", "--accounts", &bad], "line 1"),
-        (&["services", "--accounts", &cut], "cut off"),
         (&["services", "--accounts", &keyed], "keyed.key is no file with a key"),
         (&["services", "--accounts", nowhere], "no/such"),
         (&["frobnicate"], "frobnicate"),

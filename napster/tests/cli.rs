@@ -1,5 +1,6 @@
 //! The command line as a user has it: real processes, exit codes, and one clear line for each mistake.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use common::testing::process::Program;
@@ -69,6 +70,65 @@ fn files_are_shared_found_listed_and_fetched_by_processes() {
 }
 
 #[test]
+fn a_registered_nick_is_kept_and_asks_for_its_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let (records, songs) = (dir.path().join("accounts"), dir.path().join("songs"));
+    std::fs::create_dir(&songs).unwrap();
+    std::fs::write(songs.join("Tide.mp3"), "a song").unwrap();
+    let (kept, songs) = (records.to_str().unwrap(), songs.to_str().unwrap());
+    let serve = || {
+        let mut server =
+            NAPSTER.start(&["server", "--listen", "127.0.0.1:0", "--accounts", kept, "--restricted"]);
+        let at = server.address();
+        (server, at)
+    };
+    let (server, at) = serve();
+    let stranger = NAPSTER.mistake(&["search", "tide", "--server", &at, "--nick", "alice"]);
+    assert!(stranger.contains("this is a restricted server"), "{stranger}");
+    let alice = ["--server", &at, "--nick", "alice", "--password", "secret"];
+    let mut sharer = NAPSTER.start(&[&["share", songs], &alice[..], &["--register", "a@b.example"]].concat());
+    assert!(sharer.line().starts_with("sharing 1 file on "));
+    assert!(sharer.interrupt());
+    assert!(server.interrupt());
+
+    // Registered, gone, and gone with the server: the last of two lines counts.
+    let text = std::fs::read_to_string(&records).unwrap();
+    assert!(text.lines().count() >= 2 && text.lines().all(|line| line.starts_with("alice ")), "{text}");
+    assert!(!text.contains("secret"));
+
+    let (server, at) = serve();
+    let as_alice = |password: &str| {
+        NAPSTER.mistake(&["browse", "bob", "--server", &at, "--nick", "ALICE", "--password", password])
+    };
+    let wrong = as_alice("guess");
+    assert!(wrong.contains("`ALICE` has another password (Invalid Password)"), "{wrong}");
+    assert!(as_alice("secret").contains("`bob` is not online"));
+    let again = ["search", "x", "--server", &at, "--nick", "alice", "--password", "x", "--register", "m@b"];
+    assert!(NAPSTER.mistake(&again).contains("`alice` belongs to somebody else"));
+    assert!(server.interrupt());
+
+    std::fs::write(&records, "no account at all\n").unwrap();
+    let bad = NAPSTER.mistake(&["server", "--listen", "127.0.0.1:0", "--accounts", kept]);
+    assert!(bad.contains("line 1 of") && bad.contains("is no account"), "{bad}");
+}
+
+#[test]
+fn who_has_lost_the_nick_for_good_stops_sharing_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("Tide.mp3"), "a song").unwrap();
+    // A server that lets everybody in, and then says that somebody else has the nick.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let sharer = NAPSTER.command(&["share", dir.path().to_str().unwrap(), "--server", &at]).spawn().unwrap();
+    let (mut conn, _) = listener.accept().unwrap();
+    conn.write_all(b"\x04\0\x03\0a@b \0\0\xec\x02").unwrap();
+    let output = sharer.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("nothing is shared any more: somebody else has logged in"), "{said}");
+}
+
+#[test]
 fn what_an_mp3_says_of_itself_can_be_searched_for() {
     // Frames of MPEG 1 layer III, 128 kbps at 44,100 Hz without padding: 417 bytes each, 100 KB make six seconds.
     let mut frame = vec![0; 417];
@@ -107,6 +167,10 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["search", &"x".repeat(501)], "501 bytes of words"),
         (&["browse", "a b"], "`a b` cannot be a nick"),
         (&["server", "--max-users", "0"], "0 is not in 1.."),
+        (&["server", "--accounts", "no/such/file"], "no/such/file"),
+        (&["search", "x", "--password", "a b"], "`a b` cannot be the password"),
+        (&["search", "x", "--register", "a@b"], "--nick"),
+        (&["search", "x", "--nick", "a", "--register", "a b"], "`a b` cannot be the e-mail address"),
         (&["server", "--listen", "8875"], "HOST:PORT"),
         (&["redirector", "--servers", "nowhere"], "`nowhere` is not an address"),
         (&["surf"], "unrecognized subcommand 'surf'"),

@@ -11,7 +11,7 @@ use common::sim::TapeLimits;
 
 use super::{Capture, capture, spans};
 use crate::overlays::overlays;
-use crate::scenario::Scenario;
+use crate::scenario::{PEERS_MAX, Scenario};
 use crate::simulate::Recorded;
 use crate::watch::Watch;
 use crate::world::World;
@@ -36,7 +36,7 @@ pub struct RecordArgs {
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) scenario: Option<String>,
     /// How many people take part [default: the scenario's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(PEERS_MAX)))]
     pub(crate) peers: Option<u32>,
     /// Where all that is random comes from [default: the scenario's]
     #[arg(long, value_name = "S")]

@@ -28,7 +28,15 @@ pub fn render(comparison: &Comparison, look: Look) -> String {
         let _ = writeln!(text, "{title}\n{table}\n");
     };
     let Comparison { scenario, peers, seed, .. } = comparison;
-    section(&format!("{scenario}: {peers} peers, first seed {seed}"), &measures(comparison, columns));
+    let parts = parts(comparison, columns);
+    let of_part = |title: String, part: &[&Column]| match part.first() {
+        Some(column) if parts.len() > 1 => format!("{title} ({})", column.backend.name()),
+        _ => title,
+    };
+    for part in &parts {
+        let title = format!("{scenario}: {peers} peers, first seed {seed}");
+        section(&of_part(title, part), &measures(comparison, part, columns));
+    }
     if let Some((end_s, table)) = flows(comparison, columns) {
         let title = format!("Content that arrives, 0 to {end_s} s, all on one scale (the first run of each)");
         section(&title, &table);
@@ -39,7 +47,10 @@ pub fn render(comparison: &Comparison, look: Look) -> String {
     if !comparison.twins.is_empty() {
         section("The same run over real sockets and in simulation", &twins(comparison, coloured));
     }
-    section("What must be true of every run: times it was exercised", &checks(comparison, coloured));
+    for part in &parts {
+        let title = "What must be true of every run: times it was exercised".to_owned();
+        section(&of_part(title, part), &checks(part, coloured));
+    }
     let digests = digests(comparison);
     if digests.row_iter().next().is_some() {
         section("Digests: equal ones mean that every event was the same", &digests);
@@ -70,30 +81,52 @@ pub(crate) fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-fn heads(comparison: &Comparison) -> Vec<String> {
+/// All columns in one table; where that is wider than the screen, a table for each backend.
+fn parts(comparison: &Comparison, columns: usize) -> Vec<Vec<&Column>> {
+    let all: Vec<&Column> = comparison.columns.iter().collect();
+    if width(&measures_with(comparison, &all, false).0.to_string()) <= columns {
+        return vec![all];
+    }
+    let mut parts: Vec<Vec<&Column>> = Vec::new();
+    for column in all {
+        match parts.iter_mut().find(|part| part[0].backend == column.backend) {
+            Some(part) => part.push(column),
+            None => parts.push(vec![column]),
+        }
+    }
+    parts
+}
+
+/// Of its longest line, in characters.
+fn width(table: &str) -> usize {
+    table.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+fn heads(part: &[&Column]) -> Vec<String> {
     let runs = |runs: usize| if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
     let head = |column: &Column| {
         format!("{} {}\n{}", column.overlay, column.backend.name(), runs(column.runs.len()))
     };
-    comparison.columns.iter().map(head).collect()
+    part.iter().copied().map(head).collect()
 }
 
 /// The measures: with intervals where there are some and the screen is wide enough, else medians alone.
-fn measures(comparison: &Comparison, columns: usize) -> String {
-    let has_interval = comparison.columns.iter().any(|c| c.estimates.iter().any(|e| e.interval_95.is_some()));
+fn measures(comparison: &Comparison, part: &[&Column], columns: usize) -> String {
+    let has_interval = part.iter().any(|c| c.estimates.iter().any(|e| e.interval_95.is_some()));
     if has_interval {
-        let (table, remarks) = measures_with(comparison, true);
-        if table.lines().map(|line| line.chars().count()).max() <= Some(columns) {
+        let (table, remarks) = measures_with(comparison, part, true);
+        if width(&table.to_string()) <= columns {
             return format!("{table}{remarks}");
         }
     }
-    let (table, remarks) = measures_with(comparison, false);
+    let (table, remarks) = measures_with(comparison, part, false);
     format!("{table}{remarks}")
 }
 
-fn measures_with(comparison: &Comparison, intervals: bool) -> (Table, Remarks<'static>) {
+/// A part of the columns; the units are those of all, so that parts can be held against each other.
+fn measures_with(comparison: &Comparison, part: &[&Column], intervals: bool) -> (Table, Remarks<'static>) {
     let title = if intervals { "median (95 % interval)" } else { "median" };
-    let mut table = new([title.to_owned()].into_iter().chain(heads(comparison)).collect());
+    let mut table = new([title.to_owned()].into_iter().chain(heads(part)).collect());
     let mut remarks = Remarks::default();
     let Some(first) = comparison.columns.first() else { return (table, remarks) };
     let mut group = "";
@@ -102,15 +135,15 @@ fn measures_with(comparison: &Comparison, intervals: bool) -> (Table, Remarks<'s
             group = estimate.group;
             table.add_row([group.to_uppercase()]);
         }
-        let estimates = || comparison.columns.iter().map(|column| &column.estimates[at]);
-        let largest = estimates().filter_map(|estimate| estimate.median).fold(0.0, f64::max);
+        let all = comparison.columns.iter().map(|column| &column.estimates[at]);
+        let largest = all.filter_map(|estimate| estimate.median).fold(0.0, f64::max);
         let scale = Scale::of(estimate.unit, largest);
         let label = match scale.name {
             "" => format!("  {}", estimate.title),
             unit => format!("  {} ({unit})", estimate.title),
         };
         let mut row = vec![Cell::new(label)];
-        row.extend(estimates().map(|estimate| {
+        row.extend(part.iter().map(|column| &column.estimates[at]).map(|estimate| {
             let none = || estimate.why_none.map_or("-".to_owned(), |why| format!("- {}", remarks.sign(why)));
             right(estimate_text(estimate, &scale, intervals).unwrap_or_else(none))
         }));
@@ -281,12 +314,12 @@ fn twins(comparison: &Comparison, coloured: bool) -> Table {
     table
 }
 
-fn checks(comparison: &Comparison, coloured: bool) -> Table {
-    let mut table = new([String::new()].into_iter().chain(heads(comparison)).collect());
-    let checks = comparison.columns.first().and_then(|column| column.runs.first()).map(|run| &run.checks);
+fn checks(part: &[&Column], coloured: bool) -> Table {
+    let mut table = new([String::new()].into_iter().chain(heads(part)).collect());
+    let checks = part.first().and_then(|column| column.runs.first()).map(|run| &run.checks);
     for (at, verdict) in checks.into_iter().flatten().enumerate() {
         let mut row = vec![Cell::new(verdict.name)];
-        for column in &comparison.columns {
+        for column in part {
             let verdicts = || column.runs.iter().map(|run| &run.checks[at]);
             let exercised: u64 = verdicts().map(|verdict| verdict.exercised).sum();
             let undecided: u64 = verdicts().map(|verdict| verdict.undecided).sum();

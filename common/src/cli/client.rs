@@ -79,6 +79,7 @@ impl Client {
             match self.note().await? {
                 Note::Online => return Ok(Ok(())),
                 Note::Offline(why) => return Ok(Err(why.split("; ").next().unwrap_or_default().to_owned())),
+                Note::ShutOut(why) => return Ok(Err(why.to_string())),
                 _ => {}
             }
         }

@@ -91,7 +91,7 @@ async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit
                 bar.abandon();
                 bail!("the download failed: {why}");
             }
-            Note::Offline(why) => bar.println(format!("offline: {}", printable(&why))),
+            Note::Offline(why) | Note::ShutOut(why) => bar.println(format!("offline: {}", printable(&why))),
             _ => {}
         }
     }

@@ -7,6 +7,7 @@
 //! | the folder that is shared, and what happens to it | `share.rs` |
 //! | a file fetched with a progress bar, kept and resumed | `get.rs` |
 //! | sizes, rates and times as users write them | `size.rs` |
+//! | what outlives a node: private files of records | `records.rs` |
 //! | addresses as users write them, remote text for a terminal | `address.rs`, `text.rs` |
 //!
 //! Only binaries want this: it is behind the feature `cli`.
@@ -15,6 +16,7 @@ mod address;
 mod client;
 mod get;
 mod mistake;
+mod records;
 mod share;
 pub mod size;
 mod text;
@@ -30,6 +32,7 @@ pub use address::resolve;
 pub use client::{Client, Interrupted};
 pub use get::{fetch_into, make_folder, most_common};
 pub use mistake::{arguments, failed, log_to_stderr, main};
+pub use records::{PRIVATE, Recorder, beside, check_private, open_private, read_records, rewrite_records};
 pub use share::{offer, read_folder, serve_until_interrupted};
 pub use text::{counted, known, printable};
 
@@ -67,6 +70,8 @@ pub async fn start_as<P: Peer + Send + 'static>(
     store: SharedStore,
     notes: NoteSink,
 ) -> anyhow::Result<Handle> {
+    // Each connection takes a descriptor, and the usual first limit is soon used up; where it cannot be raised, it is as it was.
+    let _ = crate::tcp::raise_fd_limit();
     let mut config = NodeConfig {
         node: NodeId(0),
         listen: Some(listen),

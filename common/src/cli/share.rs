@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Client, printable};
@@ -36,7 +36,7 @@ pub async fn offer(client: &Client, catalog: &Catalog) -> anyhow::Result<Vec<Arc
 /// Tells what happens to the files offered until Ctrl-C, then ends the client.
 ///
 /// # Errors
-/// If the node has crashed.
+/// If the overlay has shut the peer out for good, or the node has crashed.
 pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]) -> anyhow::Result<()> {
     let mut has_been_online = false;
     while let Ok(note) = client.note().await {
@@ -46,6 +46,10 @@ pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]
                 println!("sent {bytes} bytes of {name}");
             }
             Note::Offline(why) => println!("offline: {}", printable(&why)),
+            Note::ShutOut(why) => {
+                client.leave().await?;
+                bail!("nothing is shared any more: {}", printable(&why));
+            }
             Note::Online if std::mem::replace(&mut has_been_online, true) => println!("online again"),
             Note::Online => println!("online"),
             Note::Text(text) => println!("{}", printable(&text)),

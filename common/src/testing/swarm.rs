@@ -214,14 +214,17 @@ impl<P: Peer> Swarm<P> {
 
     /// True if the last that a node's user was told of it is that it is part of the overlay.
     pub fn is_online(&self, node: NodeId) -> bool {
-        let standing = self.notes(node).filter(|note| matches!(note, Note::Online | Note::Offline(_))).last();
+        let standing = self
+            .notes(node)
+            .filter(|note| matches!(note, Note::Online | Note::Offline(_) | Note::ShutOut(_)))
+            .last();
         matches!(standing, Some(Note::Online))
     }
 
     /// Why a node's user was told that it is offline, each time.
     pub fn offline(&self, node: NodeId) -> Vec<String> {
         let why = |note: &Note| match note {
-            Note::Offline(why) => Some(why.to_string()),
+            Note::Offline(why) | Note::ShutOut(why) => Some(why.to_string()),
             _ => None,
         };
         self.notes(node).filter_map(why).collect()

@@ -6,14 +6,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use common::cli::{Client, entropy, printable, resolve};
+use common::cli::{Client, beside, entropy, printable, resolve};
 use common::user::Note;
 use kazaa::config::{Account, Config, Role};
 use kazaa::node::Node;
 use kazaa::nodes;
 use kazaa::ticket::{USER_BYTES_MAX, VerifyingKey, is_user_name};
 
-use super::{beside, now_s, secret};
+use super::{now_s, secret};
 
 /// What is read of a file with supernodes.
 const NODES_BYTES_MAX: u64 = 1 << 20;

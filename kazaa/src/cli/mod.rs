@@ -8,7 +8,6 @@ mod secret;
 mod services;
 mod table;
 
-use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
@@ -52,13 +51,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Search(args) => search::run(args).await,
         Command::Get(args) => get::run(args).await,
     }
-}
-
-/// The file of that name with this added to it.
-fn beside(path: &Path, added: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(added);
-    name.into()
 }
 
 /// The wall clock, seconds of the Unix epoch.

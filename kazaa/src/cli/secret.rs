@@ -3,10 +3,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use common::cli::{PRIVATE, check_private};
 use kazaa::services::is_password;
 use kazaa::wire::transfer::from_hex;
 
@@ -14,8 +15,6 @@ use kazaa::wire::transfer::from_hex;
 pub const PASSWORD_VARIABLE: &str = "KAZAA_PASSWORD";
 /// What of a file with a password or a key is read; more is no such file.
 const FILE_BYTES_MAX: u64 = 4_096;
-/// Read and write, by its owner alone.
-const PRIVATE: u32 = 0o600;
 
 /// The seed of a new key.
 pub fn fresh_seed() -> anyhow::Result<[u8; 32]> {
@@ -75,14 +74,6 @@ pub fn password(file: Option<&Path>) -> anyhow::Result<Box<str>> {
     Ok(password.into())
 }
 
-/// A file to read and add to, made if it is missing, which nobody else can read.
-pub fn open_private(path: &Path) -> anyhow::Result<File> {
-    let file = OpenOptions::new().read(true).append(true).create(true).mode(PRIVATE).open(path);
-    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-    check_private(&file, path)?;
-    Ok(file)
-}
-
 fn read_private(path: &Path) -> anyhow::Result<String> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     check_private(&file, path)?;
@@ -90,17 +81,4 @@ fn read_private(path: &Path) -> anyhow::Result<String> {
     let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
     read.with_context(|| format!("cannot read {}", path.display()))?;
     Ok(text)
-}
-
-/// Refuses a file with secrets that others could read or change.
-fn check_private(file: &File, path: &Path) -> anyhow::Result<()> {
-    let metadata = file.metadata().with_context(|| format!("cannot look at {}", path.display()))?;
-    if !metadata.is_file() {
-        bail!("{} is no file", path.display());
-    }
-    if metadata.mode() & 0o077 != 0 {
-        let path = path.display();
-        bail!("others can read or change {path}, which is to be secret; say: chmod 600 {path}");
-    }
-    Ok(())
 }

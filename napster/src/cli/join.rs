@@ -9,6 +9,7 @@ use common::cli::{Client, entropy, resolve};
 use common::peer::CloseReason;
 use napster::node::Node;
 use napster::peer::PeerConfig;
+use napster::wire::Token;
 
 /// `max_nick_length` of opennap-ng.
 const NICK_LEN_MAX: usize = 19;
@@ -28,9 +29,12 @@ pub struct JoinArgs {
     /// Your name on the network; a random one if not given.
     #[arg(long)]
     nick: Option<String>,
-    /// The nick's password; the protocol sends it in clear.
+    /// The nick's password, which the server looks at if the nick is registered; the protocol sends it in clear.
     #[arg(long, default_value = "none")]
     password: String,
+    /// Register the nick, with this e-mail address and the password; from then on it is yours.
+    #[arg(long, value_name = "EMAIL", requires = "nick")]
+    register: Option<String>,
     /// Where others fetch from you, port 0 for any free one [default: a free port, of 127.0.0.1 if the server is on this
     /// machine, else of all addresses].
     #[arg(long, value_name = "IP:PORT")]
@@ -48,6 +52,8 @@ impl JoinArgs {
     pub async fn join(&self) -> anyhow::Result<Client> {
         let nick = self.nick.clone().unwrap_or_else(|| format!("user{:06}", entropy() % 1_000_000));
         check_nick(&nick)?;
+        check_word("password", &self.password)?;
+        check_word("e-mail address", self.register.as_deref().unwrap_or("none"))?;
         let server = resolve(&self.server)?;
         let listen = match &self.listen {
             Some(listen) => resolve(listen)?,
@@ -61,6 +67,7 @@ impl JoinArgs {
             via_redirector: self.redirector,
             nick,
             password: self.password.clone(),
+            register: self.register.as_deref().map(Into::into),
             speed: self.speed,
             firewalled: self.firewalled,
             ..PeerConfig::default()
@@ -78,6 +85,14 @@ impl JoinArgs {
         };
         bail!("cannot join {}: {why}{hint}", self.server);
     }
+}
+
+/// Refuses what the protocol cannot say in one word.
+fn check_word(what: &str, word: &str) -> anyhow::Result<()> {
+    if Token::from_text(word).is_none() {
+        bail!("`{word}` cannot be the {what}; it must be one word, without blanks and quotes");
+    }
+    Ok(())
 }
 
 /// Refuses what cannot be a nick.

@@ -131,7 +131,8 @@ impl Peer {
         let text = match (self.session.state, reason) {
             (State::Over, _) => return,
             (State::Online(_), reason) => format!("the server is gone: {reason}"),
-            (_, reason) => format!("the server {} cannot be reached: {reason}", self.me.server),
+            (State::Redirecting(_), reason) => format!("the redirector cannot be reached: {reason}"),
+            (_, reason) => format!("the server cannot be reached: {reason}"),
         };
         self.lost(&text, cx);
     }
@@ -151,7 +152,7 @@ impl Peer {
 
     fn close_for_good(&mut self, why: &str, cx: Hands) {
         self.session.state = State::Over;
-        cx.note(Note::Offline(format!("{why}; not trying again").into()));
+        cx.note(Note::ShutOut(why.into()));
         self.without_server(cx);
     }
 
@@ -225,6 +226,8 @@ impl Peer {
 
     fn welcomed(&mut self, conn: ConnId, cx: Hands) {
         self.session = Session { state: State::Online(conn), ..Session::default() };
+        // It is ours from now on: whoever comes back logs in.
+        self.me.register = None;
         cx.note(Note::Online);
         for nick in self.me.hotlist.iter().filter_map(|nick| Token::from_text(nick)) {
             cx.send(conn, Message::Hotlist(nick));

@@ -3,6 +3,8 @@
 //! The protocol sends passwords in clear, so a password is worth nothing to whoever listens. What a server stores
 //! need not give away more: a random salt and the SHA-1 of salt and password. That stops a glance at the file, not
 //! a determined attacker, for whom SHA-1 is too fast.
+//!
+//! The records have a line for each registration and for each time that a registered user goes; the last one counts.
 
 use std::collections::BTreeMap;
 
@@ -77,10 +79,15 @@ impl Accounts {
     }
 
     /// Notes that a nick was seen, if it is registered.
-    pub fn seen(&mut self, nick: &Token, now_s: u64) {
-        if let Some(account) = self.by_nick.get_mut(&nick.folded()) {
-            account.last_seen_s = now_s;
-        }
+    pub fn seen(&mut self, nick: &Token, now_s: u64) -> Option<&Account> {
+        let account = self.by_nick.get_mut(&nick.folded())?;
+        account.last_seen_s = now_s;
+        Some(account)
+    }
+
+    /// All accounts, by nick.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.by_nick.values()
     }
 
     /// How many there are.

@@ -108,7 +108,7 @@ impl Server {
             let now_s = self.config.epoch_s + cx.now().0 / 1_000_000_000;
             let salt = cx.rng().random();
             let account = self.accounts.register(&login.nick, &login.password, salt, now_s);
-            cx.note(Note::Text(format!("account {}", account.to_line()).into()));
+            cx.note(Note::Keep(account.to_line().into()));
         }
         self.welcome(conn, login, cx);
         Ok(())

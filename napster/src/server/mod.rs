@@ -292,7 +292,11 @@ impl Server {
         self.index.remove_user(user_id(conn));
         let key = user.nick.folded();
         self.conn_by_nick.remove(&key);
-        self.accounts.seen(&user.nick, self.config.epoch_s + cx.now().0 / 1_000_000_000);
+        if let Some(account) =
+            self.accounts.seen(&user.nick, self.config.epoch_s + cx.now().0 / 1_000_000_000)
+        {
+            cx.note(Note::Keep(account.to_line().into()));
+        }
         for watched in &user.hotlist {
             self.unwatch(conn, watched);
         }

@@ -147,7 +147,7 @@ impl Net {
     /// What a node's user was told in words.
     pub fn texts(&self, node: NodeId) -> Vec<String> {
         let text = |note: &Note| match note {
-            Note::Text(text) | Note::Offline(text) => Some(text.to_string()),
+            Note::Text(text) | Note::Offline(text) | Note::ShutOut(text) => Some(text.to_string()),
             _ => None,
         };
         self.swarm.notes(node).filter_map(text).collect()
@@ -155,7 +155,7 @@ impl Net {
 
     pub fn wait_for_text(&mut self, node: NodeId, part: &str) {
         self.swarm.wait_for(node, |note| match note {
-            Note::Text(text) | Note::Offline(text) => text.contains(part),
+            Note::Text(text) | Note::Offline(text) | Note::ShutOut(text) => text.contains(part),
             _ => false,
         });
     }

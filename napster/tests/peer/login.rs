@@ -138,7 +138,7 @@ fn a_peer_says_why_it_is_not_let_in() {
     net.join("alice");
     let wrong = PeerConfig { password: "other".into(), ..net.config("alice") };
     let wrong = net.add(wrong);
-    net.wait_for_text(wrong, "(Invalid Password); not trying again");
+    net.wait_for_text(wrong, "(Invalid Password)");
     let taken = net.config("alice");
     let taken = net.add(taken);
     net.wait_for_text(taken, "(alice is already active); next try in");

@@ -132,5 +132,5 @@ fn a_peer_that_was_replaced_does_not_fight_for_its_nick() {
     raw.advance(std::time::Duration::from_secs(3600));
     assert!(raw.next_dial().is_none());
     let last = raw.notes.last().unwrap();
-    assert!(matches!(last, Note::Offline(why) if why.contains("somebody else")), "{last:?}");
+    assert!(matches!(last, Note::ShutOut(why) if why.contains("somebody else")), "{last:?}");
 }

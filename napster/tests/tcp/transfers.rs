@@ -1,10 +1,10 @@
-//! Over loopback sockets and real files: server, sharer, getter, and strangers who speak raw bytes.
-
-mod kit;
+//! Server, sharer, getter, and strangers who speak raw bytes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kit::frame;
+use crate::kit::live::{find, peer, peer_at, start};
 use common::digest::Fingerprint;
 use common::net::{Attachment, Line};
 use common::store::{Disk, Ranges, Storage};
@@ -13,8 +13,6 @@ use common::testing::live::Live;
 use common::user::{
     Command, Failure, Fetch, FetchId, FileInfo, Hit, Note, Query, SearchEnd, SearchId, SharedFile,
 };
-use kit::frame;
-use kit::live::{find, peer, peer_at, start};
 use napster::node::Node;
 use napster::server::ServerConfig;
 
