@@ -256,10 +256,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Failure::NoHolder => "nobody who has it could be reached",
-            Failure::Refused => "everyone who has it refused or is full; try again later",
-            Failure::Timeout => "everyone who has it fell silent; run it again to resume",
+            Failure::Refused => "everyone who has it refused or is full",
+            Failure::Timeout => "everyone who has it fell silent",
             Failure::Corrupt => "every copy offered was corrupt",
-            Failure::DiskFull => "the disk is full; make room and run it again to resume",
+            Failure::DiskFull => "the disk is full; make room",
             Failure::Store => "the file could not be written",
             Failure::Cancelled => "cancelled",
             Failure::Offline => "the overlay could not be reached",

@@ -1,4 +1,4 @@
-//! A web cache: a small web server that tells newcomers the addresses of servents (GWebCache 1.3.1).
+//! A web cache: a small web server that tells newcomers the addresses of servents (GWebCache 1.3.1, and the questions of version 2).
 //!
 //! | request | answer |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | `…?hostfile=1` | up to 20 addresses, one on a line, drawn at random |
 //! | `…?urlfile=1` | the URLs of other web caches |
 //! | `…?ip=a.b.c.d:port` | the address is taken up: `OK`, or `ERROR:` and why not |
+//! | `…?get=1`, `?update=1&ip=…`, with `net=gnutella` or without | the same by version 2: `H\|address\|age`, `U\|url\|age`, `I\|update\|OK` |
 //! | nothing of that | 400; without any question, 404 |
 //!
 //! Others may be asked for at once, as in `?hostfile=1&ip=…`. Nobody can name another's address, except inside one private
@@ -22,6 +23,9 @@ use rand::RngExt as _;
 
 use crate::node::{Node, Timer};
 use crate::wire::{Message, Page};
+
+/// What version 2 calls the network whose servents are told.
+const NETWORK: &str = "gnutella";
 
 /// The knobs of a web cache.
 #[derive(Clone, Debug)]
@@ -141,10 +145,13 @@ impl HostCache {
         if target.query.is_empty() {
             return (
                 http::NOT_FOUND,
-                "Ask with ?hostfile=1, ?urlfile=1, ?ip=a.b.c.d:port or ?ping=1.\n".into(),
+                "Ask with ?hostfile=1, ?urlfile=1, ?ip=a.b.c.d:port, ?ping=1, or as of version 2.\n".into(),
             );
         }
         let asks = |name| target.parameter(name).is_some_and(|value| value == "1");
+        if asks("get") || asks("update") {
+            return (http::OK, self.answer_by_lines(&target, from, cx));
+        }
         let named = target.parameter("ip").map(|ip| self.named(&ip, from, cx.now()));
         if asks("ping") {
             (http::OK, format!("PONG {}\n", self.me.name))
@@ -163,18 +170,50 @@ impl HostCache {
         }
     }
 
+    /// The answer in the form of version 2, in which each line says what it is and a question may ask for several things: as the
+    /// caches of the time gave it (Skulls, Cachechu), since no document of it can be had.
+    fn answer_by_lines(&mut self, target: &Target, from: Ipv4Addr, cx: &mut Cx<'_, Node>) -> String {
+        if target.parameter("net").is_some_and(|net| !net.eq_ignore_ascii_case(NETWORK)) {
+            return "I|net-not-supported\n".into();
+        }
+        let asks = |name| target.parameter(name).is_some_and(|value| value == "1");
+        let mut text = String::new();
+        if asks("ping") {
+            text += &format!("I|pong|{}|{NETWORK}\n", self.me.name);
+        }
+        if asks("update") {
+            text += &match target.parameter("ip").map(|ip| self.named(&ip, from, cx.now())) {
+                Some(Err(why)) => format!("I|update|WARNING|{why}\n"),
+                _ => "I|update|OK\n".into(),
+            };
+        }
+        if asks("get") {
+            for (address, age_s) in self.some_hosts(cx) {
+                text += &format!("H|{address}|{age_s}\n");
+            }
+            for url in self.me.urls.iter().take(self.me.told_max) {
+                text += &format!("U|{url}|0\n");
+            }
+        }
+        text
+    }
+
     /// Some addresses, one on a line.
     fn hostfile(&mut self, cx: &mut Cx<'_, Node>) -> String {
+        self.some_hosts(cx).into_iter().map(|(address, _)| format!("{address}\n")).collect()
+    }
+
+    /// Some addresses, and how many seconds ago each was named.
+    fn some_hosts(&mut self, cx: &mut Cx<'_, Node>) -> Vec<(SocketAddrV4, u64)> {
         let (now, life) = (cx.now(), self.me.host_life);
         let old = self.hosts.iter().take_while(|(_, at)| now.since(*at) > life).count();
         self.hosts.drain(..old);
-        let mut left: Vec<SocketAddrV4> = self.hosts.iter().map(|(address, _)| *address).collect();
-        let mut text = String::new();
-        for _ in 0..self.me.told_max.min(left.len()) {
-            let address = left.swap_remove(cx.rng().random_range(0..left.len()));
-            text += &format!("{address}\n");
-        }
-        text
+        let mut left = self.hosts.clone();
+        let told = (0..self.me.told_max.min(left.len())).map(|_| {
+            let (address, at) = left.swap_remove(cx.rng().random_range(0..left.len()));
+            (address, now.since(at).as_secs())
+        });
+        told.collect()
     }
 
     /// Somebody names the address of a servent: their own, or so they say.

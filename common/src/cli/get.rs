@@ -2,13 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::timeout;
 
 use super::{Client, Interrupted, counted, printable};
 use crate::store::Disk;
 use crate::user::{Command, Fetch, FetchId, Hit, Note};
+
+/// After so long without news the user is told so, once until something comes.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Downloads what `candidates` hold into the folder `out`, with a progress bar, and prints where it stands in the end.
 /// Ends the client.
@@ -32,7 +37,8 @@ pub async fn fetch_into(mut client: Client, candidates: Vec<Arc<Hit>>, out: &Pat
             let part = disk.path();
             bail!("{error}; {} keeps {kept} bytes, run the same command again to go on", part.display());
         }
-        Err(error) => return Err(error),
+        Err(error) if error.is::<Interrupted>() => return Err(error),
+        Err(error) => bail!("{error}; try again later"),
     }
     Ok(())
 }
@@ -73,6 +79,7 @@ fn last_part(name: &str) -> &str {
 
 async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit>>) -> anyhow::Result<()> {
     let (size, have) = (candidates[0].info.size, disk.have());
+    let (mut seen, mut is_told) = (have.bytes(), false);
     let style = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
     let bar = ProgressBar::new(size).with_style(ProgressStyle::with_template(style)?);
     bar.set_position(have.bytes());
@@ -80,9 +87,25 @@ async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit
     let fetch = FetchId(1);
     let into = client.store.add(disk.clone());
     client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have }))).await?;
+    // Above the bar, or without one where there is no terminal.
+    let say = |line: &str| bar.suspend(|| eprintln!("{line}"));
     loop {
-        match client.note().await? {
-            Note::Progress(_, have) => bar.set_position(have),
+        let Ok(note) = timeout(QUIET, client.note()).await else {
+            // Of a large file on a slow line, more may have come than is worth a note.
+            let now = disk.have().bytes();
+            if now == seen && now < size && !is_told {
+                say(&format!("nothing has come for {} s; who has it is asked again", QUIET.as_secs()));
+            }
+            is_told = now == seen;
+            seen = now;
+            bar.set_position(now);
+            continue;
+        };
+        match note? {
+            Note::Progress(_, have) => {
+                (seen, is_told) = (have, false);
+                bar.set_position(have);
+            }
             Note::Fetched(_) => {
                 bar.finish_and_clear();
                 return Ok(());
@@ -91,7 +114,7 @@ async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit
                 bar.abandon();
                 bail!("the download failed: {why}");
             }
-            Note::Offline(why) | Note::ShutOut(why) => bar.println(format!("offline: {}", printable(&why))),
+            Note::Offline(why) | Note::ShutOut(why) => say(&format!("offline: {}", printable(&why))),
             _ => {}
         }
     }

@@ -1,14 +1,19 @@
 //! A folder that is shared.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::{Instant, sleep_until};
 
-use super::{Client, printable};
+use super::{Client, counted, printable};
 use crate::catalog::Catalog;
 use crate::digest::Fingerprint;
+use crate::peer::FileId;
 use crate::store::ScanLimits;
 use crate::user::{Command, FileInfo, Note, SharedFile};
 
@@ -16,6 +21,9 @@ use crate::user::{Command, FileInfo, Note, SharedFile};
 const NO_SKEW: f64 = 0.0;
 /// Names of left-out files that are told; a folder may have thousands.
 const SKIPPED_TOLD_MAX: usize = 10;
+
+/// How often it is told what has left, while files leave in many ranges.
+const SUMS_EVERY: Duration = Duration::from_secs(10);
 
 /// Offers all files of a catalog; returns what they are, by number.
 ///
@@ -39,12 +47,18 @@ pub async fn offer(client: &Client, catalog: &Catalog) -> anyhow::Result<Vec<Arc
 /// If the overlay has shut the peer out for good, or the node has crashed.
 pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]) -> anyhow::Result<()> {
     let mut has_been_online = false;
-    while let Ok(note) = client.note().await {
-        match note {
-            Note::Uploaded(file, bytes) => {
-                let name = infos.get(file.0 as usize).map_or("?", |info| &info.name);
-                println!("sent {bytes} bytes of {name}");
+    let mut sent = Sent::default();
+    loop {
+        let note = tokio::select! {
+            note = client.note() => note,
+            () = sleep_until(sent.due), if !sent.told.is_empty() => {
+                sent.sum_up(infos);
+                continue;
             }
+        };
+        let Ok(note) = note else { break };
+        match note {
+            Note::Uploaded(file, bytes) => sent.add(file, bytes, infos),
             Note::Offline(why) => println!("offline: {}", printable(&why)),
             Note::ShutOut(why) => {
                 client.leave().await?;
@@ -56,7 +70,60 @@ pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]
             _ => {}
         }
     }
+    sent.sum_up(infos);
     client.leave().await
+}
+
+/// What has left. A file may go in a thousand ranges, which are not worth a line each: the first is told at once, what follows within
+/// [`SUMS_EVERY`] in a sum.
+#[derive(Debug)]
+struct Sent {
+    /// Files that somebody was told of a moment ago, with what has left of them since: bytes and ranges.
+    told: BTreeMap<FileId, (u64, u32)>,
+    /// When the sums are told next.
+    due: Instant,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Sent { told: BTreeMap::new(), due: Instant::now() }
+    }
+}
+
+impl Sent {
+    fn add(&mut self, file: FileId, bytes: u64, infos: &[Arc<FileInfo>]) {
+        if self.told.is_empty() {
+            self.due = Instant::now() + SUMS_EVERY;
+        }
+        match self.told.entry(file) {
+            Entry::Occupied(mut since) => {
+                let (sum, ranges) = since.get_mut();
+                *sum += bytes;
+                *ranges += 1;
+            }
+            Entry::Vacant(new) => {
+                println!("sent {bytes} bytes of {}", printable(name(file, infos)));
+                new.insert((0, 0));
+            }
+        }
+    }
+
+    fn sum_up(&mut self, infos: &[Arc<FileInfo>]) {
+        self.due = Instant::now() + SUMS_EVERY;
+        self.told.retain(|_, (_, ranges)| *ranges > 0);
+        for (file, (bytes, ranges)) in &mut self.told {
+            println!(
+                "sent {bytes} bytes more of {} in {}",
+                printable(name(*file, infos)),
+                counted(*ranges as usize, "range")
+            );
+            (*bytes, *ranges) = (0, 0);
+        }
+    }
+}
+
+fn name(file: FileId, infos: &[Arc<FileInfo>]) -> &str {
+    infos.get(file.0 as usize).map_or("?", |info| &info.name)
 }
 
 /// What there is to share in a folder, read with a progress bar; what is left out is told.

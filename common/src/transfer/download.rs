@@ -86,7 +86,7 @@ pub struct Download<K> {
     pub(super) sole: Option<usize>,
     /// How often the digest was wrong.
     pub(super) rounds: u8,
-    /// The weightiest reason for which a source has failed.
+    /// The weightiest reason for which a source was given up.
     pub(super) why: Failure,
     /// What is to be done before anything else.
     pub(super) urgent: VecDeque<Action>,

@@ -47,7 +47,7 @@ pub use queue::{Admission, QueueKnobs, SlotId, UploadQueue};
 pub use source::{Lost, SourceId};
 pub use uploads::{Upload, Uploads};
 
-/// How much a reason tells the user, compared with others: of all the reasons why sources have failed, a download
+/// How much a reason tells the user, compared with others: of all the reasons why sources were given up, a download
 /// that fails tells the weightiest.
 pub fn weight(why: Failure) -> u8 {
     match why {

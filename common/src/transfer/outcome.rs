@@ -181,7 +181,6 @@ impl<K> Download<K> {
 
     /// All slots of a source are taken.
     fn busy(&mut self, at: usize, busy: Busy, now: Time) -> Taken {
-        self.why = weightier(self.why, Failure::Refused);
         let source = &mut self.sources[at];
         let position = busy.place.map_or(u32::MAX, |place| place.position.min(POSITION_MAX));
         source.busy = if position < source.position { 1 } else { source.busy.saturating_add(1) };
@@ -240,12 +239,11 @@ impl<K> Download<K> {
         if is_final || !may_retry {
             return self.drop_source(at, why);
         }
-        self.why = weightier(self.why, why);
         self.sources[at].stage = Stage::Idle;
         self.is_changed = true;
     }
 
-    /// A source is not asked again.
+    /// A source is not asked again: what it failed by last is what the user may be told.
     pub(super) fn drop_source(&mut self, at: usize, why: Failure) {
         self.why = weightier(self.why, why);
         self.sources[at].stage = Stage::Gone;

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use common::user::Query;
+use gnutella::library::is_searchable;
 use gnutella::wire::Sha1Urn;
 
 use super::join::{JoinArgs, SearchArgs};
@@ -28,6 +29,12 @@ pub fn query(words: &str, max_results: Option<u32>) -> anyhow::Result<Query> {
     }
     if words.starts_with("urn:") && words.parse::<Sha1Urn>().is_err() {
         bail!("`{words}` names no content; write urn:sha1: and 32 letters and digits");
+    }
+    let wanted: Vec<&str> = words.split_whitespace().filter(|word| !word.starts_with('-')).collect();
+    if !is_searchable(&wanted.join(" ")) {
+        bail!(
+            "`{words}` is too short to look for: servents ask for no words of one character; give a longer one"
+        );
     }
     if words.len() > WORDS_BYTES_MAX {
         bail!("{} bytes of words are too many for a search; give at most {WORDS_BYTES_MAX}", words.len());

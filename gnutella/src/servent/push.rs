@@ -38,13 +38,15 @@ impl Servent {
         cx.wake(self.knobs.step_timeout, Timer::LinkDue(conn));
     }
 
-    /// Asks a servent to dial us. False if that cannot come to anything: we cannot be dialled, or no hit of it has come by.
+    /// Asks a servent to dial us. False if that cannot come to anything: we cannot be dialled, no hit of it has come by, or the neighbour
+    /// that brought it is gone.
     pub(super) fn send_push(&mut self, servent: Guid, index: u32, cx: Hands) -> bool {
         let way = self.router.route_to_servent(&servent, cx.now());
         let address = self.own_address(cx);
         // Without a neighbour that told us, a servent on all addresses of its machine does not know which is its own.
         let can_be_dialled = !self.me.firewalled && !address.ip().is_unspecified();
-        let Some(way) = way.filter(|_| can_be_dialled) else { return false };
+        let way = way.filter(|way| can_be_dialled && self.neighbour(*way).is_some());
+        let Some(way) = way else { return false };
         let header = Header { guid: Guid::random(cx.rng()), ttl: self.knobs.ttl, hops: 0 };
         let push = Push { servent, index, address, extension: None };
         cx.send(way, Message::Push(header, Arc::new(push)));

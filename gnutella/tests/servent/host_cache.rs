@@ -76,6 +76,29 @@ fn every_question_has_its_answer() {
 }
 
 #[test]
+fn questions_of_version_2_are_answered_line_by_line() {
+    let urls = vec!["http://one.example/gwc".to_owned()];
+    let mut cache = Cache::with(HostCacheConfig { urls, ..HostCacheConfig::default() });
+    let mut ask = |from: &str, question: &str| {
+        let (status, text) = cache.get(from, &format!("/skulls.php?client=TEST&version=1&{question}"));
+        cache.lone.advance(Duration::from_secs(90));
+        assert_eq!(status, 200);
+        text
+    };
+    assert_eq!(ask("10.0.0.5", "update=1&net=gnutella&ip=10.0.0.5:6346"), "I|update|OK\n");
+    assert_eq!(ask("203.0.113.5", "update=1&ip=203.0.113.6:6346"), "I|update|WARNING|not your own address\n");
+    let answer = ask("10.0.0.6", "ping=1&get=1&update=1&net=Gnutella&ip=10.0.0.6:6347");
+    let name = concat!("I|pong|p2p-testbed/", env!("CARGO_PKG_VERSION"), "|gnutella");
+    let mut lines: Vec<&str> = answer.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        ["H|10.0.0.5:6346|180", "H|10.0.0.6:6347|0", name, "I|update|OK", "U|http://one.example/gwc|0"]
+    );
+    assert_eq!(ask("10.0.0.6", "get=1&net=gnutella2"), "I|net-not-supported\n");
+}
+
+#[test]
 fn nonsense_is_refused() {
     let mut cache = Cache::new();
     assert_eq!(cache.get("10.0.0.5", "/").0, 404);

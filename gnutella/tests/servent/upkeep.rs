@@ -6,6 +6,8 @@ use crate::kit::overlay::Overlay;
 use common::net::NodeId;
 use gnutella::node::Node;
 use gnutella::servent::ServentConfig;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg32;
 
 #[test]
 fn a_hundred_servents_that_know_one_address_reach_their_degree() {
@@ -62,6 +64,42 @@ fn when_a_third_is_killed_the_others_find_new_neighbours() {
     assert!(took.as_secs() < 120, "{took:?}");
     assert_eq!(overlay.reachable(), 80);
     assert!(living.iter().all(|node| overlay.swarm.is_online(*node)));
+}
+
+/// All knobs are as they are by default, and so is the time; tcp.rs does the same over sockets, where a minute takes a minute, and in
+/// more of a hurry.
+#[test]
+fn a_thousand_keep_their_degree_while_a_tenth_leaves_each_minute() {
+    const SERVENTS: usize = 1_000;
+    /// One of a thousand, a hundred times a minute.
+    const EVERY_MS: u64 = 600;
+    let mut overlay = Overlay::seeded(9);
+    let seed = overlay.add(&[]);
+    for _ in 1..SERVENTS {
+        overlay.add(&[seed]);
+    }
+    overlay.run_until_degree(7);
+    let mut living = overlay.servents.clone();
+    let mut rng = Pcg32::seed_from_u64(9);
+    for turn in 0..500 {
+        let gone = living.swap_remove(rng.random_range(0..living.len()));
+        // Half say good-bye, half crash.
+        if turn % 2 == 0 {
+            overlay.leave(gone)
+        } else {
+            overlay.swarm.crash(gone)
+        }
+        let known = living[rng.random_range(0..living.len())];
+        living.push(overlay.add(&[known]));
+        overlay.swarm.run_ms(EVERY_MS);
+        let degrees = || living.iter().map(|node| overlay.degree(*node));
+        let (lacking, sum) = (degrees().filter(|degree| *degree < 7).count(), degrees().sum::<usize>());
+        // Some have lost somebody in this moment, and who came in it is on the way.
+        assert!(lacking <= SERVENTS / 50, "turn {turn}: {lacking} of {SERVENTS} lack neighbours");
+        assert!(sum >= 7 * SERVENTS, "turn {turn}: {sum} links of {SERVENTS}");
+    }
+    overlay.run_until_degree(7);
+    assert_eq!(overlay.reachable(), SERVENTS);
 }
 
 #[test]
