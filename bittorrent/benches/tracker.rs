@@ -9,6 +9,7 @@
 //! | kept, yardstick | the same clients of a process that sends a fixed answer of the same length for each head it sees |
 //! | each, tracker | 64 clients at a time, each report on a connection of its own, as BitTorrent's clients make them |
 //! | each, yardstick | the same clients of the same process |
+//! | each, opentracker | the same clients of opentracker (Debian's package), where it is installed; it keeps no connections |
 //!
 //! Fair? The yardstick does to the sockets what any tracker has to do at least, one task for each connection, and looks at nothing: the
 //! ratio of two rows is what it costs to be a tracker. Both are processes of their own; the clients share the machine's cores with
@@ -41,7 +42,7 @@ impl Row {
         };
         let cpu_us = of(|outcome| outcome.cpu_us);
         println!(
-            "{name:>16} {:>10.0} {cpu_us:>9.2} {:>9.3} {:>9.3}",
+            "{name:>17} {:>10.0} {cpu_us:>9.2} {:>9.3} {:>9.3}",
             of(|outcome| outcome.per_s),
             of(|outcome| outcome.p50_ms),
             of(|outcome| outcome.p99_ms),
@@ -59,19 +60,27 @@ async fn main() {
     let quick = std::env::args().any(|arg| arg == "--quick" || arg == "--test");
     let time = if quick { Duration::from_millis(300) } else { Duration::from_secs(3) };
     let repeats = if quick { 1 } else { REPEATS };
-    let mut rows: [Row; 5] = Default::default();
+    let folder = tempfile::tempdir().expect("a folder of our own");
+    let mut rows: [Row; 6] = Default::default();
     for _ in 0..repeats {
         rows[0].0.push(bare(time));
         for (at, role) in [(0, Role::Tracker), (1, Role::Yardstick)] {
             rows[1 + at].0.push(kept(&Child::start(role), CLIENTS, time).await);
             rows[3 + at].0.push(each(&Child::start(role), CLIENTS, time).await);
         }
+        if let Some(foreign) = Child::opentracker(folder.path()) {
+            rows[5].0.push(each(&foreign, CLIENTS, time).await);
+        }
     }
     println!("medians of {repeats} alternating repeats; processor time of the server alone, for each report");
-    println!("{:>16} {:>10} {:>9} {:>9} {:>9}", "", "reports/s", "cpu us", "p50 ms", "p99 ms");
+    println!("{:>17} {:>10} {:>9} {:>9} {:>9}", "", "reports/s", "cpu us", "p50 ms", "p99 ms");
     rows[0].print("state machine");
     let kept = rows[1].print("kept, tracker") / rows[2].print("kept, yardstick");
     let each = rows[3].print("each, tracker") / rows[4].print("each, yardstick");
+    match rows[5].0.is_empty() {
+        true => println!("each, opentracker: not installed"),
+        false => drop(rows[5].print("each, opentracker")),
+    }
     println!(
         "processor time, tracker beside yardstick: {kept:.2} on kept connections, {each:.2} on one for each"
     );

@@ -371,6 +371,7 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let inside = format!("{path}/x.torrent");
+    let unknown = format!("magnet:?xt=urn:btih:{}", "ab".repeat(20));
     for (args, part) in [
         (&["create", &nowhere][..], "no/such"),
         (&["create", "/dev/null", "-o", &nowhere], "cannot write"),
@@ -405,6 +406,10 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["get", &torrent, "--out", &text("n"), "--seed-for", "ages"], "30m"),
         (&["get", &torrent, "--out", &text("n"), "--listen", &taken], "in use"),
         (&["get", "magnet:?dn=x", "--out", &text("n")], "xt=urn:btih:"),
+        (
+            &["get", &unknown, "--out", &text("n"), "--peer", &taken, "--give-up-after", "1s"],
+            "nothing has come for 1 s",
+        ),
         (
             &["get", "http://127.0.0.1:1/x.torrent", "--out", &text("n"), "--listen", "127.0.0.1:0"],
             "could not",

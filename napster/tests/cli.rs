@@ -113,6 +113,19 @@ fn a_registered_nick_is_kept_and_asks_for_its_password() {
 }
 
 #[test]
+fn the_program_completes_itself_and_writes_its_manual() {
+    let script = NAPSTER.run(&["completions", "bash"]);
+    assert!(script.status.success() && String::from_utf8(script.stdout).unwrap().contains("redirector"));
+    assert!(NAPSTER.mistake(&["completions", "edlin"]).contains("edlin"));
+    let dir = tempfile::tempdir().unwrap();
+    let man = dir.path().join("man1");
+    assert!(NAPSTER.run(&["man", man.to_str().unwrap()]).status.success());
+    let page = std::fs::read_to_string(man.join("napster-share.1")).unwrap();
+    assert!(page.contains(".TH") && page.contains("\\-\\-nick"), "{page}");
+    assert!(NAPSTER.mistake(&["man", "no/such/dir"]).contains("no/such/dir"));
+}
+
+#[test]
 fn who_has_lost_the_nick_for_good_stops_sharing_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("Tide.mp3"), "a song").unwrap();

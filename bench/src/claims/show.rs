@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, Color};
+use comfy_table::{Cell, Color, ContentArrangement, Table};
 
 use super::finding::{Finding, Mark, Published, Rule, Verdict};
 use super::{Claim, Report, Tried};
@@ -16,13 +16,20 @@ const COLUMNS: usize = 110;
 
 /// One line for each claim.
 pub fn list(claims: &[&Claim]) -> String {
-    let mut table = bare(["", "claim", "by"]);
+    let mut table = sentences(["", "claim", "by"]);
     for claim in claims {
         table.add_row([claim.id, claim.sentence, claim.said_by]);
     }
     let mut text = table.to_string();
     text.push('\n');
     text
+}
+
+/// A table in which sentences are broken where a line of running text would be.
+fn sentences<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = bare(header);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS as u16);
+    table
 }
 
 /// Everything: each claim with its set-up and what was measured, and at the end all verdicts.
@@ -32,7 +39,7 @@ pub fn render(report: &Report, coloured: bool) -> String {
         // A String takes everything.
         let _ = writeln!(text, "{}", block(tried, coloured));
     }
-    let mut table = bare(["", "verdict", "claim"]);
+    let mut table = sentences(["", "verdict", "claim"]);
     for tried in &report.claims {
         table.add_row([Cell::new(tried.id), verdict(tried.verdict, coloured), Cell::new(tried.sentence)]);
     }

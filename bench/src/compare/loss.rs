@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Backend, CompareError, Job, Options, Run, make, together};
+use super::{Backend, CompareError, Job, Options, PEOPLE_MAX, Run, make, together};
 use crate::check::Verdict;
 use crate::measure::Strike;
 use crate::overlay::Contestant;
@@ -13,9 +13,6 @@ use crate::overlays::overlays;
 use crate::scenario::{Fault, Scenario, Whom};
 use crate::watch::Watch;
 use crate::world::World;
-
-/// The most people with whom it is tried unasked: it takes as long as the simulations that were asked for.
-const PEOPLE_MAX: u32 = 2_000;
 
 /// An overlay without its busiest node.
 #[derive(Clone, Debug, Serialize)]

@@ -21,17 +21,22 @@ use crate::world::World;
 
 mod estimate;
 mod loss;
+mod sizes;
 mod together;
 mod twin;
 
 pub use estimate::{Estimate, REPEATS_FOR_INTERVAL};
 pub use loss::{Loss, LossRun};
+pub use sizes::Smaller;
 pub(crate) use together::simulations;
 pub use twin::{Agreement, Twin, TwinRow};
 pub(crate) use twin::{SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
 
 /// The version of the form of `results.json`.
 pub const FORMAT: u32 = 2;
+
+/// The most people with whom anything is tried that nobody asked for: it takes as long as the simulations that somebody did.
+const PEOPLE_MAX: u32 = 2_000;
 
 /// What runs the peers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, clap::ValueEnum)]
@@ -143,6 +148,8 @@ pub struct Comparison {
     pub twins: Vec<Twin>,
     /// The overlays without their busiest nodes.
     pub losses: Vec<Loss>,
+    /// The overlays among fewer people.
+    pub sizes: Vec<Smaller>,
     /// Files of the scenario's folder that were not shared, in words.
     #[serde(skip)]
     pub skipped: Vec<String>,
@@ -162,6 +169,12 @@ impl Comparison {
             for run in &loss.runs {
                 let place = format!("{} without its busiest node, seed {}", loss.overlay, run.seed);
                 failures(&place, &run.checks, &mut words);
+            }
+        }
+        for smaller in &self.sizes {
+            for checks in &smaller.checks {
+                let place = format!("{} among {} people", smaller.overlay, smaller.peers);
+                failures(&place, checks, &mut words);
             }
         }
         words
@@ -254,6 +267,7 @@ pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareEr
         peers: options.scenario.peers,
         twins: twin::twins(&columns),
         losses: loss::losses(options, repeats(Backend::Sim), watch)?,
+        sizes: sizes::smaller(options, repeats(Backend::Sim), watch)?,
         skipped: worlds.first().map(|world| world.skipped.clone()).unwrap_or_default(),
         columns,
     })

@@ -9,8 +9,8 @@ mod stored;
 pub(crate) mod table;
 
 pub use files::{Folder, FolderFault, to_json};
-pub(crate) use html::draw_sweep;
 pub use html::{FOLDERS_MAX, PageFault, draw};
+pub(crate) use html::{SCALE_PAGE, draw_scale, draw_sweep};
 pub use made::{Machine, Made};
 pub use stored::StoredFault;
 pub use table::{Look, render};

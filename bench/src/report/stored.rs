@@ -17,6 +17,7 @@ use crate::claims::{self, Size};
 use crate::compare::{self, Agreement, Backend};
 use crate::measure::{Curves, Unit};
 use crate::replay::{self, Film};
+use crate::sweep::{self, Sweep};
 
 /// The longest file that is read, in bytes: some hundred times what the largest comparison writes.
 const FILE_MAX: u64 = 256 << 20;
@@ -57,7 +58,9 @@ pub enum StoredFault {
         command: &'static str,
     },
     /// There is nothing in the folder.
-    #[error("{0}: neither results.json nor claims.json is there; `compare` and `claims` write them")]
+    #[error(
+        "{0}: neither results.json nor claims.json nor sweep.json is there; `compare`, `claims` and `sweep` write them"
+    )]
     Nothing(String),
 }
 
@@ -70,20 +73,27 @@ pub(crate) struct Stored {
     pub(crate) claims: Option<Claims>,
     /// `replay.json`.
     pub(crate) replay: Option<Film>,
+    /// `sweep.json`.
+    pub(crate) sweep: Option<Sweep>,
 }
 
 impl Stored {
     /// Reads a folder.
     pub(crate) fn read(folder: &Path) -> Result<Stored, StoredFault> {
         let (of_results, of_claims) = (folder.join("results.json"), folder.join("claims.json"));
-        let of_replay = folder.join(replay::FILE);
+        let (of_replay, of_sweep) = (folder.join(replay::FILE), folder.join(sweep::FILE));
         let stored = Stored {
             results: load(&of_results, compare::FORMAT, "compare")?,
             claims: load(&of_claims, claims::FORMAT, "claims")?,
             replay: load(&of_replay, replay::FORMAT, "compare")?,
+            sweep: load(&of_sweep, sweep::FORMAT, "sweep")?,
         };
-        if let Some(why) = stored.replay.as_ref().and_then(Film::fault) {
-            return Err(StoredFault::Broken { path: of_replay.display().to_string(), why });
+        let faults = [
+            (of_replay, stored.replay.as_ref().and_then(Film::fault)),
+            (of_sweep, stored.sweep.as_ref().and_then(Sweep::fault)),
+        ];
+        if let Some((path, Some(why))) = faults.into_iter().find(|(_, fault)| fault.is_some()) {
+            return Err(StoredFault::Broken { path: path.display().to_string(), why });
         }
         let columns = stored.results.as_ref().map_or(0, |results| results.columns.len());
         let tried = stored.claims.as_ref().map_or(0, |claims| claims.claims.len());
@@ -93,10 +103,15 @@ impl Stored {
                 return Err(StoredFault::Broken { path: path.display().to_string(), why });
             }
         }
-        if stored.results.is_none() && stored.claims.is_none() {
+        if !stored.is_of_runs() && stored.sweep.is_none() {
             return Err(StoredFault::Nothing(folder.display().to_string()));
         }
         Ok(stored)
+    }
+
+    /// True if there is something that can stand beside other such things.
+    pub(crate) fn is_of_runs(&self) -> bool {
+        self.results.is_some() || self.claims.is_some()
     }
 }
 
@@ -144,6 +159,16 @@ pub(crate) struct Results {
     pub(crate) columns: Vec<Column>,
     pub(crate) twins: Vec<Twin>,
     pub(crate) losses: Vec<Loss>,
+    #[serde(default)]
+    pub(crate) sizes: Vec<Smaller>,
+}
+
+/// An overlay among fewer people.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Smaller {
+    pub(crate) overlay: String,
+    pub(crate) peers: u32,
+    pub(crate) estimates: Vec<Estimate>,
 }
 
 /// An overlay under one backend.

@@ -44,6 +44,14 @@ const FETCH: FetchId = FetchId(1);
 const FILE: FileId = FileId(0);
 const SLICE: Duration = Duration::from_secs(60);
 const IZAL: &str = "Izal et al. 2004";
+/// Lines down that are faster than this are the fastest class's.
+const FAST_KBPS: u32 = 5_000;
+/// When RedHat 9 came out, 31 March 2003, seconds of the Unix epoch: where the logs' clocks start.
+const RELEASED_S: u64 = 1_049_068_800;
+/// The client whose log is kept comes after this, when there is a crowd ...
+const OBSERVED_FROM: Time = Time(6 * 3_600 * 1_000_000_000);
+/// ... and would wait so long for its content, as whoever studies a swarm does.
+const OBSERVED_PATIENCE_S: f64 = 4.0 * 3_600.0;
 
 /// BitTorrent.
 pub static NETWORK: Network = Network {
@@ -91,12 +99,30 @@ struct Swarm {
     present: usize,
     /// Bytes that had come to all by the end of each hour.
     hours: Vec<u64>,
+    logs: Option<Logs>,
+}
+
+/// What the tracker and one client write down.
+#[derive(Default)]
+struct Logs {
+    tracker: String,
+    client: String,
+    /// The client: whoever comes first, after [`OBSERVED_FROM`], with the fastest line and enough patience to see it all.
+    observed: Option<NodeId>,
 }
 
 impl Observer for Swarm {
     fn note(&mut self, at: Time, node: NodeId, note: Note) {
-        if let (Note::Fetched(FETCH), Some(member)) = (note, node.0.checked_sub(FIRST)) {
-            self.done.push((at, member));
+        match (note, node.0.checked_sub(FIRST)) {
+            (Note::Fetched(FETCH), Some(member)) => self.done.push((at, member)),
+            (Note::Keep(line), _) => {
+                if let Some(logs) = &mut self.logs {
+                    let log = if node == TRACKER { &mut logs.tracker } else { &mut logs.client };
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -132,6 +158,10 @@ fn run(asked: &Asked, meter: &mut Meter<'_>) -> Vec<Reading> {
         }
     });
     swarm.settle(&mut sim);
+    if let Some(logs) = swarm.logs.take() {
+        meter.keep("tracker", logs.tracker);
+        meter.keep("client", logs.client);
+    }
     swarm.readings(&sim)
 }
 
@@ -156,8 +186,9 @@ fn begin(asked: &Asked) -> (Sim<Node>, Swarm) {
     };
     let torrent = Arc::new(Metainfo::new(draft).expect("pieces have a length that a torrent may have"));
     let mut sim = Sim::new(config);
-    let knobs = TrackerKnobs { handout: HANDOUT, handout_max: HANDOUT, ..TrackerKnobs::default() };
-    let tracker = TrackerConfig { knobs: Arc::new(knobs), ..TrackerConfig::default() };
+    let log = asked.logs;
+    let knobs = TrackerKnobs { handout: HANDOUT, handout_max: HANDOUT, log, ..TrackerKnobs::default() };
+    let tracker = TrackerConfig { knobs: Arc::new(knobs), started_s: RELEASED_S, ..TrackerConfig::default() };
     sim.add(Node::tracker(tracker), PORT, Attachment::default());
     let swarm = Swarm {
         census: Arc::new(Census::new([(torrent.info_hash, PIECES)])),
@@ -171,9 +202,10 @@ fn begin(asked: &Asked) -> (Sim<Node>, Swarm) {
         most: 0,
         present: 0,
         hours: Vec::new(),
+        logs: asked.logs.then(Logs::default),
     };
     let line = Line::kbps(ORIGIN_KBPS, ORIGIN_KBPS, Duration::ZERO);
-    sim.add(swarm.peer(), PORT, Attachment { line, firewalled: false });
+    sim.add(swarm.peer(false), PORT, Attachment { line, firewalled: false });
     let file = SharedFile { file: FILE, info: Arc::new(swarm.info()) };
     sim.command(ORIGIN, Command::Share([file].into()));
     (sim, swarm)
@@ -189,8 +221,9 @@ fn received(sim: &Sim<Node>) -> u64 {
 }
 
 impl Swarm {
-    fn peer(&self) -> Node {
+    fn peer(&self, is_observed: bool) -> Node {
         Node::peer(Config {
+            log_since_s: is_observed.then_some(RELEASED_S),
             torrents: [Arc::clone(&self.torrent)].into(),
             census: Some(Arc::clone(&self.census)),
             knobs: Arc::clone(&self.knobs),
@@ -206,16 +239,26 @@ impl Swarm {
         let class = MIX_A[self.classes.draw(&mut self.rng)].0;
         let line = Line::kbps(class.down_kbps.into(), class.up_kbps.into(), Duration::ZERO);
         let firewalled = unit(&mut self.rng) < FIREWALLED;
-        let node = sim.add(self.peer(), PORT, Attachment { line, firewalled });
+        let patience_s = SESSION.1 * libm::pow(-libm::log(1.0 - unit(&mut self.rng)), 1.0 / SESSION.0);
+        let is_observed = self.is_observed(sim.now(), class.down_kbps, patience_s);
+        let node = sim.add(self.peer(is_observed), PORT, Attachment { line, firewalled });
+        if let (true, Some(logs)) = (is_observed, &mut self.logs) {
+            logs.observed = Some(node);
+        }
         let candidates = vec![Arc::new(Hit { info: self.info(), ..Hit::default() })];
         let fetch = Fetch { fetch: FETCH, candidates, into: FILE, have: Ranges::default() };
         sim.command(node, Command::Fetch(Box::new(fetch)));
-        let patience_s = SESSION.1 * libm::pow(-libm::log(1.0 - unit(&mut self.rng)), 1.0 / SESSION.0);
         let leaves = sim.now() + Duration::from_secs_f64(patience_s.min(1e8));
         self.leaving.push(Reverse((leaves, node.0 - FIRST)));
         self.members.push(Member { came: sim.now(), down_kbps: class.down_kbps, done: None, leaves });
         self.present += 1;
         self.most = self.most.max(self.present);
+    }
+
+    /// Whether this is the client whose log is wanted.
+    fn is_observed(&self, now: Time, down_kbps: u32, patience_s: f64) -> bool {
+        let is_free = self.logs.as_ref().is_some_and(|logs| logs.observed.is_none());
+        is_free && now >= OBSERVED_FROM && down_kbps > FAST_KBPS && patience_s >= OBSERVED_PATIENCE_S
     }
 
     /// Those who have just had all stay for a while.
@@ -267,7 +310,7 @@ impl Swarm {
         rates.sort_by(f64::total_cmp);
         let at = |part: f64| rates.get((rates.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
         let izal = |value| Published::new(value, IZAL, Mark::Lecture);
-        let fast = self.members.iter().filter(|member| member.down_kbps > 5_000).count() as f64;
+        let fast = self.members.iter().filter(|member| member.down_kbps > FAST_KBPS).count() as f64;
         vec![
             Reading::new("people who came", Unit::Count, self.members.len() as f64),
             Reading::new(

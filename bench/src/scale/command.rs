@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,8 +11,9 @@ use clap::Args;
 use super::meter::Meter;
 use super::show::{Stored, growth, render};
 use super::{Asked, NETWORKS, Network, Outcome};
+use crate::interrupt::stop_at_interrupt;
 use crate::redhat9;
-use crate::report::{Folder, FolderFault, Made};
+use crate::report::{Folder, FolderFault, Made, SCALE_PAGE, draw_scale};
 
 /// The version of the form of the files.
 const FORMAT: u32 = 1;
@@ -36,6 +36,12 @@ pub struct ScaleArgs {
     /// Where all that is random comes from
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// Of a torrent: write the tracker's log, and that of one client, into the folder, for `analyze`
+    #[arg(long)]
+    logs: bool,
+    /// Draw a page of what there is, scale.html, with plots of what grows with size
+    #[arg(long)]
+    report: bool,
     /// The folder for results
     #[arg(long, value_name = "DIR", default_value = "report")]
     out: PathBuf,
@@ -63,7 +69,7 @@ impl ScaleArgs {
         let by_days = self.days.filter(|_| network.name == "bittorrent").map(|days| days * 86_400.0);
         let by_seconds = self.lasting.filter(|_| network.name != "bittorrent");
         let lasting = by_days.or(by_seconds).map_or(network.lasting, Duration::from_secs_f64);
-        Asked { fraction, seed: self.seed, lasting }
+        Asked { fraction, seed: self.seed, lasting, logs: self.logs }
     }
 
     fn check(&self) -> Result<()> {
@@ -90,8 +96,7 @@ pub fn run_scale(args: &ScaleArgs) -> Result<String> {
     args.check()?;
     let chosen = choose(&args.networks)?;
     let folder = Folder::make(&args.out).context("--out")?;
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_at_interrupt(Arc::clone(&stop))?;
+    let stop = stop_at_interrupt()?;
     let mut outcomes = Vec::new();
     let mut text = String::new();
     for (network, fraction) in
@@ -104,10 +109,16 @@ pub fn run_scale(args: &ScaleArgs) -> Result<String> {
         let outcome = run_one(args, network, fraction, &made, &folder, &stop)?;
         text.push_str(&if args.json { to_json(&made, &outcome) } else { render(&outcome) });
         text.push('\n');
-        outcomes.push(outcome);
+        outcomes.push((made, outcome));
     }
     if args.fraction.len() > 1 && !args.json {
-        text.push_str(&growth(&outcomes));
+        text.push_str(&growth(outcomes.iter().map(|(_, outcome)| outcome)));
+    }
+    if args.report {
+        draw_scale(&outcomes, &folder).context("--out")?;
+        if !args.quiet {
+            eprintln!("all of it is in {}", folder.path(SCALE_PAGE).display());
+        }
     }
     Ok(text)
 }
@@ -139,12 +150,23 @@ fn run_one(
     };
     let mut meter = Meter::new(!args.quiet, stop, &mut save);
     let readings = (network.run)(&asked, &mut meter);
-    let stopped = meter.is_stopped();
+    let (stopped, logs) = (meter.is_stopped(), meter.logs());
     let (stages, peak_bytes) = meter.over();
     if let Some(fault) = failed {
         return Err(fault).context("--out");
     }
     let outcome = Outcome { stages, peak_bytes, stopped, readings, ..outcome.into_inner() };
+    for (log, text) in &logs {
+        if text.is_empty() {
+            eprintln!("there is no {log} log: nobody came who writes one");
+            continue;
+        }
+        let name = format!("scale-{}-{fraction}-{log}.log", network.name);
+        folder.write(&name, text.as_bytes()).context("--out")?;
+        if !args.quiet {
+            eprintln!("{} is for `analyze {log}-log`", folder.path(&name).display());
+        }
+    }
     store(made, &outcome, folder).context("--out")?;
     Ok(outcome)
 }
@@ -171,21 +193,4 @@ fn choose(names: &[String]) -> Result<Vec<&'static Network>> {
     }
     let is_wanted = |network: &&Network| names.iter().any(|name| name == "all" || name == network.name);
     Ok(NETWORKS.into_iter().filter(is_wanted).collect())
-}
-
-/// Sets the flag at the first interrupt, and ends the program at the second.
-fn stop_at_interrupt(stop: Arc<AtomicBool>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("cannot wait for Ctrl-C")?;
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if stop.swap(true, Ordering::Relaxed) {
-                    std::process::exit(130);
-                }
-                eprintln!("ending with what there is; Ctrl-C once more ends at once");
-            }
-        });
-    });
-    Ok(())
 }

@@ -45,6 +45,7 @@ pub struct Meter<'a> {
     /// Hears of each stage that is over.
     saved: &'a mut dyn FnMut(&[Stage]),
     stages: Vec<Stage>,
+    logs: Vec<(&'static str, String)>,
     before: Option<u64>,
     peak: Option<u64>,
 }
@@ -56,7 +57,8 @@ impl<'a> Meter<'a> {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is well-formed");
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style.progress_chars("=> "));
-        Meter { bar, stop, saved, stages: Vec::new(), before: resident_bytes(), peak: None }
+        let (stages, logs) = (Vec::new(), Vec::new());
+        Meter { bar, stop, saved, stages, logs, before: resident_bytes(), peak: None }
     }
 
     /// Lets virtual time pass in slices. Before each, `plan` is given the network, the observer and the slice's end, and may say what is to
@@ -105,6 +107,16 @@ impl<'a> Meter<'a> {
     /// Whether the run is to stop.
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what nodes have written down.
+    pub fn keep(&mut self, name: &'static str, log: String) {
+        self.logs.push((name, log));
+    }
+
+    /// What nodes have written down, by name.
+    pub fn logs(&mut self) -> Vec<(&'static str, String)> {
+        std::mem::take(&mut self.logs)
     }
 
     /// What happened, and the most memory in use at a time beyond what was in use before, bytes.

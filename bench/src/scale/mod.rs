@@ -60,6 +60,8 @@ pub struct Asked {
     pub seed: u64,
     /// How much virtual time is looked at after all have come.
     pub lasting: Duration,
+    /// Nodes write their logs ([`Meter::keep`]), if theirs is a network that has logs.
+    pub logs: bool,
 }
 
 impl Asked {
@@ -94,6 +96,23 @@ pub struct Outcome {
     /// What it was like.
     #[serde(skip)]
     pub readings: Vec<Reading>,
+}
+
+impl Outcome {
+    /// Events of all stages.
+    pub fn events(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.events).sum()
+    }
+
+    /// This machine's time for all stages, seconds.
+    pub fn took_s(&self) -> f64 {
+        self.stages.iter().map(|stage| stage.took_s).sum()
+    }
+
+    /// Nodes at the end.
+    pub fn nodes(&self) -> u64 {
+        self.stages.last().map_or(0, |stage| stage.nodes)
+    }
 }
 
 /// A line whose delay is drawn as measured round trips were spread (median 140 ms, log-normal with 0.82): without a limit, so that

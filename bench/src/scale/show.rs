@@ -83,12 +83,10 @@ pub(super) fn render(outcome: &Outcome) -> String {
 }
 
 /// What grows with the part of a network that is run.
-pub(super) fn growth(outcomes: &[Outcome]) -> String {
+pub(super) fn growth<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
     let mut table = bare(["", "fraction", "nodes", "events", "events/s", "took", "most memory", "a node"]);
     for outcome in outcomes {
-        let events: u64 = outcome.stages.iter().map(|stage| stage.events).sum();
-        let took_s: f64 = outcome.stages.iter().map(|stage| stage.took_s).sum();
-        let nodes = outcome.stages.last().map_or(0, |stage| stage.nodes);
+        let (events, took_s, nodes) = (outcome.events(), outcome.took_s(), outcome.nodes());
         let memory =
             |bytes: Option<f64>| bytes.map_or_else(|| "-".to_owned(), |bytes| shown(Unit::Bytes, bytes));
         let peak = outcome.peak_bytes.map(|bytes| bytes as f64);

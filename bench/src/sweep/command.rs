@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Axis, Plan, Progress, render, sweep, to_json, write};
 use crate::cli::quoted;
 use crate::compare::Backend;
+use crate::interrupt::stop_at_interrupt;
 use crate::overlay::Contestant;
 use crate::overlays::overlays;
 use crate::report::{Folder, Made, draw_sweep};
@@ -95,11 +96,23 @@ pub fn run_sweep(args: &SweepArgs) -> Result<(String, Vec<String>)> {
         bar.set_position(progress.work.0);
         bar.set_message(format!("{} of {} runs", progress.runs, progress.of));
     };
-    let found = sweep(&plan, &folder, args.jobs.map(usize::from), &progress)?;
+    let stop = stop_at_interrupt()?;
+    let found = sweep(&plan, &folder, args.jobs.map(usize::from), &progress, &stop)?;
     bar.finish_and_clear();
+    if found.points.is_empty() {
+        bail!(
+            "interrupted before all runs of any point were made; the same command goes on from what is there"
+        );
+    }
     let found = super::Sweep { made: Made::simulated(args.as_typed(&plan)), ..found };
     write(&found, &folder)?;
     draw_sweep(&found, &folder)?;
+    if found.unfinished > 0 {
+        eprintln!(
+            "{} points are not finished; the same command goes on from what is there",
+            found.unfinished
+        );
+    }
     if !args.quiet {
         eprintln!("all of it is in {}", args.out.join("index.html").display());
     }

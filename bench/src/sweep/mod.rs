@@ -17,9 +17,10 @@
 //! | the command line | `command.rs` |
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::claims::finding::{interval, mean};
 use crate::compare::{Backend, judge, simulations};
@@ -41,6 +42,8 @@ pub use vary::{Axis, VALUES_MAX, shown, with};
 
 /// The version of the form of `sweep.json`.
 pub const FORMAT: u32 = 1;
+/// What its file is called.
+pub const FILE: &str = "sweep.json";
 /// The most keys that are varied at a time.
 pub const AXES_MAX: usize = 4;
 /// The most simulations of a sweep: a week of them on a small machine.
@@ -60,7 +63,7 @@ pub struct Plan {
 }
 
 /// Everything a sweep found.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Sweep {
     /// The version of this form: [`FORMAT`].
     pub format: u32,
@@ -76,15 +79,34 @@ pub struct Sweep {
     pub repeats: u32,
     /// What was varied.
     pub axes: Vec<Axis>,
-    /// Points by overlays.
+    /// Points by overlays: those of which every run is there.
     pub points: Vec<Point>,
+    /// Points that were not finished when the sweep was stopped.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unfinished: usize,
     /// What checkers found wrong, in words.
     #[serde(skip)]
     pub failures: Vec<String>,
 }
 
+impl Sweep {
+    /// Why this is none that was made here, if it was read from a file.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let (keys, points) = (self.axes.len(), self.points.len());
+        if keys == 0 || keys > AXES_MAX || points == 0 || points > RUNS_MAX {
+            return Some(format!("{keys} keys and {points} points are no sweep"));
+        }
+        let has_all = |point: &Point| point.values.len() == keys;
+        (!self.points.iter().all(has_all)).then(|| "a point has not a value for each key".to_owned())
+    }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// An overlay at a point.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Point {
     /// The value of each axis.
     pub values: Vec<toml::Value>,
@@ -99,7 +121,7 @@ pub struct Point {
 }
 
 /// A measure over the runs of a point.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     /// Its name in files.
     pub key: String,
@@ -255,7 +277,8 @@ impl Plan {
     }
 }
 
-/// Makes the runs that are missing in the folder, so many at a time (`None`: one for each core), and puts everything together.
+/// Makes the runs that are missing in the folder, so many at a time (`None`: one for each core), and puts everything together. Once `stop` is
+/// set no further run is begun, and only points of which every run is there are in the result.
 ///
 /// # Errors
 /// If a point makes no sense, or the folder takes no files. What goes wrong inside a run is in [`Sweep::failures`].
@@ -264,20 +287,33 @@ pub fn sweep(
     folder: &Folder,
     at_a_time: Option<usize>,
     progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
 ) -> Result<Sweep, SweepError> {
     plan.check()?;
     let places = plan.places()?;
     let runs = folder.folder("points")?;
     let jobs = plan.jobs(&places, &runs)?;
-    make(&jobs, &places, plan, &runs, at_a_time, progress)?;
+    make(&jobs, &places, plan, &runs, at_a_time, progress, stop)?;
     let mut failures = Vec::new();
     let mut points = Vec::new();
+    let mut unfinished = 0;
     for place in &places {
-        for overlay in &plan.overlays {
-            points.push(point(plan, place, *overlay, &runs, &mut failures)?);
+        let of = |overlay: &&'static dyn Contestant| point(plan, place, *overlay, &runs);
+        let here: Vec<Option<(Point, Vec<String>)>> =
+            plan.overlays.iter().map(of).collect::<Result<_, _>>()?;
+        match here.into_iter().collect::<Option<Vec<_>>>() {
+            Some(here) => here.into_iter().for_each(|(point, words)| {
+                points.push(point);
+                failures.extend(words);
+            }),
+            None if stop.load(Ordering::Relaxed) => unfinished += 1,
+            None => {
+                return Err(SweepError::Plan("runs have gone while the sweep ran; start it again".into()));
+            }
         }
     }
     Ok(Sweep {
+        unfinished,
         format: FORMAT,
         made: Made::default(),
         scenario: plan.scenario.name.clone(),
@@ -297,6 +333,7 @@ fn make(
     runs: &Folder,
     at_a_time: Option<usize>,
     progress: &(dyn Fn(Progress) + Sync),
+    stop: &AtomicBool,
 ) -> Result<(), SweepError> {
     let largest = places.iter().map(|place| place.scenario.peers).max().unwrap_or(1);
     let threads = at_a_time.unwrap_or_else(|| simulations(largest)).clamp(1, jobs.len().max(1));
@@ -314,8 +351,14 @@ fn make(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     pool.install(|| {
         jobs.par_iter().with_max_len(1).try_for_each(|job| {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             let world = World::new(&job.scenario)?;
             for (contestant, name) in &job.missing {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
                 let outcome = contestant.simulate(&world, &Watch::new(false));
                 let run = judge(*contestant, Backend::Sim, &world, outcome);
                 store::write(runs, name, contestant.name(), &run)?;
@@ -326,30 +369,30 @@ fn make(
     })
 }
 
-/// An overlay at a point, from what is stored.
+/// An overlay at a point and what checkers found wrong there, from what is stored; `None` if a run is not.
 fn point(
     plan: &Plan,
     place: &Place,
     overlay: &dyn Contestant,
     runs: &Folder,
-    failures: &mut Vec<String>,
-) -> Result<Point, SweepError> {
+) -> Result<Option<(Point, Vec<String>)>, SweepError> {
     let mut stored = Vec::new();
     for number in 0..plan.repeats {
         let name = store::name(overlay.name(), &plan.seeded(&place.scenario, number));
-        let run = store::read(runs, &name)?.ok_or_else(|| {
-            SweepError::Plan(format!("points/{name} has gone while the sweep ran; start it again"))
-        })?;
-        failures.extend(run.failures.iter().cloned());
-        stored.push(run);
+        match store::read(runs, &name)? {
+            Some(run) => stored.push(run),
+            None => return Ok(None),
+        }
     }
-    Ok(Point {
+    let failures = stored.iter().flat_map(|run| run.failures.iter().cloned()).collect();
+    let point = Point {
         values: place.values.clone(),
         overlay: overlay.name().to_owned(),
         cut_short: stored.iter().filter(|run| run.cut_short).count() as u32,
         digests: stored.iter().map(|run| run.digest.clone()).collect(),
         estimates: estimates(&stored),
-    })
+    };
+    Ok(Some((point, failures)))
 }
 
 fn estimates(runs: &[store::Stored]) -> Vec<Estimate> {

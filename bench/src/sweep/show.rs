@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::Cell;
 
-use super::{Estimate, Point, Sweep, shown};
+use super::{Estimate, FILE, Point, Sweep, shown};
 use crate::report::number::Scale;
 use crate::report::table::{new, right};
 use crate::report::{Folder, FolderFault};
@@ -27,7 +27,7 @@ pub fn to_json(sweep: &Sweep) -> String {
 /// # Errors
 /// If the folder takes no files.
 pub fn write(sweep: &Sweep, folder: &Folder) -> Result<(), FolderFault> {
-    folder.write("sweep.json", to_json(sweep).as_bytes())?;
+    folder.write(FILE, to_json(sweep).as_bytes())?;
     folder.csv("sweep.csv", |csv| {
         let keys = sweep.axes.iter().map(|axis| axis.key.as_str());
         csv.write_record(keys.chain(["overlay", "measure", "unit", "runs", "mean", "low_95", "high_95"]))?;

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use crate::scenario::{Scenario, ScenarioError};
@@ -24,7 +24,7 @@ pub const VALUES_MAX: usize = 1_000;
 const NAMES_MAX: usize = 16;
 
 /// A key that is varied.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Axis {
     /// Where it stands, with dots.
     pub key: String,

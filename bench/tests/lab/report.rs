@@ -320,9 +320,17 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     let column = many["columns"][0].clone();
     many["columns"] = Value::Array(vec![column; 257]);
     let old = text.replacen("\"format\": 2", "\"format\": 1", 1);
+    let made = "{\"command\": \"\", \"version\": \"\", \"machine\": null}";
+    let no_sweep = format!(
+        "{{\"format\": 1, \"made\": {made}, \"scenario\": \"\", \"about\": \"\", \"seed\": 1, \"repeats\": 1, \"axes\": [], \"points\": []}}"
+    );
     let cases = [
-        (folder("empty", "else.txt", ""), "neither results.json nor claims.json"),
-        (dir.path().join("nowhere").to_str().unwrap().to_owned(), "neither results.json nor claims.json"),
+        (folder("sweep", "sweep.json", &no_sweep), "0 keys and 0 points are no sweep"),
+        (folder("empty", "else.txt", ""), "neither results.json nor claims.json nor sweep.json"),
+        (
+            dir.path().join("nowhere").to_str().unwrap().to_owned(),
+            "neither results.json nor claims.json nor sweep.json",
+        ),
         (folder("half", "results.json", &text[..text.len() / 2]), "EOF while parsing"),
         (folder("old", "results.json", &old), "its form is 1, and this program reads 2; run `compare` again"),
         (folder("new", "claims.json", "{\"format\": 99999999999}"), "its form is 99999999999"),

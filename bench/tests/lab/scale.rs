@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::page::{checked, named, parsed, text};
 use bench::claims::finding::Reading;
 use bench::scale::meter::{Meter, Stage};
 use bench::scale::{Asked, NETWORKS, Network};
@@ -15,7 +16,7 @@ fn network(name: &str) -> &'static Network {
 }
 
 fn part(fraction: f64, lasting_s: f64) -> Asked {
-    Asked { fraction, seed: 1, lasting: Duration::from_secs_f64(lasting_s) }
+    Asked { fraction, seed: 1, lasting: Duration::from_secs_f64(lasting_s), logs: false }
 }
 
 /// What there was to read, and the stages.
@@ -95,6 +96,40 @@ fn people_come_and_go_in_the_torrent_of_redhat_9() {
 }
 
 #[test]
+fn a_torrent_is_the_same_logged_or_not_and_its_tracker_s_log_can_be_studied() {
+    let asked = part(0.0005, 43_200.0);
+    assert_eq!(run("bittorrent", &asked).0, run("bittorrent", &Asked { logs: true, ..asked }).0);
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let scale = [
+        "scale",
+        "bittorrent",
+        "--fraction",
+        "0.0005",
+        "--days",
+        "0.5",
+        "--logs",
+        "--json",
+        "-q",
+        "--out",
+        out,
+    ];
+    let output = BENCH.run(&scale);
+    let stored: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let came = &stored["figures"][0];
+    assert_eq!(came["what"], "people who came");
+    let log = dir.path().join("scale-bittorrent-0.0005-tracker.log");
+    let studied = BENCH.run(&["analyze", "tracker-log", log.to_str().unwrap(), "--out", out]);
+    assert!(studied.status.success(), "{studied:?}");
+    let figures = std::fs::read_to_string(dir.path().join("results.json")).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    let clients = figures["figures"].as_array().unwrap().iter().find(|one| one["key"] == "clients").unwrap();
+    // The origin is one of them, and who left before a word to the tracker is none.
+    let clients = clients["value"].as_f64().unwrap();
+    assert!((1.0..=came["value"].as_f64().unwrap() + 1.0).contains(&clients) && clients > 3.0, "{clients}");
+}
+
+#[test]
 fn a_run_that_is_to_stop_ends_with_what_there_is() {
     let (stop, mut seen) = (AtomicBool::new(false), Vec::new());
     let mut saved = |stages: &[Stage]| {
@@ -126,15 +161,26 @@ fn mistakes_are_one_line_each_and_results_are_stored() {
     }
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().to_str().unwrap();
-    let output = BENCH.run(&["scale", "gnutella", "--fraction", "0.001,0.002", "--quiet", "--out", out]);
+    let output =
+        BENCH.run(&["scale", "gnutella", "--fraction", "0.001,0.002", "--report", "--quiet", "--out", out]);
     assert!(output.status.success());
     let done = String::from_utf8(output.stdout).unwrap();
     assert!(
         done.contains("GNUTELLA") && done.contains("messages of a search") && done.contains("most memory"),
         "{done}"
     );
-    let text = std::fs::read_to_string(dir.path().join("scale-gnutella-0.002.json")).unwrap();
-    let stored: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let stored = std::fs::read_to_string(dir.path().join("scale-gnutella-0.002.json")).unwrap();
+    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
     assert_eq!(stored["stages"].as_array().unwrap().len(), 4);
     assert_eq!(stored["stopped"], false);
+    // The page has all of both, and a plot of each cost.
+    let page = std::fs::read_to_string(dir.path().join("scale.html")).unwrap();
+    checked(&page, dir.path());
+    let document = parsed(&page);
+    assert_eq!(named(&document, "figure").count(), 3);
+    let cells: Vec<String> = named(&document, "th").map(text).collect();
+    let what = stored["figures"].as_array().unwrap().iter().map(|figure| figure["what"].as_str().unwrap());
+    for what in what {
+        assert_eq!(cells.iter().filter(|cell| *cell == what).count(), 2, "{what}");
+    }
 }

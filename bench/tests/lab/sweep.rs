@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::page::{checked, files, named, parsed, text};
 use bench::overlays::overlays;
@@ -25,8 +26,8 @@ fn plan(vary: &[&str], repeats: u32) -> Plan {
 fn swept(plan: &Plan, dir: &Path, at_a_time: usize) -> (Sweep, usize) {
     let folder = Folder::open(dir, &plan.scenario).unwrap();
     let told: Mutex<Vec<Progress>> = Mutex::default();
-    let found =
-        sweep(plan, &folder, Some(at_a_time), &|progress| told.lock().unwrap().push(progress)).unwrap();
+    let progress = |progress| told.lock().unwrap().push(progress);
+    let found = sweep(plan, &folder, Some(at_a_time), &progress, &AtomicBool::new(false)).unwrap();
     write(&found, &folder).unwrap();
     let told = told.into_inner().unwrap();
     assert!(told.windows(2).all(|pair| pair[0].runs < pair[1].runs && pair[0].work.0 < pair[1].work.0));
@@ -61,6 +62,22 @@ fn results_are_the_same_to_the_byte_however_many_run_side_by_side_and_however_of
     assert_eq!(made_again, made.div_ceil(4) + 3, "what is there is not made again");
     assert!(again == first && files(dirs[0].path()) == all);
     assert_eq!(swept(&plan, dirs[0].path(), 2).1, 0);
+}
+
+#[test]
+fn a_sweep_that_is_stopped_has_the_points_that_are_whole_and_goes_on_from_there() {
+    let plan = plan(&["peers=8,16"], 1);
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = Folder::open(dir.path(), &plan.scenario).unwrap();
+    let stop = AtomicBool::new(false);
+    // One run of the second point is made too; what is begun is finished.
+    let progress = |progress: Progress| stop.store(progress.runs > overlays().len(), Ordering::Relaxed);
+    let part = sweep(&plan, &folder, Some(1), &progress, &stop).unwrap();
+    let whole = swept(&plan, other.path(), 1).0;
+    assert_eq!((part.points.len(), part.unfinished), (overlays().len(), 1));
+    assert_eq!(part.points[..], whole.points[..overlays().len()]);
+    let (rest, made) = swept(&plan, dir.path(), 1);
+    assert_eq!((rest, made), (whole, overlays().len() - 1));
 }
 
 #[test]
@@ -130,6 +147,10 @@ fn the_page_has_a_picture_of_each_measure_and_every_mean() {
         page.contains("Mine &lt;b>&amp;&lt;/b> mine.")
             || page.contains("Mine &lt;b&gt;&amp;&lt;/b&gt; mine.")
     );
+    // What is stored is enough to draw all of it once more, but for what was no part of it.
+    fs::remove_file(dir.path().join("index.html")).unwrap();
+    assert!(BENCH.run(&["report", path]).status.success());
+    assert!(files(dir.path()) == all, "it is drawn the same once more");
     let document = parsed(&page);
     let pictures = named(&document, "figure").count();
     assert!(pictures >= 20, "{pictures}: a picture for each measure and strategy");

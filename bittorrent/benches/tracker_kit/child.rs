@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use common::testing::process::cpu_time;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::SWARM;
+
 /// Bytes of a tracker's answer with 50 peers.
 const BODY_BYTES: usize = 380;
 
@@ -24,6 +28,8 @@ pub enum Role {
     Tracker,
     /// Whoever says always the same.
     Yardstick,
+    /// opentracker, which most public swarms of its time reported to.
+    Opentracker,
 }
 
 const ROLES: [(Role, &str); 2] = [(Role::Tracker, "--as-tracker"), (Role::Yardstick, "--as-yardstick")];
@@ -36,6 +42,33 @@ pub struct Child {
 }
 
 impl Child {
+    /// opentracker, told of the swarm; `None` where it is not installed. It is started and stopped as any service is.
+    pub fn opentracker(folder: &Path) -> Option<Child> {
+        Command::new("opentracker").arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        let hash: String = SWARM.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        std::fs::write(folder.join("list"), format!("{hash}\n")).expect("a folder to write in");
+        // Started by root it goes to live in its folder, which is then all that there is.
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+        let list = if is_root { PathBuf::from("/list") } else { folder.join("list") };
+        let free =
+            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
+        let port = free.expect("a free port").port();
+        let process = Command::new("opentracker")
+            .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-d"])
+            .arg(folder)
+            .arg("-w")
+            .arg(list)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it is installed");
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        while std::net::TcpStream::connect(address).is_err() {
+            std::thread::yield_now();
+        }
+        Some(Child { role: Role::Opentracker, address, process })
+    }
+
     pub fn start(role: Role) -> Child {
         let argument = ROLES.iter().find(|(known, _)| *known == role).expect("each role has one").1;
         let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
@@ -58,6 +91,12 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
+        if self.role == Role::Opentracker {
+            // It has no other sign to stop.
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+            return;
+        }
         // The end of its input is its sign to stop.
         drop(self.process.stdin.take());
         let ended = self.process.wait().expect("it ends");

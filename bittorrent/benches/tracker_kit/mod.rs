@@ -21,6 +21,9 @@ use tokio::task::JoinSet;
 
 use crate::PEERS;
 
+/// The swarm that is reported on.
+const SWARM: InfoHash = InfoHash([7; 20]);
+
 /// Where trackers of simulations are; it is not listened at.
 const NOWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 6969);
 
@@ -38,7 +41,7 @@ fn target(peer: u32) -> String {
     let mut id = *b"-XX0001-000000000000";
     id[16..].copy_from_slice(&peer.to_be_bytes());
     let announce = Announce {
-        info_hash: InfoHash([7; 20]),
+        info_hash: SWARM,
         peer_id: PeerId(id),
         port: 1 + (peer % 60_000) as u16,
         uploaded: 1 << 20,
@@ -122,21 +125,25 @@ pub async fn kept(child: &Child, clients: u32, time: Duration) -> Outcome {
 /// Clients that dial for each report.
 pub async fn each(child: &Child, clients: u32, time: Duration) -> Outcome {
     measure(child, clients, time, async |to, client, clients, until| {
-        let (mut times, mut buffer) = (Vec::new(), Vec::new());
+        let mut times = Vec::new();
         let mut peer = client;
         while Instant::now() < until {
             let before = Instant::now();
-            let mut stream = dial(to).await;
-            stream.write_all(&request(peer, "close")).await.expect("the server reads");
-            buffer.clear();
-            stream.read_to_end(&mut buffer).await.expect("the server answers");
-            assert!(is_whole(&buffer), "a whole answer");
+            report(to, peer).await;
             times.push(before.elapsed());
             peer = (peer + clients) % PEERS;
         }
         times
     })
     .await
+}
+
+/// One report on a connection of its own.
+async fn report(to: SocketAddrV4, peer: u32) {
+    let (mut stream, mut answer) = (dial(to).await, Vec::new());
+    stream.write_all(&request(peer, "close")).await.expect("the server reads");
+    stream.read_to_end(&mut answer).await.expect("the server answers");
+    assert!(is_whole(&answer), "no whole answer: {}", String::from_utf8_lossy(&answer));
 }
 
 /// Fills the swarm, then lets clients go on until the time is over.
@@ -149,14 +156,8 @@ async fn measure<F>(
 where
     F: Future<Output = Vec<Duration>> + Send + 'static,
 {
-    let mut filler = dial(child.address).await;
-    let mut buffer = vec![0; 4096];
     for peer in 0..PEERS {
-        filler.write_all(&request(peer, "keep-alive")).await.expect("the server reads");
-        let mut got = 0;
-        while !is_whole(&buffer[..got]) {
-            got += filler.read(&mut buffer[got..]).await.expect("the server answers");
-        }
+        report(child.address, peer).await;
     }
     let (cpu, start) = (child.cpu(), Instant::now());
     let mut running = JoinSet::new();

@@ -15,8 +15,9 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bittorrent::metainfo::{Info, Metainfo};
-use common::cli::{Client, Interrupted, make_folder, printable};
+use common::cli::{Client, Interrupted, counted, make_folder, printable};
 use common::store::{Storage, StoreFault, Volume};
+use common::tcp::Snapshot;
 use common::user::{Command, Fetch, FetchId, Note, Query, SearchEnd, SearchId};
 use indicatif::ProgressBar;
 use tokio::time::{Instant, interval, sleep_until};
@@ -24,6 +25,8 @@ use tokio::time::{Instant, interval, sleep_until};
 use super::join::{JoinArgs, Link, Named};
 use super::{content, join, size};
 
+/// After so long without anything the user is told so.
+const TOLD_AFTER: Duration = Duration::from_secs(30);
 /// How often the bar shows with how many others there are connections.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -40,8 +43,44 @@ pub struct Args {
     /// Bytes per second to get at most, for example 1MB/s.
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     max_download: Option<u64>,
+    /// Give up when nothing has come for so long, for example 5m [default: go on for ever].
+    #[arg(long, value_name = "TIME", value_parser = size::time)]
+    give_up_after: Option<Duration>,
     #[command(flatten)]
     join: JoinArgs,
+}
+
+/// How long nothing has come.
+struct Quiet {
+    since: Instant,
+    /// Bytes of bodies that had come by then.
+    bytes: u64,
+    is_told: bool,
+    give_up_after: Option<Duration>,
+}
+
+impl Quiet {
+    fn new(give_up_after: Option<Duration>) -> Quiet {
+        Quiet { since: Instant::now(), bytes: 0, is_told: false, give_up_after }
+    }
+
+    /// What the user should hear now, once for each time of quiet; an error if it has lasted too long.
+    fn news(&mut self, counted_so_far: &Snapshot) -> anyhow::Result<Option<String>> {
+        if counted_so_far.load.body_received > self.bytes {
+            (self.since, self.is_told) = (Instant::now(), false);
+            self.bytes = counted_so_far.load.body_received;
+        }
+        let quiet = self.since.elapsed();
+        let with = counted(counted_so_far.connections as usize, "connection");
+        if self.give_up_after.is_some_and(|time| quiet >= time) {
+            bail!("nothing has come for {} s, with {with}", quiet.as_secs());
+        }
+        if self.is_told || quiet < TOLD_AFTER {
+            return Ok(None);
+        }
+        self.is_told = true;
+        Ok(Some(format!("nothing has come for {} s, with {with}; Ctrl-C ends it", quiet.as_secs())))
+    }
 }
 
 /// What is there of a content.
@@ -69,7 +108,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut client = args.join.start(Some(&torrent), &[], &peers, args.max_download).await?;
     args.join.keep_log(&mut client)?;
     let mut have = content::ranges(info, &there.right).bytes();
-    let mut outcome = download(&mut client, &there, info, &mut have).await;
+    let quiet = Quiet::new(args.give_up_after);
+    let mut outcome = download(&mut client, &there, info, &mut have, quiet).await;
     if outcome.is_ok() {
         println!("{}", there.volume.path().display());
         if let Some(time) = args.seed_for {
@@ -93,7 +133,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 /// The torrent that a link leads to.
 async fn sought(args: &Args, link: &Link) -> anyhow::Result<Arc<Metainfo>> {
     let mut client = args.join.start(None, &link.urls, &[], None).await?;
-    let found = search(&mut client, &link.text).await;
+    let found = search(&mut client, &link.text, Quiet::new(args.give_up_after)).await;
     match &found {
         Err(error) if error.is::<Interrupted>() => client.kill().await?,
         _ => client.leave().await?,
@@ -101,7 +141,7 @@ async fn sought(args: &Args, link: &Link) -> anyhow::Result<Arc<Metainfo>> {
     found
 }
 
-async fn search(client: &mut Client, link: &str) -> anyhow::Result<Arc<Metainfo>> {
+async fn search(client: &mut Client, link: &str, mut quiet: Quiet) -> anyhow::Result<Arc<Metainfo>> {
     let (sender, mut found) = tokio::sync::mpsc::channel(1);
     client.keep(move |text| {
         // There is one torrent, and room for it.
@@ -110,10 +150,20 @@ async fn search(client: &mut Client, link: &str) -> anyhow::Result<Arc<Metainfo>
     let bar = ProgressBar::new_spinner().with_message("looking for the torrent");
     bar.enable_steady_tick(TICK / 10);
     client.command(Command::Search(SearchId(1), Arc::new(Query::words(link)))).await?;
+    let say = |line: &str| bar.suspend(|| eprintln!("{line}"));
+    let mut ticks = interval(TICK);
     let end = loop {
-        match client.note().await? {
+        let note = tokio::select! {
+            note = client.note() => note?,
+            _ = ticks.tick() => {
+                let told = quiet.news(&client.handle.snapshot())?;
+                told.iter().for_each(|line| say(line));
+                continue;
+            }
+        };
+        match note {
             Note::SearchEnded(_, end) => break end,
-            Note::Text(text) => bar.println(printable(&text)),
+            Note::Text(text) => say(&printable(&text)),
             _ => {}
         }
     };
@@ -190,13 +240,20 @@ fn copy(
 }
 
 /// Fetches what is not there; `have` is how many bytes there are.
-async fn download(client: &mut Client, there: &There, info: &Info, have: &mut u64) -> anyhow::Result<()> {
+async fn download(
+    client: &mut Client,
+    there: &There,
+    info: &Info,
+    have: &mut u64,
+    mut quiet: Quiet,
+) -> anyhow::Result<()> {
     let bar = content::bar(info.length, "");
     bar.set_position(*have);
     bar.reset_eta();
     let (fetch, into) = (FetchId(1), client.store.add(there.volume.clone()));
     let (candidates, ranges) = (vec![join::hit(info)], content::ranges(info, &there.right));
     client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have: ranges }))).await?;
+    let say = |line: &str| bar.suspend(|| eprintln!("{line}"));
     let mut ticks = interval(TICK);
     loop {
         let note = tokio::select! {
@@ -204,6 +261,7 @@ async fn download(client: &mut Client, there: &There, info: &Info, have: &mut u6
             _ = ticks.tick() => {
                 let counted = client.handle.snapshot();
                 bar.set_message(format!("connections: {}", counted.connections));
+                quiet.news(&counted)?.iter().for_each(|line| say(line));
                 continue;
             }
         };
@@ -220,7 +278,7 @@ async fn download(client: &mut Client, there: &There, info: &Info, have: &mut u6
                 bar.abandon();
                 bail!("the download failed: {why}");
             }
-            Note::Text(text) => bar.println(printable(&text)),
+            Note::Text(text) => say(&printable(&text)),
             _ => {}
         }
     }

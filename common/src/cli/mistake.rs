@@ -7,6 +7,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
+use super::pages;
+
 /// The whole of a binary: logs to standard error, parses the arguments and does with them what `run` does.
 pub async fn main<C: Parser>(run: impl AsyncFnOnce(C) -> anyhow::Result<()>) -> ExitCode {
     log_to_stderr();
@@ -28,14 +30,23 @@ pub fn log_to_stderr() {
 /// This process' arguments. Help and version are printed and end the program, with exit code 0 where they were asked for.
 ///
 /// # Errors
-/// The exit code for arguments that make no sense, after the line that says why.
+/// The exit code for arguments that make no sense, after the line that says why, and for those that ask for what every program can
+/// do: completions for a shell, manual pages.
 pub fn arguments<C: Parser>() -> Result<C, ExitCode> {
-    C::try_parse().map_err(|error| {
+    let mut command = pages::with_pages(C::command());
+    let name = command.get_name().to_owned();
+    let refused = |error: clap::Error| {
         if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             error.exit();
         }
-        complain(C::command().get_name(), &usage_line(&error.to_string()))
-    })
+        complain(&name, &usage_line(&error.to_string()))
+    };
+    let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(&refused)?;
+    match pages::write_asked(&mut command, &matches) {
+        Some(Ok(())) => Err(ExitCode::SUCCESS),
+        Some(Err(error)) => Err(failed(&name, error.as_ref())),
+        None => C::from_arg_matches(&matches).map_err(refused),
+    }
 }
 
 /// Says what went wrong, with its causes, and gives the exit code for it.

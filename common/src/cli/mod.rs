@@ -3,6 +3,7 @@
 //! | part | file |
 //! |---|---|
 //! | the whole of `main`: arguments, logs, and what is said of what went wrong | `mistake.rs` |
+//! | completions and manual pages, which every program writes | `pages.rs` |
 //! | a node that is started, heard and ended | `client.rs` |
 //! | the folder that is shared, and what happens to it | `share.rs` |
 //! | a file fetched with a progress bar, kept and resumed | `get.rs` |
@@ -16,6 +17,7 @@ mod address;
 mod client;
 mod get;
 mod mistake;
+mod pages;
 mod records;
 mod share;
 pub mod size;

@@ -17,7 +17,7 @@
 //! | the mean of curves | `curves.rs` |
 //! | measures, faults, twins, checks | `tables.rs` |
 //! | claims | `claims.rs` |
-//! | a page of its own: a sweep | `sweep.rs` |
+//! | pages of their own: a sweep, networks at their size | `sweep.rs`, `scale.rs` |
 //! | cells, tables, headings | `markup.rs` |
 //! | the style sheet | `style.rs` |
 //!
@@ -28,6 +28,7 @@ mod claims;
 mod curves;
 mod markup;
 mod pictures;
+mod scale;
 mod style;
 mod summary;
 mod sweep;
@@ -43,6 +44,7 @@ use crate::plot::Escaped;
 use crate::replay::{self, Film};
 use markup::{heading, paragraph};
 use pictures::{Picture, all_names, pictures};
+pub(crate) use scale::{PAGE as SCALE_PAGE, draw_scale};
 pub(crate) use sweep::draw_sweep;
 use view::{View, views};
 
@@ -69,6 +71,9 @@ pub enum PageFault {
     /// There are too many.
     #[error("at most {FOLDERS_MAX} folders stand beside each other, and these are {0}")]
     TooMany(usize),
+    /// A sweep has a page of its own.
+    #[error("{0} has a sweep, which stands beside nothing else; draw it alone")]
+    Sweep(String),
 }
 
 /// Draws the page of one folder, or of several side by side, and writes it with its pictures into a folder.
@@ -80,6 +85,12 @@ pub fn draw(folders: &[PathBuf], out: &Path) -> Result<(), PageFault> {
         return Err(PageFault::TooMany(folders.len()));
     }
     let stored = folders.iter().map(|folder| Stored::read(folder)).collect::<Result<Vec<_>, _>>()?;
+    if let [Stored { sweep: Some(sweep), results: None, claims: None, .. }] = &stored[..] {
+        return Ok(draw_sweep(sweep, &Folder::make(out)?)?);
+    }
+    if let Some((folder, _)) = folders.iter().zip(&stored).find(|(_, stored)| !stored.is_of_runs()) {
+        return Err(PageFault::Sweep(folder.display().to_string()));
+    }
     let shown = folders.iter().zip(&stored).zip(LABELS);
     let sources: Vec<Source<'_>> = shown
         .map(|((folder, stored), label)| Source {

@@ -2,7 +2,9 @@
 
 use super::curves::{even, in_ratio, mean_of};
 use super::markup::colour;
-use super::view::{ANSWERED, BACKENDS, Value, View, answered, backends, names, runs_by, share, words};
+use super::view::{
+    ANSWERED, BACKENDS, Value, View, answered, backends, names, runs_by, share, value_of, words,
+};
 use crate::compare::Backend;
 use crate::measure::{Course, Curves, STEPS_MAX, Spread, Unit};
 use crate::plot::{Axis, Plot, Series, Span};
@@ -131,13 +133,18 @@ const LINES: [Lines; 4] = [
 /// The names that files of pictures can have, so that those of another run can be told from a user's own.
 pub(super) fn all_names() -> Vec<String> {
     let of_lines = LINES.iter().flat_map(|lines| BACKENDS.map(|by| format!("{}-{}", lines.name, by.name())));
-    let others = ["survival", "cost-by-size", "recall-by-size"].map(str::to_owned);
-    BARS.iter().map(|bars| bars.name.to_owned()).chain(of_lines).chain(others).collect()
+    let by_size = BY_SIZE.iter().map(|by_size| by_size.name.to_owned());
+    BARS.iter()
+        .map(|bars| bars.name.to_owned())
+        .chain(of_lines)
+        .chain(by_size)
+        .chain(["survival".to_owned()])
+        .collect()
 }
 
 /// All pictures that these results have data for.
 pub(super) fn pictures(views: &[View<'_>]) -> Vec<Picture> {
-    let mut pictures = of_sizes(views);
+    let mut pictures = Vec::new();
     let bars = |name: &str| BARS.iter().find(|bars| bars.name == name).map(|bars| of_bars(bars, views));
     let lines = |name: &'static str| {
         let lines = LINES.iter().filter(move |lines| lines.name == name);
@@ -147,6 +154,7 @@ pub(super) fn pictures(views: &[View<'_>]) -> Vec<Picture> {
     pictures.extend(lines("first-result").chain(lines("load")).chain(lines("completion")));
     pictures.extend(lines("throughput").chain(bars("origin-share")).chain(bars("busiest-share")));
     pictures.extend(survival(views).into_iter().chain(bars("over-bound")));
+    pictures.extend(of_sizes(views));
     pictures.retain(|picture| !picture.plot.is_empty());
     let made = |view: &View<'_>| format!("{} {}", view.label, view.results.made.command).trim().to_owned();
     let about = format!("Made by: {}", views.iter().map(made).collect::<Vec<_>>().join("; "));
@@ -324,45 +332,93 @@ fn survival(views: &[View<'_>]) -> Option<Picture> {
     Some(Picture { name: "survival".to_owned(), plot, words })
 }
 
-/// Cost and recall against the number of people, if the results differ in it.
+/// A measure against the number of people.
+struct BySize {
+    name: &'static str,
+    title: &'static str,
+    key: &'static str,
+    axis: &'static str,
+    unit: Unit,
+    is_log: bool,
+    words: &'static str,
+}
+
+const BY_SIZE: [BySize; 4] = [
+    BySize {
+        name: "cost-by-size",
+        title: "What a search costs, by size",
+        key: "search_bytes",
+        axis: "traffic of a search",
+        unit: Unit::Bytes,
+        is_log: true,
+        words: "All messages that a search causes, among fewer and more people. A straight line on such axes is a power of their number.",
+    },
+    BySize {
+        name: "recall-by-size",
+        title: "What a search finds, by size",
+        key: "recall_items",
+        axis: "files found of all",
+        unit: Unit::Share,
+        is_log: false,
+        words: "Different files found, of those that somebody online had.",
+    },
+    BySize {
+        name: "busiest-by-size",
+        title: "What the busiest node carries, by size",
+        key: "busiest_control_bytes",
+        axis: "its control traffic",
+        unit: Unit::Bytes,
+        is_log: true,
+        words: "All but the content itself: an index, a tracker or a supernode has more to do the more people there are.",
+    },
+    BySize {
+        name: "download-by-size",
+        title: "How long a download takes, by size",
+        key: "download_s",
+        axis: "median of those completed",
+        unit: Unit::Seconds,
+        is_log: true,
+        words: "Whoever has one line for all is slower the more come; where people serve each other, more of them bring more lines.",
+    },
+];
+
+/// Measures against the number of people: of one result those among fewer people, of several those of different sizes.
 fn of_sizes(views: &[View<'_>]) -> Vec<Picture> {
-    let mut by_size: Vec<&View<'_>> = views.iter().collect();
-    by_size.sort_by_key(|view| view.results.peers);
-    if by_size.windows(2).all(|pair| pair[0].results.peers == pair[1].results.peers) {
+    let mut sizes: Vec<u32> = match views {
+        [only] => only.results.sizes.iter().map(|size| size.peers).collect(),
+        _ => Vec::new(),
+    };
+    sizes.extend(views.iter().map(|view| view.results.peers));
+    if sizes.windows(2).all(|pair| pair[0] == pair[1]) {
         return Vec::new();
     }
-    let people = || Axis::new("people", Unit::Count).log();
-    let draw = |plot: Plot, key: &str| {
-        names(views).into_iter().fold(plot, |plot, name| {
-            let values: Vec<(f64, Value)> = by_size
-                .iter()
-                .filter_map(|view| Some((f64::from(view.results.peers), view.value(name, view.by?, key)?)))
-                .collect();
+    let values = |name: &str, key: &str| -> Vec<(f64, Value)> {
+        let own = views.iter().filter_map(|view| {
+            // What is among fewer people is simulated.
+            let by = if views.len() == 1 { Backend::Sim } else { view.by? };
+            Some((f64::from(view.results.peers), view.value(name, by, key)?))
+        });
+        let fewer = views.iter().flat_map(|view| &view.results.sizes).filter(|size| size.overlay == name);
+        let fewer = fewer.filter(|_| views.len() == 1);
+        let fewer = fewer.filter_map(|size| Some((f64::from(size.peers), value_of(&size.estimates, key)?)));
+        let mut values: Vec<(f64, Value)> = fewer.chain(own).collect();
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        values
+    };
+    let picture = |by_size: &BySize| {
+        let y = Axis::new(by_size.axis, by_size.unit);
+        let people = Axis::new("people", Unit::Count).log();
+        let mut plot = Plot::new(by_size.title, people, if by_size.is_log { y.log() } else { y });
+        for name in names(views) {
+            let values = values(name, by_size.key);
             let band = values.iter().filter_map(|(x, value)| {
                 let (low, high) = value.interval_95?;
                 Some(Span { x: *x, low, high })
             });
             let line = Series::line(name, values.iter().map(|(x, value)| (*x, value.middle)));
-            plot.with(line.band(band).colour(colour(name)))
-        })
+            plot = plot.with(line.band(band).colour(colour(name)));
+        }
+        Picture { name: by_size.name.to_owned(), plot, words: by_size.words }
     };
-    let cost = Plot::new(
-        "What a search costs, by size",
-        people(),
-        Axis::new("traffic of a search", Unit::Bytes).log(),
-    );
-    let recall =
-        Plot::new("What a search finds, by size", people(), Axis::new("files found of all", Unit::Share));
-    vec![
-        Picture {
-            name: "cost-by-size".to_owned(),
-            plot: draw(cost, "search_bytes"),
-            words: "All messages that a search causes, in results of different sizes.",
-        },
-        Picture {
-            name: "recall-by-size".to_owned(),
-            plot: draw(recall, "recall_items"),
-            words: "Different files found, of those that somebody online had.",
-        },
-    ]
+    BY_SIZE.iter().map(picture).collect()
 }

@@ -4,7 +4,7 @@ use crate::claims::finding::{interval, mean};
 use crate::compare::Backend;
 use crate::measure::Unit;
 use crate::overlays::overlays;
-use crate::report::stored::{Asked, Column, Results, Strike};
+use crate::report::stored::{Asked, Column, Estimate, Results, Strike};
 
 /// Results with the name under which they stand on the page.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,13 @@ pub(super) struct Value {
     /// The median, or of what has no median the mean.
     pub(super) middle: f64,
     pub(super) interval_95: Option<(f64, f64)>,
+}
+
+/// The value of that name.
+pub(super) fn value_of(estimates: &[Estimate], key: &str) -> Option<Value> {
+    let estimate = estimates.iter().find(|one| one.key == key)?;
+    let (unit, interval_95) = (estimate.unit, estimate.interval_95);
+    Some(Value { unit, middle: estimate.median?, interval_95 })
 }
 
 /// Which way is better.
@@ -125,11 +132,7 @@ impl<'a> View<'a> {
         match key {
             ANSWERED => share(self.strikes(overlay, by).into_iter().map(|strike| answered(&strike.after))),
             COMPLETED => share(self.strikes(overlay, by).into_iter().map(completed)),
-            key => {
-                let estimate = self.column(overlay, by)?.estimates.iter().find(|one| one.key == key)?;
-                let (unit, interval_95) = (estimate.unit, estimate.interval_95);
-                Some(Value { unit, middle: estimate.median?, interval_95 })
-            }
+            key => value_of(&self.column(overlay, by)?.estimates, key),
         }
     }
 

@@ -1,0 +1,28 @@
+//! Ctrl-C in what takes long: it ends with what there is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result};
+
+/// A flag that is set at the first interrupt; the second ends the program at once.
+///
+/// # Errors
+/// If the system does not tell of interrupts.
+pub(crate) fn stop_at_interrupt() -> Result<Arc<AtomicBool>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot wait for Ctrl-C")?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if flag.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+                eprintln!("ending with what there is; Ctrl-C once more ends at once");
+            }
+        });
+    });
+    Ok(stop)
+}
