@@ -28,21 +28,20 @@ pub enum Role {
     Tracker,
     /// Whoever says always the same.
     Yardstick,
-    /// opentracker, which most public swarms of its time reported to.
-    Opentracker,
 }
 
 const ROLES: [(Role, &str); 2] = [(Role::Tracker, "--as-tracker"), (Role::Yardstick, "--as-yardstick")];
 
 /// A running one. Dropped, it ends.
 pub struct Child {
-    role: Role,
+    /// `None`: another program.
+    role: Option<Role>,
     pub address: SocketAddrV4,
     process: process::Child,
 }
 
 impl Child {
-    /// opentracker, told of the swarm; `None` where it is not installed. It is started and stopped as any service is.
+    /// opentracker, which most public swarms of its time reported to, told of the swarm; `None` where it is not installed.
     pub fn opentracker(folder: &Path) -> Option<Child> {
         Command::new("opentracker").arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
         let hash: String = SWARM.0.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -66,7 +65,7 @@ impl Child {
         while std::net::TcpStream::connect(address).is_err() {
             std::thread::yield_now();
         }
-        Some(Child { role: Role::Opentracker, address, process })
+        Some(Child { role: None, address, process })
     }
 
     pub fn start(role: Role) -> Child {
@@ -80,7 +79,7 @@ impl Child {
         let mut line = String::new();
         let told = BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line);
         told.expect("it says where it is");
-        Child { role, address: line.trim().parse().expect("an address"), process }
+        Child { role: Some(role), address: line.trim().parse().expect("an address"), process }
     }
 
     /// Processor time it has used so far.
@@ -91,16 +90,16 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if self.role == Role::Opentracker {
+        let Some(role) = self.role else {
             // It has no other sign to stop.
             let _ = self.process.kill();
             let _ = self.process.wait();
             return;
-        }
+        };
         // The end of its input is its sign to stop.
         drop(self.process.stdin.take());
         let ended = self.process.wait().expect("it ends");
-        assert!(ended.success() || std::thread::panicking(), "the {:?} has panicked", self.role);
+        assert!(ended.success() || std::thread::panicking(), "the {role:?} has panicked");
     }
 }
 

@@ -85,9 +85,9 @@ fn a_thousand_keep_their_degree_while_a_tenth_leaves_each_minute() {
         let gone = living.swap_remove(rng.random_range(0..living.len()));
         // Half say good-bye, half crash.
         if turn % 2 == 0 {
-            overlay.leave(gone)
+            overlay.leave(gone);
         } else {
-            overlay.swarm.crash(gone)
+            overlay.swarm.crash(gone);
         }
         let known = living[rng.random_range(0..living.len())];
         living.push(overlay.add(&[known]));

@@ -16,6 +16,7 @@ pub(crate) const PAGE: &str = "scale.html";
 struct Cost {
     name: &'static str,
     title: &'static str,
+    axis: &'static str,
     unit: Unit,
     of: fn(&Outcome) -> Option<f64>,
     words: &'static str,
@@ -25,6 +26,7 @@ const COSTS: [Cost; 3] = [
     Cost {
         name: "scale-rate",
         title: "Events in a second of this machine's time",
+        axis: "events a second",
         unit: Unit::Count,
         of: |outcome| Some(outcome.events() as f64 / outcome.took_s()).filter(|rate| rate.is_finite()),
         words: "A queue, lines and peers that fit a cache answer sooner than those that do not.",
@@ -32,6 +34,7 @@ const COSTS: [Cost; 3] = [
     Cost {
         name: "scale-memory",
         title: "Memory for each node",
+        axis: "most memory / nodes",
         unit: Unit::Bytes,
         of: |outcome| Some(outcome.peak_bytes? as f64 / outcome.nodes().max(1) as f64),
         words: "The most at a time, of all that the simulator and its peers keep.",
@@ -39,6 +42,7 @@ const COSTS: [Cost; 3] = [
     Cost {
         name: "scale-time",
         title: "Time that the run took",
+        axis: "all stages",
         unit: Unit::Seconds,
         of: |outcome| Some(outcome.took_s()).filter(|took_s| *took_s > 0.0),
         words: "By this machine's clock, all stages together.",
@@ -157,7 +161,7 @@ fn pictures(runs: &[(Made, Outcome)]) -> Vec<Picture> {
     networks.retain(|network| of(runs, network).count() > 1);
     let picture = |cost: &Cost| {
         let x = Axis::new("nodes", Unit::Count).log();
-        let mut plot = Plot::new(cost.title, x, Axis::new(cost.title, cost.unit).log());
+        let mut plot = Plot::new(cost.title, x, Axis::new(cost.axis, cost.unit).log());
         for network in &networks {
             let points =
                 of(runs, network).filter_map(|outcome| Some((outcome.nodes() as f64, (cost.of)(outcome)?)));
