@@ -15,18 +15,17 @@
 //!
 //! `cargo bench -p common --bench sim [-- --arc] [--quick | NODES SEARCHES]`
 
-mod bare_flood;
-
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bare_flood::{Baggage, Bare, Graph, Guid, SPACING, Seen, Stopwatch, TTL, guid, median, resident_bytes};
 use bytes::BytesMut;
 use common::net::{Attachment, Line, NodeId, Observer};
 use common::peer::{ConnId, Cx, Event, Peer, Time};
 use common::sim::{Config, Sim};
+use common::testing::bare_flood::{Baggage, Bare, Graph, Guid, SPACING, Seen, Stopwatch, TTL, guid, median};
+use common::testing::process::own_resident_bytes;
 use common::user::{Command, Note, Query, SearchId};
 use common::wire::{Wire, WireError};
 use rand::{Rng, SeedableRng};
@@ -142,17 +141,17 @@ impl Observer for Deaf {
 
 impl<B: Baggage> Simulated<B> {
     fn new(graph: &Arc<Graph>) -> Self {
-        let before = resident_bytes();
+        let before = own_resident_bytes();
         let mut sim = Sim::new(Config { core_delay: Duration::ZERO, ..Config::default() });
         for delay in &graph.delays_ns {
-            let (seen, links, graph) = (Seen::new(), [None; DEGREE], graph.clone());
+            let (seen, links, graph) = (Seen::default(), [None; DEGREE], graph.clone());
             let servent = Servent { seen, links, graph, baggage: PhantomData };
             let line = Line { delay: Duration::from_nanos(*delay), ..Line::default() };
             sim.add(servent, PORT, Attachment { line, firewalled: false });
         }
         assert!(sim.run_to_idle(Time::MAX, &mut Deaf));
         let bytes_per_peer = before
-            .zip(resident_bytes())
+            .zip(own_resident_bytes())
             .map(|(before, after)| after.saturating_sub(before) as f64 / graph.delays_ns.len() as f64);
         Simulated { sim, bytes_per_peer }
     }

@@ -16,17 +16,15 @@
 //!
 //! `cargo bench -p gnutella --bench flood [-- --quick | -- NODES SEARCHES]`
 
-#[path = "../../common/benches/bare_flood/mod.rs"]
-mod bare_flood;
-
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bare_flood::{Bare, Graph, SPACING, Stopwatch, median, resident_bytes};
 use common::net::{Attachment, Line, NodeId, Observer};
 use common::peer::{FileId, Time};
 use common::sim::{Config, Sim};
+use common::testing::bare_flood::{Bare, Graph, SPACING, Stopwatch, median};
+use common::testing::process::own_resident_bytes;
 use common::user::{Command, FileInfo, Note, Query, SearchId, SharedFile};
 use gnutella::node::Node;
 use gnutella::servent::{Knobs, Servent, ServentConfig};
@@ -54,7 +52,7 @@ struct Simulated {
 
 impl Simulated {
     fn new(graph: &Graph) -> Self {
-        let before = resident_bytes();
+        let before = own_resident_bytes();
         let knobs = Arc::new(Knobs { keeps_degree: false, ping_every: None, ..Knobs::default() });
         let mut sim = Sim::new(Config { core_delay: Duration::ZERO, network: NETWORK, ..Config::default() });
         for (node, delay) in (0..).zip(&graph.delays_ns) {
@@ -89,7 +87,7 @@ impl Simulated {
     }
 
     fn bytes_per_node(&self) -> Option<u64> {
-        let grown = resident_bytes()?.saturating_sub(self.before?);
+        let grown = own_resident_bytes()?.saturating_sub(self.before?);
         Some(grown / self.sim.len() as u64)
     }
 

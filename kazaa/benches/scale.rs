@@ -16,17 +16,15 @@
 //! *A child* is the memory that one more child takes everywhere: its own, the simulator's for it and for its session, and its
 //! place at its supernode. The budget of 512 bytes, asserted where the ordinary node is defined, is for its own state alone.
 
-#[path = "../../common/benches/bare_flood/mod.rs"]
-mod bare_flood;
-
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bare_flood::{Bare, Graph, Stopwatch, median, resident_bytes};
 use common::net::{Attachment, NodeId, Observer};
 use common::peer::Time;
 use common::sim::{Config as SimConfig, Sim};
+use common::testing::bare_flood::{Bare, Graph, Stopwatch, median};
+use common::testing::process::own_resident_bytes;
 use common::user::{Command, Note, Query, SearchId};
 use kazaa::config::{Config, Knobs, Role};
 use kazaa::election::ElectionKind;
@@ -137,11 +135,11 @@ impl Simulated {
 }
 
 fn measure(supernodes: u32) {
-    let before = resident_bytes();
+    let before = own_resident_bytes();
     let mut simulated = Simulated::new(supernodes);
-    let linked = resident_bytes();
+    let linked = own_resident_bytes();
     let joining = simulated.rate(Simulated::children);
-    let joined = resident_bytes();
+    let joined = own_resident_bytes();
     let nodes = simulated.nodes();
     // As many links for each node as Gnutella's crawls found.
     let graph = Graph::random(nodes, nodes as usize * 34 / 10);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use common::net::Observer;
 use common::peer::{Peer, Time};
 use common::sim::Sim;
+use common::testing::process::own_resident_bytes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -58,7 +59,7 @@ impl<'a> Meter<'a> {
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is well-formed");
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style.progress_chars("=> "));
         let (stages, logs) = (Vec::new(), Vec::new());
-        Meter { bar, stop, saved, stages, logs, before: resident_bytes(), peak: None }
+        Meter { bar, stop, saved, stages, logs, before: own_resident_bytes(), peak: None }
     }
 
     /// Lets virtual time pass in slices. Before each, `plan` is given the network, the observer and the slice's end, and may say what is to
@@ -83,7 +84,8 @@ impl<'a> Meter<'a> {
             self.look(sim.now().since(start), sim.events() - events, began);
         }
         let nodes = sim.len() as u64;
-        let memory_bytes = resident_bytes().zip(self.before).map(|(now, before)| now.saturating_sub(before));
+        let memory_bytes =
+            own_resident_bytes().zip(self.before).map(|(now, before)| now.saturating_sub(before));
         self.stages.push(Stage {
             name,
             virtual_s: sim.now().since(start).as_secs_f64(),
@@ -97,7 +99,7 @@ impl<'a> Meter<'a> {
 
     /// Sees how far it is and how much memory is in use.
     fn look(&mut self, passed: Duration, events: u64, began: Instant) {
-        self.peak = self.peak.max(resident_bytes());
+        self.peak = self.peak.max(own_resident_bytes());
         let rate = events as f64 / began.elapsed().as_secs_f64().max(1e-9);
         let gib = self.peak.unwrap_or(0) as f64 / f64::from(1 << 30);
         self.bar.set_message(format!("{}, {:.2} M events/s, {gib:.1} GiB", spoken(passed), rate / 1e6));
@@ -133,13 +135,6 @@ fn spoken(time: Duration) -> String {
         600..172_800 => format!("{:.1} h", time.as_secs_f64() / 3_600.0),
         _ => format!("{:.1} days", time.as_secs_f64() / 86_400.0),
     }
-}
-
-/// Memory that this process has in use, where the system tells (Linux).
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// Nobody listens.

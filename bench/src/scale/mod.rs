@@ -12,6 +12,7 @@
 //! | [`napster`], [`gnutella`], [`kazaa`], [`bittorrent`] | the four networks |
 //! | [`command`] | the command line |
 //! | [`show`] | results as tables and as JSON |
+//! | `yardstick` | a bare loop beside it |
 
 pub mod bittorrent;
 pub mod command;
@@ -22,6 +23,7 @@ pub mod napster;
 pub mod searches;
 pub mod shelves;
 pub mod show;
+mod yardstick;
 
 use std::time::Duration;
 

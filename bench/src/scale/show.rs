@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::meter::Stage;
+use super::yardstick::bare_rate;
 use crate::claims::finding::{Published, Reading};
 use crate::measure::Unit;
 use crate::report::Made;
@@ -82,20 +83,26 @@ pub(super) fn render(outcome: &Outcome) -> String {
     text
 }
 
-/// What grows with the part of a network that is run.
+/// What grows with the part of a network that is run, and how many deliveries a bare loop that only floods makes in a second among as
+/// many nodes.
 pub(super) fn growth<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
-    let mut table = bare(["", "fraction", "nodes", "events", "events/s", "took", "most memory", "a node"]);
+    let mut table =
+        bare(["", "fraction", "nodes", "events", "events/s", "bare loop", "took", "most memory", "a node"]);
     for outcome in outcomes {
         let (events, took_s, nodes) = (outcome.events(), outcome.took_s(), outcome.nodes());
         let memory =
             |bytes: Option<f64>| bytes.map_or_else(|| "-".to_owned(), |bytes| shown(Unit::Bytes, bytes));
         let peak = outcome.peak_bytes.map(|bytes| bytes as f64);
+        let rate = events as f64 / took_s;
+        let beside = bare_rate(nodes)
+            .map_or_else(|| "-".to_owned(), |bare| format!("{:.1} M ({:.2})", bare / 1e6, rate / bare));
         table.add_row([
             Cell::new(outcome.network),
             right(outcome.fraction),
             right(grouped(&nodes.to_string())),
             right(grouped(&events.to_string())),
-            right(format!("{:.2} M", events as f64 / took_s / 1e6)),
+            right(format!("{:.2} M", rate / 1e6)),
+            right(beside),
             right(shown(Unit::Seconds, took_s)),
             right(memory(peak)),
             right(memory(peak.map(|bytes| bytes / nodes.max(1) as f64))),

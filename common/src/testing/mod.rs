@@ -11,8 +11,10 @@
 //! | [`tap`] | somebody on the line, who hears every byte |
 //! | [`files`] | files to share, and hits that tell of them |
 //! | [`gated`] | a shared file that is sent no further than the test wants |
+//! | [`bare_flood`] | a flood as a bare loop, beside which simulations are measured |
 //! | [`process`] | a program as a user starts it, and a bench as what it measures |
 
+pub mod bare_flood;
 mod downloads;
 pub mod fake;
 pub mod files;

@@ -164,6 +164,11 @@ pub fn cpu_time(process: u32) -> Duration {
     Duration::from_millis(10 * ticks)
 }
 
+/// Memory that this process has resident, in bytes, where the system tells (Linux does).
+pub fn own_resident_bytes() -> Option<u64> {
+    Some(resident_bytes(std::process::id())).filter(|bytes| *bytes > 0)
+}
+
 /// Memory that a process has resident, in bytes; zero where the system does not tell (Linux does).
 pub fn resident_bytes(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A flood as one would write it by hand for this protocol alone: arrays and a timing wheel, no contract, no connections,
-//! nothing counted but deliveries. The yardstick beside which simulated floods are measured, and what such benches share.
+//! The yardstick of simulated floods: a flood as one would write it by hand for this protocol alone: arrays and a timing wheel, no contract, no connections,
+//! nothing counted but deliveries. Simulations are measured beside it, in the same run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
+/// Hops that a query may go.
 pub const TTL: u8 = 7;
 const REMEMBERED: usize = 32;
 /// One tick of the bare loop's wheel, in nanoseconds: 65 µs.
@@ -19,25 +20,29 @@ const DELAYS: std::ops::Range<u64> = 76..763;
 /// Between the starts of two floods: 40 ms, in whole ticks.
 pub const SPACING: Duration = Duration::from_nanos(610 * TICK);
 
+/// What a query is known by.
 pub type Guid = [u64; 2];
 
+/// That of a search of this number.
 pub fn guid(search: u32) -> Guid {
     [u64::from(search) + 1, 0x5eed]
 }
 
 /// The last 32 GUIDs and the link each came by.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Seen {
     guids: [Guid; REMEMBERED],
     links: [u32; REMEMBERED],
     next: u32,
 }
 
-impl Seen {
-    pub fn new() -> Self {
+impl Default for Seen {
+    fn default() -> Self {
         Seen { guids: [[0; 2]; REMEMBERED], links: [0; REMEMBERED], next: 0 }
     }
+}
 
+impl Seen {
     /// Remembers a GUID; false if it was known. Kept out of line, so that all who use it run the same machine code for it:
     /// inlined, the compiler makes a quick early exit of the scan in one place and a slow mask over all 32 in another.
     #[inline(never)]
@@ -55,7 +60,7 @@ impl Seen {
 }
 
 /// One end of a link.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct End {
     /// The node at the other end.
     pub node: u32,
@@ -64,17 +69,18 @@ pub struct End {
 }
 
 /// Who is linked with whom, and each node's line delay.
+#[derive(Debug)]
 pub struct Graph {
     /// Where each node's links begin, and where the last one's end.
     starts: Vec<u32>,
     ends: Vec<End>,
+    /// Each node's line delay, nanoseconds.
     pub delays_ns: Vec<u64>,
 }
 
 impl Graph {
     /// `degree` random perfect matchings; a link has the number of its matching at both ends. Delays are whole ticks, or
     /// `scattered`.
-    #[allow(dead_code, reason = "each bench has its own graph")]
     pub fn regular(nodes: u32, degree: usize, scattered: bool) -> Graph {
         let mut rng = Pcg32::seed_from_u64(u64::from(nodes));
         let mut ends = vec![End { node: 0, number: 0 }; nodes as usize * degree];
@@ -93,7 +99,6 @@ impl Graph {
     }
 
     /// So many links between random pairs, none twice and none with itself.
-    #[allow(dead_code, reason = "each bench has its own graph")]
     pub fn random(nodes: u32, links: usize) -> Graph {
         let mut rng = Pcg32::seed_from_u64(u64::from(nodes));
         let mut lists: Vec<Vec<End>> = vec![Vec::new(); nodes as usize];
@@ -115,6 +120,7 @@ impl Graph {
         Graph { starts: starts.collect(), ends: lists.concat(), delays_ns: delays(nodes, false, &mut rng) }
     }
 
+    /// The far ends of a node's links.
     pub fn ends(&self, node: u32) -> &[End] {
         &self.ends[self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize]
     }
@@ -134,6 +140,7 @@ pub trait Baggage: Clone + Default + fmt::Debug + Send + Sync + 'static {}
 impl Baggage for () {}
 impl Baggage for Arc<String> {}
 
+#[derive(Debug)]
 struct Message<B> {
     guid: Guid,
     baggage: B,
@@ -142,13 +149,14 @@ struct Message<B> {
     ttl: u8,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Link {
     end: End,
     ticks: u32,
 }
 
 /// The protocol as a loop.
+#[derive(Debug)]
 pub struct Bare<B> {
     tables: Vec<Seen>,
     starts: Vec<u32>,
@@ -159,6 +167,7 @@ pub struct Bare<B> {
 }
 
 impl<B: Baggage> Bare<B> {
+    /// Nobody has heard of anything.
     pub fn new(graph: &Graph) -> Self {
         let link = |node: u32, end: &End| Link {
             end: *end,
@@ -167,7 +176,7 @@ impl<B: Baggage> Bare<B> {
         let nodes = graph.delays_ns.len();
         let links = |node: u32| graph.ends(node).iter().map(move |end| link(node, end));
         Bare {
-            tables: vec![Seen::new(); nodes],
+            tables: vec![Seen::default(); nodes],
             starts: graph.starts.clone(),
             links: (0..nodes as u32).flat_map(links).collect(),
             wheel: (0..SLOTS).map(|_| Vec::new()).collect(),
@@ -221,12 +230,14 @@ impl<B: Baggage> Bare<B> {
 
 /// A stopwatch that leaves out what other processes take of the processor, where the system tells (Linux), else a plain
 /// one.
+#[derive(Debug)]
 pub struct Stopwatch {
     on_cpu_ns: Option<u64>,
     started: Instant,
 }
 
 impl Stopwatch {
+    /// Starts.
     pub fn start() -> Self {
         Stopwatch { on_cpu_ns: Self::on_cpu_ns(), started: Instant::now() }
     }
@@ -235,6 +246,7 @@ impl Stopwatch {
         std::fs::read_to_string("/proc/self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
     }
 
+    /// Seconds since the start.
     pub fn seconds(&self) -> f64 {
         match self.on_cpu_ns.zip(Self::on_cpu_ns()) {
             Some((before, after)) => (after - before) as f64 / 1e9,
@@ -243,12 +255,10 @@ impl Stopwatch {
     }
 }
 
-/// Memory this process has in use, where the system tells.
-pub fn resident_bytes() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    statm.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
-}
-
+/// The median of some values, which are sorted for it.
+///
+/// # Panics
+/// If there are none.
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
