@@ -87,7 +87,8 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     let mut node = GNUTELLA.start(&["node", "--listen", "127.0.0.1:0"]);
     let at = node.address();
     for (args, part) in [
-        (&["search", "x y"][..], "--connect"),
+        (&["search", "zebra"][..], "--connect"),
+        (&["search", "x y", "--connect", &at], "too short"),
         (&["search", "-x", "--connect", &at], "no word"),
         (&["search", "zebra", "--connect", "nobody"], "HOST:PORT"),
         (&["search", "zebra", "--connect", "127.0.0.1:1"], "cannot join"),

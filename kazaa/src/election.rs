@@ -7,6 +7,7 @@
 //! |---|---|
 //! | nobody knows of any supernode | it is the first one: at once |
 //! | none of those it knows can be reached | who cannot reach others would not be reached by them: not at all |
+//! | the same, and yet the services can: it is the supernodes that are gone | by lot among those who are left alone with it, from the second vain round on |
 //! | every supernode it knows refuses it | by lot, so that of a crowd that is refused together only a few rise: [`chance`] |
 //! | its supernode's lists say that few places are left | by lot, at each ping of its supernode |
 //!
@@ -103,11 +104,11 @@ impl Election for Nobody {
     }
 }
 
-/// How probable it is, in a million, that one of those that find no room rises in its `round`th vain round: so that of a crowd
-/// of any size about twice as many rise in the first as would have room for it, and a few that are left do soon after.
-pub fn chance(round: u32, knobs: &Knobs) -> u32 {
-    let crowd = u32::try_from(knobs.children_max).unwrap_or(u32::MAX).max(1);
-    let first = (2_000_000 / crowd).clamp(1, 1_000_000);
+/// How probable it is, in a million, that one of a crowd rises in its `round`th vain round: so that two of it do in the first, and a few
+/// that are left soon after. Of those that find no room the crowd is as many as one supernode has room for, so that of a crowd of any size
+/// about twice as many rise as would have room for it.
+pub fn chance(round: u32, crowd: u32) -> u32 {
+    let first = (2_000_000 / crowd.max(1)).clamp(1, 1_000_000);
     first.saturating_mul(1 << round.min(20)).min(1_000_000)
 }
 
@@ -142,12 +143,11 @@ mod tests {
 
     #[test]
     fn the_chance_grows_to_certainty() {
-        let knobs = Knobs { children_max: 200, ..Knobs::default() };
-        let chances: Vec<u32> = (0..9).map(|round| chance(round, &knobs)).collect();
+        let chances: Vec<u32> = (0..9).map(|round| chance(round, 200)).collect();
         assert_eq!(
             chances,
             [10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 640_000, 1_000_000, 1_000_000]
         );
-        assert_eq!(chance(0, &Knobs { children_max: 0, ..knobs }), 1_000_000);
+        assert_eq!([chance(0, 0), chance(0, 1), chance(0, 3)], [1_000_000, 1_000_000, 666_666]);
     }
 }

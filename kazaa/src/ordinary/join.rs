@@ -55,7 +55,7 @@ pub(super) struct Join {
 
 pub(super) struct Told {
     by: Ipv4Addr,
-    at: Time,
+    pub(super) at: Time,
     nodes: Arc<[NodeEntry]>,
 }
 

@@ -53,6 +53,8 @@ pub(super) struct Seek {
     pub(super) rounds: u32,
     /// Somebody lives, but has no room.
     pub(super) refused: bool,
+    /// When it began.
+    since: Time,
 }
 
 /// A supernode that may become the parent.
@@ -116,6 +118,7 @@ impl Ordinary {
             batches: 0,
             rounds: 0,
             refused: false,
+            since: cx.now(),
         }));
     }
 
@@ -236,9 +239,12 @@ impl Ordinary {
         let knows_somebody = !is_empty || asks_services;
         let refused = std::mem::take(&mut seek.refused);
         let until_due = seek.book.until_due(cx.now());
+        // No supernode could tell a list, so whatever has come since is the services'.
+        let hears_services =
+            asks_services && self.join.told.as_ref().is_some_and(|told| told.at > seek.since);
         let need = match (refused, knows_somebody) {
             (true, _) => Some(Need::Refused(round)),
-            (false, true) => None,
+            (false, true) => round.checked_sub(1).filter(|_| hears_services).map(Need::Unreached),
             (false, false) => Some(Need::Alone),
         };
         if !self.join.has_parent() && need.is_some_and(|need| self.rises_for(need, cx)) {

@@ -31,6 +31,8 @@ pub(super) enum Need {
     Alone,
     /// All that answer are full, in this vain round.
     Refused(u32),
+    /// None that is known can be reached, in this vain round, but the services can.
+    Unreached(u32),
     /// The lists say that few places are left.
     Few,
 }
@@ -51,12 +53,22 @@ impl Ordinary {
         let (round, waives_uptime) = match need {
             Need::Alone => (u32::MAX, true),
             Need::Refused(round) => (round, round >= WAIVED_ROUNDS),
+            Need::Unreached(round) => (round, true),
             Need::Few => (0, false),
+        };
+        let room = u32::try_from(knobs.children_max).unwrap_or(u32::MAX);
+        let crowd = match need {
+            // Those whom the same supernode had: of its places, those that were taken.
+            Need::Unreached(_) => {
+                let taken_percent = 100 - self.join.mean_free_percent().unwrap_or(0).min(100);
+                (u64::from(room) * u64::from(taken_percent) / 100) as u32
+            }
+            _ => room,
         };
         let uptime = if waives_uptime { Duration::MAX } else { cx.now().since(self.started) };
         let candidate = Candidate { up_kbps: self.me.bandwidth_kbps.1, uptime, lot: self.lot };
         knobs.election.start().may_rise(&candidate, knobs)
-            && cx.rng().random_range(0..1_000_000) < chance(round, knobs)
+            && cx.rng().random_range(0..1_000_000) < chance(round, crowd)
     }
 
     /// At each ping of a parent: are there places enough for others?

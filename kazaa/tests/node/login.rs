@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::kit::overlay::Overlay;
+use crate::kit::overlay::{Overlay, ordinary};
 use crate::services_kit::{
     Alone, OURS, OWNER_SEED, SEAL, SERVICES_SEED, THEIRS, alice, credentials, entry, hello, message,
     response, services_config, services_key, ticket,
@@ -421,6 +421,34 @@ fn a_supernode_that_dies_is_named_no_longer() {
     town.overlay.swarm.crash(supernodes[0]);
     town.overlay.swarm.run_s(1_300);
     assert_eq!(town.the_services().supernodes(), 2);
+}
+
+#[test]
+fn when_the_only_supernode_dies_one_of_its_children_takes_its_place_before_the_services_forget_it() {
+    for seed in 1..=10 {
+        let mut town = Town::new(seed);
+        let only = town.supernodes(1)[0];
+        let mut children = Vec::new();
+        for _ in 0..4 {
+            let child = town.overlay.add_as(town.overlay.config.clone());
+            town.overlay.online(child);
+            children.push(child);
+        }
+        town.overlay.share(children[0], &["zebra.ogg"]);
+        town.overlay.swarm.crash(only);
+        let crashed = town.overlay.swarm.sim.now();
+        town.overlay.swarm.run_until(|sim| {
+            let rose = children.iter().filter(|child| ordinary(sim, **child).is_supernode()).count();
+            let joined = children.iter().filter(|child| ordinary(sim, **child).parents().count() > 0).count();
+            rose > 0 && rose + joined == children.len()
+        });
+        let took = town.overlay.swarm.sim.now().since(crashed);
+        assert!(took <= Duration::from_secs(120), "seed {seed}: {took:?}");
+        town.overlay.swarm.run_s(30);
+        for asker in &children[1..] {
+            assert_eq!(town.overlay.find(*asker, "zebra"), [children[0]], "seed {seed}");
+        }
+    }
 }
 
 #[test]
