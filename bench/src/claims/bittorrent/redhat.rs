@@ -100,8 +100,8 @@ pub(super) const CROWDS: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "{}. Rates are what comes to all who lack something, for each of them, in the hour of the torrent's life in which most of these are there, and in all hours from the {CALM_H:.0}th on",
-            set_up(size)
+            "{}. Rates are what comes to all who lack something, for each of them, in the hour of the torrent's life in which most of these are there, and in all hours from the {CALM_H:.0}th on. A crowd at the launch finds few who are done yet, so that there are fewer lines up for each who lacks something: they are used as well as later",
+            torrent(size)
         )
     },
     varied: "the hour",
@@ -151,13 +151,21 @@ fn run_scale(size: Size) -> Scale {
     )
 }
 
-fn set_up(size: Size) -> String {
+/// The swarm that all claims here are about.
+fn torrent(size: Size) -> String {
     let Scale { pieces, people } = scale(size);
     format!(
-        "RedHat 9's first {UNTIL_H} h, one in {:.0} of its people, {pieces} of its {ALL_PIECES} pieces, and time by as much; four classes of lines; sessions by Weibull's law (k {}, {:.1} min; V2), and {SEEDING_H} h more on average for those who are done; a third cannot be dialled; origin of 1,000 kbit/s; {} clients on {CLIENT_DOWN_KBPS} kbit/s that stay. Half of all sessions are shorter than a round of the choker here: who was connected mostly gave nothing, and few seeds stay",
+        "RedHat 9's first {UNTIL_H} h, one in {:.0} of its people, {pieces} of its {ALL_PIECES} pieces, and time by as much; four classes of lines; sessions by Weibull's law (k {}, {:.1} min; V2), and {SEEDING_H} h more on average for those who are done; a third cannot be dialled; origin of 1,000 kbit/s",
         1.0 / people,
         SESSION.0,
         SESSION.1 * 60.0,
+    )
+}
+
+fn set_up(size: Size) -> String {
+    format!(
+        "{}; {} clients on {CLIENT_DOWN_KBPS} kbit/s that stay. Half of all sessions are shorter than a round of the choker here: who was connected mostly gave nothing, and few seeds stay",
+        torrent(size),
         CLIENTS_H.len() * CLIENTS_KBPS.len()
     )
 }
@@ -507,6 +515,9 @@ fn crowds(trial: &Trial) -> Vec<Reading> {
         Reading::new("rate of each, later", Unit::Kbps, later.rate_kbps()),
         Reading::new("uplinks there for each, then", Unit::Kbps, could(crowd)),
         Reading::new("uplinks there for each, later", Unit::Kbps, could(later)),
+        Reading::new("of these used, then", Unit::Share, crowd.rate_kbps() / could(crowd)),
+        Reading::new("of these used, later", Unit::Share, later.rate_kbps() / could(later)),
+        Reading::new("uplinks there for each, then by later", Unit::Ratio, could(crowd) / could(later)),
         Reading::new("rate of each, then by later", Unit::Ratio, crowd.rate_kbps() / later.rate_kbps())
             .rule(Rule::at_least(0.8, Mark::Derived)),
     ]

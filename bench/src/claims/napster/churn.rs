@@ -40,10 +40,10 @@ const MEDIANS_MIN: [f64; 4] = [1.0, 10.0, 60.0, 240.0];
 /// Pauses between statistics, seconds; the first is that of the historical server.
 const PAUSES_S: [u64; 2] = [60, 600];
 /// Searches of a run.
-const SEARCHES: u32 = 100;
+const SEARCHES: u32 = 250;
 
 fn ends(size: Size) -> u32 {
-    size.pick(150, 300, 1_000)
+    size.pick(300, 600, 2_000)
 }
 
 /// Users who come and go.

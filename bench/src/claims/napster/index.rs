@@ -61,7 +61,7 @@ fn users(size: Size) -> u32 {
 }
 
 /// Bytes of message 100 for a file, by the protocol: a header of two 16-bit numbers, the name in quotes, and the other fields, each
-/// after a blank.
+/// after a blank. Before a name without a folder stands a backslash: there were servers that never indexed one without.
 fn record_bytes(info: &FileInfo) -> u64 {
     const HEADER: usize = 4;
     const CHECKSUM: usize = 32;
@@ -72,7 +72,7 @@ fn record_bytes(info: &FileInfo) -> u64 {
         info.media.duration_s.to_string(),
     ];
     let numbers: usize = numbers.iter().map(|number| 1 + number.len()).sum();
-    (HEADER + 2 + info.name.len() + 1 + CHECKSUM + numbers) as u64
+    (HEADER + 2 + 1 + info.name.len() + 1 + CHECKSUM + numbers) as u64
 }
 
 fn no_files(trial: &Trial) -> Vec<Reading> {
@@ -106,13 +106,14 @@ fn no_files(trial: &Trial) -> Vec<Reading> {
             .rule(Rule::exactly(1.0, Mark::Derived)),
         );
         let mut rng = trial.rng(2);
-        let mut fetches = Vec::new();
+        let mut found = Vec::new();
         for user in 1..=users {
             let other = 1 + (user + below(&mut rng, users as usize - 1) as u32) % users;
             let wanted = Query::words(format!("number{other}"));
-            let found = network.search(user, wanted).results;
-            fetches.push(network.fetch(user, found[..1].to_vec()));
+            found.push((user, network.search(user, wanted).results));
         }
+        let fetches: Vec<_> =
+            found.iter().map(|(user, results)| network.fetch(*user, results[..1].to_vec())).collect();
         let finished = network.finish(&fetches).iter().flatten().count();
         let load = network.server_load();
         through_server += load.body_sent + load.body_received;
@@ -129,7 +130,7 @@ fn no_files(trial: &Trial) -> Vec<Reading> {
 }
 
 fn nodes(size: Size) -> u32 {
-    size.pick(1_000, 2_000, 10_000)
+    size.pick(500, 2_000, 10_000)
 }
 
 fn searches(size: Size) -> usize {
@@ -187,7 +188,8 @@ struct Cost {
     messages: Vec<f64>,
     recall: Vec<f64>,
     first_s: Vec<f64>,
-    reached: Vec<f64>,
+    /// The share of all others that are within the TTL.
+    reach: Vec<f64>,
 }
 
 impl Cost {
@@ -237,7 +239,8 @@ fn gnutella(trial: &Trial, scene: &Scene, graph: &Graph) -> [Cost; 3] {
             cost.messages.push(searched.messages as f64);
             cost.recall.push(searched.results.len() as f64 / *copies as f64);
             cost.first_s.extend(searched.first_s);
-            cost.reached.push(searched.reached as f64 / f64::from(graph.nodes() - 1));
+            let near = graph.distances(*node).into_iter().filter(|hops| *hops <= u32::from(ttl)).count();
+            cost.reach.push((near - 1) as f64 / f64::from(graph.nodes() - 1));
         }
         cost
     })
@@ -261,7 +264,7 @@ fn quick(trial: &Trial) -> Vec<Reading> {
     ];
     let floods = gnutella(trial, &scene, &graph);
     for (ttl, cost) in TTLS.iter().zip(&floods) {
-        let reach = mean(&cost.reached);
+        let reach = mean(&cost.reach);
         let [without, all, recall, first] = cost.readings(&format!("gnutella, TTL {ttl}"));
         let recall = recall.theory(reach);
         // Where a flood ends before it has reached everybody, it cannot find everything.

@@ -43,7 +43,7 @@ pub struct Network {
 /// How one search went.
 #[derive(Clone, Debug)]
 pub struct Searched {
-    /// All messages that it caused.
+    /// All messages that it caused; of who has just come and is not let in yet none.
     pub messages: u64,
     /// Those of them that carry no result: the question and the word that there is no more.
     pub without_results: u64,
@@ -177,20 +177,23 @@ impl Network {
     pub fn search(&mut self, node: u32, query: Query) -> Searched {
         let search = SearchId(self.searches);
         self.searches += 1;
-        let hits = self.sent("search hit").messages;
+        let before = self.without_results();
         let answers = asking::search(&mut self.sim, NodeId(node), search, query);
-        let hits = self.sent("search hit").messages - hits;
-        let messages = answers.cost.messages;
         Searched {
-            messages,
-            without_results: messages - hits,
+            messages: answers.cost.messages,
+            without_results: self.without_results() - before,
             results: answers.results,
             first_s: answers.first_s,
             end: answers.end,
         }
     }
 
-    /// A node begins to download a result from one of these holders.
+    fn without_results(&self) -> u64 {
+        self.sent("search").messages + self.sent("search end").messages
+    }
+
+    /// A node begins to download a result from one of these holders. Until [`finish`](Network::finish) nobody may search: what is said
+    /// of downloads meanwhile would be lost.
     pub fn fetch(&mut self, node: u32, candidates: Vec<Arc<Hit>>) -> FetchId {
         let fetch = FetchId(self.fetches);
         self.fetches += 1;
