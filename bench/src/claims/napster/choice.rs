@@ -32,7 +32,7 @@ pub(super) const PING: Claim = Claim {
         )
     },
     varied: "by what the holder is chosen; whether people download one by one or all at once; whether slow lines answer later",
-    // One download in five is twenty times as long as the others, so that a mean needs many.
+    // One download in five takes many times as long as the others, so that a mean needs many.
     seeds: |size| size.pick(16, 16, 20),
     trial: ping,
 };
@@ -48,7 +48,7 @@ const UNDERSTATED: f64 = 0.3;
 const MODEM_MS: u64 = 100;
 
 fn people(size: Size) -> u32 {
-    size.pick(250, 300, 500)
+    size.pick(200, 300, 500)
 }
 
 /// By what a holder is chosen.
