@@ -69,6 +69,9 @@ const WAYS: [(&str, By); 5] = [
     ("true line", By::Line),
 ];
 
+/// Somebody, and the answers to choose among.
+type Offer = (u32, Vec<Arc<Hit>>);
+
 /// A holder of the song.
 struct Holder {
     line: Line,
@@ -110,7 +113,7 @@ impl Scene {
     }
 
     /// The network, and what each person is offered.
-    fn network(&self, trial: &Trial, by: By) -> (Network, Vec<(u32, Vec<Arc<Hit>>)>) {
+    fn network(&self, trial: &Trial, by: By) -> (Network, Vec<Offer>) {
         // All latency is the lines'.
         let config =
             Config { core_delay: Duration::ZERO, count_reach: false, ..Config::seeded(trial.seed_of(1)) };
@@ -182,7 +185,7 @@ fn by_rate(network: &mut Network, node: u32, samples: Vec<Arc<Hit>>, offered: &[
 /// The mean time of a download, one by one or all at once.
 fn mean_s(trial: &Trial, scene: &Scene, by: By, at_once: bool) -> f64 {
     let (mut network, offers) = scene.network(trial, by);
-    let begin = |(node, offered): (u32, Vec<Arc<Hit>>), network: &mut Network| network.fetch(node, offered);
+    let begin = |(node, offered): Offer, network: &mut Network| network.fetch(node, offered);
     let took: Vec<Option<f64>> = if at_once {
         let fetches: Vec<_> = offers.into_iter().map(|offer| begin(offer, &mut network)).collect();
         network.finish(&fetches)
