@@ -40,7 +40,7 @@ pub(super) const STAYS: Claim = Claim {
         )
     },
     varied: "whether those who are done stay; whether the origin does, or leaves when it has sent one copy and some pieces more, as in R10",
-    seeds: super::FEW,
+    seeds: crate::claims::HEAVY,
     trial: stays,
 };
 
@@ -157,11 +157,11 @@ fn stays(trial: &Trial) -> Vec<Reading> {
         Reading::new("mean time, origin stays, leave at once by stay", Unit::Ratio, left.1 / kept.1)
             .rule(Rule::at_least(1.1, Mark::Derived)),
         Reading::new(
-            "finished, origin leaves, leave at once by stay",
-            Unit::Ratio,
-            left_alone.0 / kept_alone.0,
+            "finished, origin leaves, stay less leave at once",
+            Unit::Share,
+            kept_alone.0 - left_alone.0,
         )
-        .rule(Rule::at_most(0.9, Mark::Derived)),
+        .rule(Rule::at_least(0.1, Mark::Derived)),
         Reading::new(
             "who lack the one rare piece become more by, in a second, leave at once",
             Unit::Count,

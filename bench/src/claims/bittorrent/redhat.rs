@@ -105,7 +105,7 @@ pub(super) const CROWDS: Claim = Claim {
         )
     },
     varied: "the hour",
-    seeds: super::FEW,
+    seeds: crate::claims::HEAVY,
     trial: crowds,
 };
 
