@@ -11,13 +11,18 @@ use bench::claims::finding::Verdict;
 use bench::claims::gnutella::network::{Network, file, fixed};
 use bench::claims::graph::{Graph, UNREACHABLE};
 use bench::claims::kazaa::network as supernodes;
+use bench::claims::napster::network as central;
 use bench::claims::show::to_json;
 use bench::claims::theory::{drawn_reach, flood_messages, poisson_reach};
 use bench::claims::{Claim, Report, Size, Trial, Tried, claims, run};
+use common::net::Attachment;
 use common::sim::Config;
+use common::user::{Note, Query, SearchEnd};
 use gnutella::servent::Knobs;
 use gnutella::strategy::StrategyKind;
 use kazaa::config::Role;
+use napster::peer::PeerConfig;
+use napster::server::ServerConfig;
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
@@ -221,6 +226,65 @@ fn children_of_a_supernode_that_goes_find_another() {
     assert!(!network.is_supernode(first));
 }
 
+/// A server and so many users, each with a song of 100,000 bytes under a word of its own.
+fn users(count: u32, server: ServerConfig) -> central::Network {
+    let mut network = central::Network::new(Config::seeded(1), server);
+    for user in 1..=count {
+        assert_eq!(network.add(PeerConfig::default(), Attachment::default()), user);
+        network.share(user, [central::song(&format!("song of number{user}.mp3"), 100_000)]);
+    }
+    network.run_for(Duration::from_secs(2));
+    network
+}
+
+#[test]
+fn a_search_at_the_central_index_takes_two_messages_and_one_for_each_result() {
+    let mut network = users(5, central::open());
+    let all = network.search(1, Query::words("song"));
+    let holders: BTreeSet<_> = all.results.iter().filter_map(|hit| network.holder(hit)).collect();
+    assert_eq!(holders, (2..=5).collect());
+    assert_eq!((all.messages, all.without_results, all.end), (6, 2, SearchEnd::Complete));
+    // There and back over the core's 20 ms.
+    assert!((all.first_s.unwrap() - 0.04).abs() < 0.001, "{:?}", all.first_s);
+    let nothing = network.search(1, Query::words("nothing"));
+    assert_eq!((nothing.messages, nothing.without_results, nothing.results.len()), (2, 2, 0));
+    let fetch = network.fetch(1, all.results);
+    assert!(network.finish(&[fetch])[0].is_some());
+    let server = network.server_load();
+    assert_eq!((network.load(1).body_received, server.body_received, server.body_sent), (100_000, 0, 0));
+}
+
+#[test]
+fn who_is_switched_off_stays_in_the_index_until_the_server_has_spoken_in_vain() {
+    let mut network = users(4, ServerConfig { stats_every: Duration::from_secs(100), ..central::open() });
+    network.leave(4);
+    network.silence(3, Duration::from_secs(1_000));
+    network.run_for(Duration::from_secs(1));
+    // Who logs off is gone at once.
+    assert_eq!((network.users(), network.search(1, Query::words("song")).results.len()), (3, 2));
+    let told = network.run_for(Duration::from_secs(120));
+    let lost: Vec<(u32, u64)> = told
+        .into_iter()
+        .filter(|(_, _, note)| matches!(note, Note::Offline(_)))
+        .map(|(at, user, _)| (user, at.0 / 1_000_000_000))
+        .collect();
+    // Statistics after 100 s, and the 20 s of a connection's patience.
+    assert_eq!(lost, [(3, 120)]);
+    assert_eq!((network.users(), network.search(1, Query::words("song")).results.len()), (2, 1));
+}
+
+#[test]
+fn without_the_server_nobody_finds_anything_until_it_is_back() {
+    let mut network = users(3, central::open());
+    network.lose_server();
+    network.run_for(Duration::from_secs(1));
+    let searched = network.search(1, Query::words("song"));
+    assert_eq!((searched.end, searched.results.len()), (SearchEnd::Offline, 0));
+    network.bring_back_server();
+    network.run_for(Duration::from_secs(60));
+    assert_eq!(network.search(1, Query::words("song")).results.len(), 2);
+}
+
 /// A flash crowd of a dozen people for sixteen pieces.
 fn a_dozen(smart: bool, seed: u64) -> Swarm {
     swarm::after(Plan { smart, ..Plan::flash(16) }, &swarm::crowd(12, swarm::DSL), seed)
@@ -299,7 +363,7 @@ fn the_same_comes_out_on_one_core_and_on_four() {
 
 #[test]
 fn what_must_hold_by_arithmetic_holds() {
-    let report = tried(&["G3", "G4", "R14", "B2"]);
+    let report = tried(&["N1", "N5", "G3", "G4", "R14", "B2"]);
     for tried in &report.claims {
         assert_eq!(tried.verdict, Verdict::Holds, "{}: {:?}", tried.id, tried.findings);
     }

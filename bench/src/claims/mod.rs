@@ -11,6 +11,8 @@
 //! | [`draw`] | random draws |
 //! | [`graph`], [`theory`] | what experiments are made on, and held against |
 //! | [`show`] | tables and files |
+//! | `asking`, `whole` | one search by a peer, one scenario on a whole overlay |
+//! | [`napster`] | the claims of the lecture's section on it, and a server with users to try them on |
 //! | [`gnutella`] | the claims of the lecture's section on it, and servents on a graph to try them on |
 //! | [`kazaa`] | the claims of the section on FastTrack, and supernodes with their children |
 //! | [`bittorrent`] | the claims of the section on it, and a swarm to try them on |
@@ -23,6 +25,7 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+mod asking;
 pub mod bittorrent;
 pub mod command;
 pub mod draw;
@@ -30,9 +33,11 @@ pub mod finding;
 pub mod gnutella;
 pub mod graph;
 pub mod kazaa;
+pub mod napster;
 pub mod questions;
 pub mod show;
 pub mod theory;
+mod whole;
 
 use crate::report::Made;
 use finding::{Finding, Reading, Verdict};
@@ -115,7 +120,8 @@ pub struct Claim {
 
 /// All claims, in the order of the lecture's sections.
 pub fn claims() -> Vec<&'static Claim> {
-    [gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS, questions::CLAIMS].into_iter().flatten().collect()
+    let sections = [napster::CLAIMS, gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS, questions::CLAIMS];
+    sections.into_iter().flatten().collect()
 }
 
 /// A claim that has been tried.

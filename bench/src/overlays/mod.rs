@@ -8,7 +8,7 @@ mod bittorrent;
 mod gnutella;
 mod kazaa;
 mod mirror;
-mod napster;
+pub(crate) mod napster;
 
 /// Each overlay once, in the order of the columns.
 pub fn overlays() -> &'static [&'static dyn Contestant] {

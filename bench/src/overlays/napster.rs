@@ -146,7 +146,7 @@ fn nick(person: usize) -> String {
 }
 
 /// The protocol's classes of link speed: the largest kilobits per second of each, from class 1 on.
-fn link_class(bps: u64) -> u32 {
+pub(crate) fn link_class(bps: u64) -> u32 {
     const KBPS: [u64; 9] = [14, 28, 33, 56, 64, 128, 1_000, 4_000, 20_000];
     1 + KBPS.iter().filter(|kbps| **kbps * 1_000 < bps).count() as u32
 }

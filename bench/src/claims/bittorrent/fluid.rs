@@ -116,18 +116,18 @@ fn watched_s(size: Size) -> u32 {
 }
 
 /// Pieces that the origin gives in a second.
-fn origin_pieces_s() -> f64 {
+pub(super) fn origin_pieces_s() -> f64 {
     f64::from(DSL_UP) * 1e3 / (8.0 * f64::from(PIECE))
 }
 
 /// How many more there are in a second, and how many came.
-struct Growth {
-    measured: f64,
+pub(super) struct Growth {
+    pub measured: f64,
     came: f64,
 }
 
 /// By how many in a second the club of those who lack one piece grows, if so many come and stay so long when they are done.
-fn growth(trial: &Trial, per_s: f64, stays_s: f64) -> Growth {
+pub(super) fn growth(trial: &Trial, per_s: f64, stays_s: f64) -> Growth {
     let mut rng = trial.rng(2);
     let lasting_s = f64::from(watched_s(trial.size));
     let class = Class { up_kbps: DSL_UP, ..DSL };

@@ -15,7 +15,8 @@
 //! | `origin.rs` | what the origin does: R2, R10 |
 //! | `last.rs` | those who lack little: R9 |
 //! | `fluid.rs` | swarms that go on for ever: R22, R23 |
-//! | `redhat.rs` | the crowd of RedHat 9, at a fraction: C1 to C5, R8 |
+//! | `redhat.rs` | the crowd of RedHat 9, at a fraction: C1 to C5, R8, S4 |
+//! | `popular.rs` | what the lecture sums up: S1, S2 |
 //!
 //! The simulator moves bytes over lines that are shared ideally: there is no slow start, no loss, and no cost of a connection. Where a
 //! claim rests on these, its set-up says so.
@@ -30,6 +31,7 @@ mod origin;
 mod peer_set;
 mod picking;
 mod pieces;
+mod popular;
 mod redhat;
 mod slots;
 mod state;
@@ -91,6 +93,9 @@ pub(super) const CLAIMS: &[Claim] = &[
     redhat::CONCENTRATED,
     redhat::CALLERS,
     choking::TOLERANT,
+    popular::POPULAR,
+    popular::STAYS,
+    redhat::CROWDS,
     flash::UPLINKS,
     origin::LINE,
     picking::POLICY,

@@ -43,7 +43,7 @@ pub(super) const LEAVES: Claim = Claim {
 
 /// Pieces beyond one copy that the origin sends before it leaves: 2 % of the 400 of the paper's scripts. Fewer would not even end those
 /// that are on their way to five peers when the last one begins.
-const EXTRA_PIECES: u32 = 8;
+pub(super) const EXTRA_PIECES: u32 = 8;
 
 /// What the peers' uplinks can be used for at the most: all copies but the one that must come from the origin, in the least time.
 fn ceiling(swarm: &Swarm, people: &[Person]) -> f64 {

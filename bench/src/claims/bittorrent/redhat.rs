@@ -93,6 +93,22 @@ pub(super) const RUN: Claim = Claim {
     trial: run,
 };
 
+/// S4.
+pub(super) const CROWDS: Claim = Claim {
+    id: "S4",
+    sentence: "It sustains large flash crowds: in the hour in which most are there they are served nearly as fast as later.",
+    said_by: "lecture",
+    setup: |size| {
+        format!(
+            "{}. Rates are what comes to all who lack something, for each of them, in the hour of the torrent's life in which most of these are there, and in all hours from the {CALM_H:.0}th on. A crowd at the launch finds few who are done yet, so that there are fewer lines up for each who lacks something: they are used as well as later",
+            torrent(size)
+        )
+    },
+    varied: "the hour",
+    seeds: crate::claims::HEAVY,
+    trial: crowds,
+};
+
 /// A part of the torrent and of its people.
 #[derive(Clone, Copy)]
 struct Scale {
@@ -116,6 +132,8 @@ const SEEDING_H: f64 = 3.0;
 /// Of those who come, so many cannot be dialled.
 const FIREWALLED: f64 = 0.33;
 const SAMPLE: Duration = Duration::from_secs(5);
+/// From this hour on the crowd is over: of those who come at first one in four comes now.
+const CALM_H: f64 = 12.0;
 
 fn scale(size: Size) -> Scale {
     size.pick(
@@ -133,13 +151,21 @@ fn run_scale(size: Size) -> Scale {
     )
 }
 
-fn set_up(size: Size) -> String {
+/// The swarm that all claims here are about.
+fn torrent(size: Size) -> String {
     let Scale { pieces, people } = scale(size);
     format!(
-        "RedHat 9's first {UNTIL_H} h, one in {:.0} of its people, {pieces} of its {ALL_PIECES} pieces, and time by as much; four classes of lines; sessions by Weibull's law (k {}, {:.1} min; V2), and {SEEDING_H} h more on average for those who are done; a third cannot be dialled; origin of 1,000 kbit/s; {} clients on {CLIENT_DOWN_KBPS} kbit/s that stay. Half of all sessions are shorter than a round of the choker here: who was connected mostly gave nothing, and few seeds stay",
+        "RedHat 9's first {UNTIL_H} h, one in {:.0} of its people, {pieces} of its {ALL_PIECES} pieces, and time by as much; four classes of lines; sessions by Weibull's law (k {}, {:.1} min; V2), and {SEEDING_H} h more on average for those who are done; a third cannot be dialled; origin of 1,000 kbit/s",
         1.0 / people,
         SESSION.0,
         SESSION.1 * 60.0,
+    )
+}
+
+fn set_up(size: Size) -> String {
+    format!(
+        "{}; {} clients on {CLIENT_DOWN_KBPS} kbit/s that stay. Half of all sessions are shorter than a round of the choker here: who was connected mostly gave nothing, and few seeds stay",
+        torrent(size),
         CLIENTS_H.len() * CLIENTS_KBPS.len()
     )
 }
@@ -426,4 +452,73 @@ fn run(trial: &Trial) -> Vec<Reading> {
             .rule(Rule::at_most(0.8, Mark::Derived)),
     );
     readings
+}
+
+/// What came in an hour of the torrent's life, and to how many.
+#[derive(Clone, Copy, Default)]
+struct Hour {
+    bits: f64,
+    leecher_s: f64,
+    uplinks_s: f64,
+}
+
+impl Hour {
+    /// Kilobits per second that came to each who lacked something.
+    fn rate_kbps(self) -> f64 {
+        self.bits / 1e3 / self.leecher_s
+    }
+
+    fn and(self, other: Hour) -> Hour {
+        Hour {
+            bits: self.bits + other.bits,
+            leecher_s: self.leecher_s + other.leecher_s,
+            uplinks_s: self.uplinks_s + other.uplinks_s,
+        }
+    }
+}
+
+fn crowds(trial: &Trial) -> Vec<Reading> {
+    let scale = scale(trial.size);
+    let (mut people, _) = people(scale, FIREWALLED, &mut trial.rng(2));
+    // The clients that are there for others' claims do not belong to the crowd.
+    people.retain(|person| person.stays.is_some());
+    let plan = Plan { origin_kbps: 1_000, smart: false, ..Plan::flash(scale.pieces) };
+    let mut swarm = Swarm::new(plan, trial.seed_of(1));
+    let hour_s = scale.hours(1.0).as_secs_f64();
+    let mut hours = vec![Hour::default(); UNTIL_H as usize + 1];
+    let (mut before_s, mut before) = (0.0, 0);
+    swarm.run(&people, scale.hours(UNTIL_H), SAMPLE, &mut |swarm| {
+        let (now_s, delivered) = (swarm.now_s(), swarm.delivered());
+        let lasting_s = now_s - before_s;
+        let up_kbps: u32 = swarm.present().map(|member| swarm.members()[member].class.up_kbps).sum();
+        let seen = Hour {
+            bits: 8.0 * (delivered - before) as f64,
+            leecher_s: swarm.leeching() as f64 * lasting_s,
+            uplinks_s: f64::from(up_kbps) * lasting_s,
+        };
+        let hour = ((before_s / hour_s) as usize).min(hours.len() - 1);
+        hours[hour] = hours[hour].and(seen);
+        (before_s, before) = (now_s, delivered);
+    });
+    let peak = (0..hours.len()).max_by(|a, b| hours[*a].leecher_s.total_cmp(&hours[*b].leecher_s));
+    let peak = peak.expect("there are hours");
+    let later = hours[CALM_H as usize..].iter().fold(Hour::default(), |sum, hour| sum.and(*hour));
+    let count = |hour: Hour, hours: f64| hour.leecher_s / hour_s / hours;
+    let (crowd, calm) = (hours[peak], hours.len() as f64 - CALM_H);
+    // What all who are there, done or not, could send to each who lacks something.
+    let could = |hour: Hour| hour.uplinks_s / hour.leecher_s;
+    vec![
+        Reading::new("hour in which most lack something", Unit::Count, peak as f64),
+        Reading::new("those who lack something, then", Unit::Count, count(crowd, 1.0)),
+        Reading::new("those who lack something, later", Unit::Count, count(later, calm)),
+        Reading::new("rate of each, then", Unit::Kbps, crowd.rate_kbps()),
+        Reading::new("rate of each, later", Unit::Kbps, later.rate_kbps()),
+        Reading::new("uplinks there for each, then", Unit::Kbps, could(crowd)),
+        Reading::new("uplinks there for each, later", Unit::Kbps, could(later)),
+        Reading::new("of these used, then", Unit::Share, crowd.rate_kbps() / could(crowd)),
+        Reading::new("of these used, later", Unit::Share, later.rate_kbps() / could(later)),
+        Reading::new("uplinks there for each, then by later", Unit::Ratio, could(crowd) / could(later)),
+        Reading::new("rate of each, then by later", Unit::Ratio, crowd.rate_kbps() / later.rate_kbps())
+            .rule(Rule::at_least(0.8, Mark::Derived)),
+    ]
 }

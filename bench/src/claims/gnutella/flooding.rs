@@ -105,7 +105,7 @@ fn random_graph(nodes: u32, mean_degree: f64, seed: u64) -> Graph {
 }
 
 /// The giant component of a random graph.
-pub(super) fn connected(nodes: u32, mean_degree: f64, seed: u64) -> Graph {
+pub(in crate::claims) fn connected(nodes: u32, mean_degree: f64, seed: u64) -> Graph {
     let graph = random_graph(nodes, mean_degree, seed);
     graph.of_nodes(&graph.giant())
 }

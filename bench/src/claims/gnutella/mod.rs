@@ -26,6 +26,7 @@ mod sharing;
 mod walks;
 
 use super::Claim;
+pub(super) use flooding::connected;
 
 /// The lecture's section on Gnutella, and what papers found.
 pub(super) const CLAIMS: &[Claim] = &[

@@ -16,19 +16,19 @@ use gnutella::servent::{Knobs, ServentConfig};
 use gnutella::strategy::StrategyKind;
 use gnutella::wire::Message;
 
+use crate::claims::asking;
 use crate::claims::graph::Graph;
 
 /// The port on which all listen.
 const PORT: u16 = 6346;
 /// Virtual time in which all links are made.
 const JOINING: Duration = Duration::from_secs(120);
-/// The longest that a search may take in virtual time.
-const SEARCHING: Duration = Duration::from_secs(36_000);
+/// The longest that a download may take in virtual time.
+const FETCHING: Duration = Duration::from_secs(36_000);
 
 /// Servents whose links are the edges of a graph, the smaller node dialling the larger.
 pub struct Network {
     sim: Sim<Node>,
-    notes: Vec<(Time, NodeId, Note)>,
     searches: u32,
     /// Files shared so far, so that none takes another's number.
     files: u32,
@@ -90,7 +90,7 @@ impl Network {
     ) -> Network {
         let config = Config { seed, ..Config::default() };
         let network = config.network;
-        let mut this = Network { sim: Sim::new(config), notes: Vec::new(), searches: 0, files: 0 };
+        let mut this = Network { sim: Sim::new(config), searches: 0, files: 0 };
         let address = |node: u32| NodeId(node).address(network, PORT);
         for node in 0..graph.nodes() {
             let larger = graph.neighbours(node).iter().filter(|neighbour| **neighbour > node);
@@ -99,7 +99,6 @@ impl Network {
             this.sim.add(Node::servent(config), PORT, Attachment::default());
         }
         this.run_for(JOINING);
-        this.notes.clear();
         let linked = kind("connect");
         let made = this.sim.by_kind().kind(linked).messages;
         assert_eq!(made, graph.edges().len() as u64, "each link of the graph is made once");
@@ -140,35 +139,21 @@ impl Network {
     pub fn search(&mut self, node: u32, words: &str) -> Searched {
         let search = SearchId(self.searches);
         self.searches += 1;
-        let began = self.sim.now();
         let before = self.counts();
-        let query = Arc::new(Query::words(words));
-        let cause = self.sim.command(NodeId(node), Command::Search(search, query));
-        let mut ended = None;
-        let mut searched = Searched::default();
-        let limit = began + SEARCHING;
-        while ended.is_none() {
-            let notes = &mut self.notes;
-            let stepped = self.sim.step(&mut |at, node, note| notes.push((at, node, note)));
-            assert!(stepped.is_some_and(|now| now < limit), "a search ends");
-            for (at, _, note) in self.notes.drain(..).filter(|(_, from, _)| *from == NodeId(node)) {
-                match note {
-                    Note::Found(id, hit) if id == search => {
-                        searched.first_s.get_or_insert(at.since(began).as_secs_f64());
-                        searched.results.push(hit);
-                    }
-                    Note::SearchEnded(id, end) if id == search => ended = Some(end),
-                    _ => {}
-                }
-            }
-        }
-        debug_assert!(matches!(ended, Some(SearchEnd::Complete | SearchEnd::Offline)));
+        let answers = asking::search(&mut self.sim, NodeId(node), search, Query::words(words));
+        debug_assert!(matches!(answers.end, SearchEnd::Complete | SearchEnd::Offline));
         let after = self.counts();
-        let cost = self.sim.cause_cost(cause);
-        [searched.queries, searched.query_bytes, searched.hits, searched.hit_bytes] =
-            std::array::from_fn(|at| after[at] - before[at]);
-        (searched.messages, searched.reached) = (cost.messages, cost.nodes_reached);
-        searched
+        let [queries, query_bytes, hits, hit_bytes] = std::array::from_fn(|at| after[at] - before[at]);
+        Searched {
+            queries,
+            query_bytes,
+            hits,
+            hit_bytes,
+            messages: answers.cost.messages,
+            reached: answers.cost.nodes_reached,
+            results: answers.results,
+            first_s: answers.first_s,
+        }
     }
 
     /// A node downloads a result; returns how many others any message of that came to.
@@ -182,10 +167,10 @@ impl Network {
         let cause = self.sim.command(NodeId(node), Command::Fetch(Box::new(fetch)));
         let mut fetched = false;
         while !fetched {
-            let notes = &mut self.notes;
-            let stepped = self.sim.step(&mut |at, node, note| notes.push((at, node, note)));
-            assert!(stepped.is_some_and(|now| now < began + SEARCHING), "a download ends");
-            fetched = self.notes.drain(..).any(|(_, _, note)| matches!(note, Note::Fetched(_)));
+            let stepped = self.sim.step(&mut |_: Time, _: NodeId, note: Note| {
+                fetched |= matches!(note, Note::Fetched(_));
+            });
+            assert!(stepped.is_some_and(|now| now < began + FETCHING), "a download ends");
         }
         // The answers come to the node itself.
         self.sim.cause_cost(cause).nodes_reached - 1
@@ -222,9 +207,7 @@ impl Network {
     /// Lets time pass.
     pub fn run_for(&mut self, time: Duration) {
         let until = self.sim.now() + time;
-        let notes = &mut self.notes;
-        self.sim.run_until(until, &mut |at, node, note| notes.push((at, node, note)));
-        notes.clear();
+        self.sim.run_until(until, &mut |_: Time, _: NodeId, _: Note| {});
     }
 
     /// The node that listens at a result's address.

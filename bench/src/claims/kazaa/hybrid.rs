@@ -3,15 +3,10 @@
 use std::time::Duration;
 
 use crate::claims::finding::{Mark, Reading, Rule};
-use crate::claims::{Claim, Size, Trial};
-use crate::compare::{Backend, Run, judge};
+use crate::claims::{Claim, Size, Trial, whole};
 use crate::measure::Unit;
-use crate::overlay::Contestant;
-use crate::overlays::overlays;
 use crate::scenario::{Arrivals, Fault, Scenario, Whom};
 use crate::trace::Purpose;
-use crate::watch::Watch;
-use crate::world::World;
 
 /// K1.
 pub(super) const CROSS: Claim = Claim {
@@ -88,15 +83,8 @@ struct Place {
     survives: f64,
 }
 
-fn run(contestant: &'static dyn Contestant, scenario: &Scenario) -> Run {
-    scenario.check().expect("the knobs are the overlays' own");
-    let world = World::new(scenario).expect("the world is invented");
-    let outcome = contestant.simulate(&world, &Watch::new(false));
-    judge(contestant, Backend::Sim, &world, outcome)
-}
-
-fn place(contestant: &'static dyn Contestant, trial: &Trial) -> Place {
-    let (whole, struck) = (run(contestant, &scenario(trial, false)), run(contestant, &scenario(trial, true)));
+fn place(overlay: &str, trial: &Trial) -> Place {
+    let [whole, struck] = [false, true].map(|is_struck| whole::run(overlay, &scenario(trial, is_struck)).run);
     // Each overlay calls its question by a name of its own.
     let questions: u64 = whole
         .kinds
@@ -126,10 +114,7 @@ fn place(contestant: &'static dyn Contestant, trial: &Trial) -> Place {
 }
 
 fn cross(trial: &Trial) -> Vec<Reading> {
-    let places = NAMES.map(|name| {
-        let contestant = overlays().iter().find(|overlay| overlay.name() == name);
-        place(*contestant.expect("the table has all three"), trial)
-    });
+    let places = NAMES.map(|name| place(name, trial));
     type Of = fn(&Place) -> f64;
     let quantities: [(&str, Unit, Of); 4] = [
         ("messages that carry a question, for each search", Unit::Count, |place| libm::log(place.questions)),

@@ -17,19 +17,18 @@ use kazaa::node::Node;
 use kazaa::ordinary::Ordinary;
 use kazaa::wire::{Message, PORT};
 
+use crate::claims::asking;
+
 /// Virtual time in which supernodes link with each other.
 const LINKING: Duration = Duration::from_secs(120);
 /// Virtual time in which children find their supernodes.
 const JOINING: Duration = Duration::from_secs(30);
-/// The longest that a search may take in virtual time.
-const SEARCHING: Duration = Duration::from_secs(36_000);
 /// Of the other supernodes a new one knows so many, as many as KaZaA's lists had.
 pub const KNOWN_MAX: usize = 200;
 
 /// A network of KaZaA's nodes.
 pub struct Network {
     sim: Sim<Node>,
-    notes: Vec<(Time, NodeId, Note)>,
     searches: u32,
     /// Files shared so far, so that none takes another's number.
     files: u32,
@@ -98,7 +97,7 @@ pub fn fixed() -> Knobs {
 impl Network {
     /// Nobody yet.
     pub fn new(config: SimConfig) -> Network {
-        Network { sim: Sim::new(config), notes: Vec::new(), searches: 0, files: 0 }
+        Network { sim: Sim::new(config), searches: 0, files: 0 }
     }
 
     /// Where a node listens, whether it is there already or not.
@@ -217,9 +216,7 @@ impl Network {
 
     /// Lets time pass until then.
     pub fn run_until(&mut self, until: Time) {
-        let notes = &mut self.notes;
-        self.sim.run_until(until, &mut |at, node, note| notes.push((at, node, note)));
-        notes.clear();
+        self.sim.run_until(until, &mut |_: Time, _: NodeId, _: Note| {});
     }
 
     /// A node searches; returns when the search is over.
@@ -229,37 +226,22 @@ impl Network {
     pub fn search(&mut self, node: u32, words: &str) -> Searched {
         let search = SearchId(self.searches);
         self.searches += 1;
-        let began = self.sim.now();
         let before = self.counts();
-        let cause = self.sim.command(NodeId(node), Command::Search(search, Arc::new(Query::words(words))));
-        let mut searched = Searched::default();
-        let mut is_over = false;
-        while !is_over {
-            let notes = &mut self.notes;
-            let stepped = self.sim.step(&mut |at, node, note| notes.push((at, node, note)));
-            assert!(stepped.is_some_and(|now| now < began + SEARCHING), "a search ends");
-            for (at, _, note) in self.notes.drain(..).filter(|(_, from, _)| *from == NodeId(node)) {
-                let after_s = at.since(began).as_secs_f64();
-                match note {
-                    Note::Found(id, hit) if id == search => {
-                        searched.first_s.get_or_insert(after_s);
-                        searched.results.push(hit);
-                    }
-                    Note::SearchEnded(id, _) if id == search => {
-                        (is_over, searched.ended_s) = (true, after_s);
-                    }
-                    _ => {}
-                }
-            }
-        }
+        let answers = asking::search(&mut self.sim, NodeId(node), search, Query::words(words));
         let after = self.counts();
-        let cost = self.sim.cause_cost(cause);
-        [searched.questions, searched.answers, searched.visits] =
-            std::array::from_fn(|at| after[at] - before[at]);
-        (searched.messages, searched.bytes) = (cost.messages, cost.bytes);
-        // What comes back comes to the searcher, too.
-        searched.supernodes = cost.nodes_reached.saturating_sub(1);
-        searched
+        let [questions, replies, visits] = std::array::from_fn(|at| after[at] - before[at]);
+        Searched {
+            questions,
+            answers: replies,
+            visits,
+            messages: answers.cost.messages,
+            bytes: answers.cost.bytes,
+            // What comes back comes to the searcher, too.
+            supernodes: answers.cost.nodes_reached.saturating_sub(1),
+            results: answers.results,
+            first_s: answers.first_s,
+            ended_s: answers.ended_s,
+        }
     }
 
     fn counts(&self) -> [u64; 3] {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::Score;
-use crate::claims::bittorrent::swarm::{Class, DSL, LIMIT, MIX_A, Person, Plan, Swarm, crowd, mean, mixed};
+use crate::claims::bittorrent::swarm::{
+    Class, DSL, LIMIT, MIX_A, Person, Plan, Swarm, both, crowd, mean, mixed,
+};
 use crate::claims::finding::{Mark, Reading, Rule};
 use crate::claims::{Claim, Size, Trial};
 use crate::measure::Unit;
@@ -31,11 +33,6 @@ fn people(size: Size) -> u32 {
 
 fn pieces(size: Size) -> u32 {
     size.pick(64, 128, 400)
-}
-
-/// A line with as much up as down.
-const fn both(kbps: u32) -> Class {
-    Class { down_kbps: kbps, up_kbps: kbps }
 }
 
 const LAN: Class = both(100_000);

@@ -33,7 +33,9 @@ use rand_pcg::Pcg64;
 
 use crate::claims::draw::sample;
 pub use outcome::{Bound, Outcome, jain, mean, median};
-pub use plan::{Class, DSL, Has, MIX_A, MIX_B, PIECE, Person, Plan, crowd, mixed, poisson, settled};
+pub use plan::{
+    Class, DSL, Has, MIX_A, MIX_B, MIX_D, PIECE, Person, Plan, both, crowd, mixed, poisson, settled,
+};
 
 /// Where everybody listens.
 const PORT: u16 = 6881;

@@ -40,6 +40,20 @@ pub const MIX_B: [(Class, f64); 3] = [
     (Class { down_kbps: 784, up_kbps: 128 }, 0.34),
 ];
 
+/// A line with as much up as down.
+pub const fn both(kbps: u32) -> Class {
+    Class { down_kbps: kbps, up_kbps: kbps }
+}
+
+/// Five classes from modems to a campus, after what was measured of Napster's and Gnutella's users (set D).
+pub const MIX_D: [(Class, f64); 5] = [
+    (both(56), 0.20),
+    (Class { down_kbps: 784, up_kbps: 128 }, 0.25),
+    (DSL, 0.25),
+    (Class { down_kbps: 6_000, up_kbps: 3_000 }, 0.20),
+    (both(100_000), 0.10),
+];
+
 /// What a swarm is about, and who begins it.
 #[derive(Clone)]
 pub struct Plan {
