@@ -10,7 +10,9 @@
 //! | [`finding`] | readings, rules, verdicts |
 //! | [`draw`] | random draws |
 //! | [`graph`], [`theory`] | what experiments are made on, and held against |
+//! | [`venue`] | what people come to and is watched, swarm or server |
 //! | [`show`] | tables and files |
+//! | [`distribution`] | the claims of the lecture's motivation: one server against swarms, and a server alone to try them on |
 //! | [`gnutella`] | the claims of the lecture's section on it, and servents on a graph to try them on |
 //! | [`kazaa`] | the claims of the section on FastTrack, and supernodes with their children |
 //! | [`bittorrent`] | the claims of the section on it, and a swarm to try them on |
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod bittorrent;
 pub mod command;
+pub mod distribution;
 pub mod draw;
 pub mod finding;
 pub mod gnutella;
@@ -33,6 +36,7 @@ pub mod kazaa;
 pub mod questions;
 pub mod show;
 pub mod theory;
+pub mod venue;
 
 use crate::report::Made;
 use finding::{Finding, Reading, Verdict};
@@ -115,7 +119,10 @@ pub struct Claim {
 
 /// All claims, in the order of the lecture's sections.
 pub fn claims() -> Vec<&'static Claim> {
-    [gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS, questions::CLAIMS].into_iter().flatten().collect()
+    [distribution::CLAIMS, gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS, questions::CLAIMS]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A claim that has been tried.
