@@ -18,6 +18,7 @@ pub mod lone;
 mod overload;
 mod robust;
 mod scaling;
+mod skew;
 
 use super::bittorrent::swarm::{Class, DSL, PIECE, Plan};
 use super::{Claim, Size};
@@ -44,4 +45,5 @@ fn alone(plan: &Plan) -> Offer {
 }
 
 /// The lecture's motivation.
-pub(super) const CLAIMS: &[Claim] = &[overload::OVERLOAD, scaling::SCALING, robust::ROBUST, cost::COST];
+pub(super) const CLAIMS: &[Claim] =
+    &[overload::OVERLOAD, skew::SKEW, scaling::SCALING, robust::ROBUST, cost::COST];

@@ -109,7 +109,8 @@ fn step(trial: &Trial, per_min: u32, places: Option<usize>) -> Step {
     let done = |visitor: &Visitor| visitor.finished.is_some_and(|at| at >= from && at <= until);
     let useful = server.visitors().iter().filter(|visitor| done(visitor)).count();
     let mean = crate::claims::finding::mean;
-    let [sent, heads, refusals]: [f64; 3] = std::array::from_fn(|at| totals[totals.len() - 1][at] - totals[0][at]);
+    let [sent, heads, refusals]: [f64; 3] =
+        std::array::from_fn(|at| totals[totals.len() - 1][at] - totals[0][at]);
     let looked_s = (totals.len() - 1) as f64 * LOOK.as_secs_f64();
     Step {
         gave_up: 1.0 - seen.iter().filter(served).count() as f64 / seen.len() as f64,

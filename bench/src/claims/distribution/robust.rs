@@ -27,7 +27,10 @@ pub(super) const ROBUST: Claim = Claim {
 };
 
 /// Shares of the crowd that vanish.
-const GONE: [f64; 4] = [0.1, 0.2, 0.3, 0.5];
+fn gone(size: Size) -> &'static [f64] {
+    size.pick(&[0.1, 0.3, 0.5], &[0.1, 0.2, 0.3, 0.4, 0.5], &[0.1, 0.2, 0.3, 0.4, 0.5])
+}
+
 /// People who come in a content's time before the crowd.
 const BEFORE: u32 = 5;
 /// By how much more come in the crowd.
@@ -41,40 +44,49 @@ fn pieces(size: Size) -> u32 {
     size.pick(64, 128, 400)
 }
 
-/// A crowd of which this share vanishes when a quarter of the least time has passed. Also, who has.
-fn struck(trial: &Trial, people: &[Person], gone: f64) -> (Swarm, Vec<u32>) {
+/// The least time for so many, seconds, where all lines up decide.
+fn least_s(plan: &Plan, people: usize) -> f64 {
+    let all_kbps = plan.origin_kbps + people as u32 * DSL.up_kbps;
+    super::seconds(plan.bytes() * people as u64, all_kbps)
+}
+
+/// A crowd of which these vanish when a quarter of the least time has passed.
+fn struck(trial: &Trial, people: &[Person], lost: &[u32]) -> Swarm {
     let plan = Plan::flash(pieces(trial.size));
-    let lost = sample(people.len() as u32, (gone * people.len() as f64) as usize, &mut trial.rng(2));
+    let quarter = Duration::from_secs_f64(least_s(&plan, people.len()) / 4.0);
     let mut swarm = Swarm::new(plan, trial.seed_of(1));
-    let lines_kbps: u32 = people.iter().map(|person| person.class.up_kbps).sum();
-    let all_kbps = lines_kbps + swarm.plan().origin_kbps;
-    let least_s = super::seconds(swarm.plan().bytes() * people.len() as u64, all_kbps);
-    let quarter = Duration::from_secs_f64(least_s / 4.0);
     swarm.run(people, quarter, quarter, &mut |_| {});
     lost.iter().for_each(|member| swarm.lose(*member as usize));
     swarm.run_all(&[], LIMIT);
-    (swarm, lost)
+    swarm
+}
+
+/// Seconds that those of a swarm took who are not among the lost, and have finished.
+fn took_s(swarm: &Swarm, lost: &[u32]) -> Vec<f64> {
+    let left = (0..).zip(swarm.members()).filter(|(at, _)| !lost.contains(at));
+    left.filter_map(|(_, member)| member.took_s()).collect()
 }
 
 fn vanish(trial: &Trial) -> Vec<Reading> {
     let people = crowd(people(trial.size), DSL);
-    let (whole, _) = struck(trial, &people, 0.0);
-    let took = |swarm: &Swarm, lost: &[u32]| -> Vec<f64> {
-        let left = (0..).zip(swarm.members()).filter(|(at, _)| !lost.contains(at));
-        left.filter_map(|(_, member)| member.took_s()).collect()
-    };
+    let whole = struck(trial, &people, &[]);
     let what = "median time if nobody vanishes";
-    let mut readings = vec![Reading::new(what, Unit::Seconds, median(&took(&whole, &[])))];
-    for gone in GONE {
-        let (swarm, lost) = struck(trial, &people, gone);
-        let times_s = took(&swarm, &lost);
+    let mut readings = vec![Reading::new(what, Unit::Seconds, median(&took_s(&whole, &[])))];
+    for &gone in gone(trial.size) {
+        let count = (gone * people.len() as f64) as usize;
+        let lost = sample(people.len() as u32, count, &mut trial.rng(2));
+        let times_s = took_s(&struck(trial, &people, &lost), &lost);
         let percent = gone * 100.0;
-        let left = people.len() - lost.len();
+        let left = people.len() - count;
         let what = format!("{percent:.0} % vanish: finished, of those left");
         let finished = Reading::new(what, Unit::Share, times_s.len() as f64 / left as f64);
         readings.push(finished.rule(Rule::exactly(1.0, Mark::Derived)));
+        // From then on all lines are there for those who are left, who lack three quarters.
+        let least = |people| least_s(whole.plan(), people);
+        let theory = 0.25 + 0.75 * least(left) / least(people.len());
         let what = format!("{percent:.0} % vanish: median time, by that of the same people if nobody does");
-        let longer = Reading::new(what, Unit::Ratio, median(&times_s) / median(&took(&whole, &lost)));
+        let longer = median(&times_s) / median(&took_s(&whole, &lost));
+        let longer = Reading::new(what, Unit::Ratio, longer).theory(theory);
         let is_judged = gone == 0.3;
         readings.push(if is_judged { longer.rule(Rule::at_most(1.25, Mark::Derived)) } else { longer });
     }
