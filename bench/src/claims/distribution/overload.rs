@@ -17,7 +17,7 @@ pub(super) const OVERLOAD: Claim = Claim {
     said_by: "lecture",
     setup: |_| {
         format!(
-            "one HTTP server with a content of 1 MiB on a line of {UP_KBPS} kbit/s, which carries {:.0} copies a minute; people come by Poisson's law, on lines of 1,500/400, ask again when they are sent away, and give up after {} s. It serves up to 256 at a time and lets 511 wait, as Apache came set up, or up to {FEW_PLACES} and as many waiting. Counted are those who come after the first {} s",
+            "one HTTP server with a content of 1 MiB on a line of {UP_KBPS} kbit/s, which carries {:.0} copies a minute; people come by Poisson's law, on lines of 1,500/400, ask again when they are sent away, and give up after {} s. It serves up to 256 at a time and lets 511 wait, as Apache came set up, or up to {FEW_PLACES} and as many waiting. Counted are those who come after the first {} s. Where ten thousand come a minute, the answers that send them away take a part of the line themselves",
             capacity_per_min(),
             PATIENCE.as_secs(),
             WARM.as_secs()
@@ -34,8 +34,8 @@ const UP_KBPS: u32 = 6_000;
 const BYTES: u64 = 1 << 20;
 /// How long people wait.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Time for the first who came to have been served or to have given up.
-const WARM: Duration = PATIENCE;
+/// Twice their patience: those who came first, when the server was idle, have gone, nearly all at once, and so have those who came next.
+const WARM: Duration = Duration::from_secs(120);
 /// Places of a server that rather serves few well.
 const FEW_PLACES: usize = 20;
 /// So often it is looked at.
