@@ -19,6 +19,7 @@ mod overload;
 mod robust;
 mod scaling;
 mod skew;
+mod streaming;
 
 use super::bittorrent::swarm::{Class, DSL, PIECE, Plan};
 use super::{Claim, Size};
@@ -46,4 +47,4 @@ fn alone(plan: &Plan) -> Offer {
 
 /// The lecture's motivation.
 pub(super) const CLAIMS: &[Claim] =
-    &[overload::OVERLOAD, skew::SKEW, scaling::SCALING, robust::ROBUST, cost::COST];
+    &[overload::OVERLOAD, skew::SKEW, scaling::SCALING, robust::ROBUST, cost::COST, streaming::STREAMING];
