@@ -13,7 +13,7 @@ pub(super) const SCALING: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd for {} pieces, a hundred people a second, lines of 1,500/400, an origin of 6,000 kbit/s, alone or with a swarm; all leave when done, nobody gives up. The bound is that of Kumar and Ross; with whole pieces the best schedule takes 1 + log2 N / pieces times as long, where the peers' lines decide",
+            "a flash crowd for {} pieces, a hundred people a second, lines of 1,500/400, an origin of 6,000 kbit/s, alone or with a swarm; all leave when done, nobody gives up. The bound is that of Kumar and Ross; with whole pieces the best schedule takes 1 + log2 N / pieces times as long, where the peers' lines decide. A smart origin leaves part of its line unused, and who is done takes the own line along: of those who stay the last is done sooner",
             pieces(size)
         )
     },

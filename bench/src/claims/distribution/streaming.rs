@@ -16,22 +16,24 @@ pub(super) const STREAMING: Claim = Claim {
     said_by: "lecture (that it fits)",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces, lines of 1,500/400, a plain origin of 6,000 kbit/s. Everybody plays at {PLAYED_KBPS} kbit/s, less than a line up, and begins {} or {} s after coming; a piece is late that is not there, and checked, when it is its turn, and nobody waits for it. It exists from the beginning, unlike what is live. A window is the rarest of so many pieces from the first missing one on",
+            "a flash crowd of {} people for {} pieces, lines of 1,500/400, a plain origin of 6,000 kbit/s. Everybody plays at {PLAYED_KBPS} kbit/s, less than a line up, and begins {} to {} s after coming; a piece is late that is not there, and checked, when it is its turn, and nobody waits for it. It exists from the beginning, unlike what is live. A window is the rarest of so many pieces from the first missing one on",
             people(size),
             pieces(size),
             DELAYS_S[0],
-            DELAYS_S[1]
+            DELAYS_S[2]
         )
     },
     varied: "how pieces are chosen; how long people wait before they play",
-    seeds: super::FEW,
+    seeds: crate::claims::HEAVY,
     trial: streaming,
 };
 
 /// What is played.
 const PLAYED_KBPS: u32 = 350;
-/// Seconds from coming to playing; the longer counts.
-const DELAYS_S: [f64; 2] = [20.0, 60.0];
+/// Seconds from coming to playing.
+const DELAYS_S: [f64; 3] = [20.0, 60.0, 120.0];
+/// Of these, the one by which it is judged: nobody would wait for longer.
+const JUDGED_S: f64 = DELAYS_S[1];
 /// So often it is seen who has which piece.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -94,14 +96,18 @@ fn streaming(trial: &Trial) -> Vec<Reading> {
             let what = format!("late pieces, {name}, {delay_s} s before playing");
             readings.push(Reading::new(what, Unit::Share, late(&arrivals, delay_s)));
         }
-        shares.push(late(&arrivals, DELAYS_S[1]));
+        shares.push(late(&arrivals, JUDGED_S));
     }
     let [rarest, window, ..] = shares[..] else { unreachable!("there are more pickers") };
     readings.extend([
-        Reading::new("late pieces, a window of 8, the longer wait", Unit::Share, window)
-            .rule(Rule::at_most(0.05, Mark::Derived)),
         Reading::new(
-            "late pieces, rarest first less a window of 8, the longer wait",
+            format!("late pieces, a window of 8, {JUDGED_S} s before playing, judged"),
+            Unit::Share,
+            window,
+        )
+        .rule(Rule::at_most(0.05, Mark::Derived)),
+        Reading::new(
+            format!("late pieces, rarest first less a window of 8, {JUDGED_S} s before playing"),
             Unit::Share,
             rarest - window,
         )
