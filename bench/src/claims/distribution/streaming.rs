@@ -32,7 +32,7 @@ pub(super) const STREAMING: Claim = Claim {
 const PLAYED_KBPS: u32 = 350;
 /// Seconds from coming to playing.
 const DELAYS_S: [f64; 3] = [20.0, 60.0, 120.0];
-/// Of these, the one by which it is judged: nobody would wait for longer.
+/// Of these, the one by which it is judged, set before anything was measured.
 const JUDGED_S: f64 = DELAYS_S[1];
 /// So often it is seen who has which piece.
 const LOOK: Duration = Duration::from_secs(1);
