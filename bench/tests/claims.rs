@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench::claims::bittorrent::swarm::{self, Has, Person, Plan, Swarm};
+use bench::claims::distribution::lone::{self, Offer};
 use bench::claims::draw::{Weighted, sample};
 use bench::claims::finding::Verdict;
 use bench::claims::gnutella::network::{Network, file, fixed};
@@ -15,6 +16,7 @@ use bench::claims::napster::network as central;
 use bench::claims::show::to_json;
 use bench::claims::theory::{drawn_reach, flood_messages, poisson_reach};
 use bench::claims::{Claim, Report, Size, Trial, Tried, claims, run};
+use bench::mirror::ServerConfig;
 use common::net::Attachment;
 use common::sim::Config;
 use common::user::{Note, Query, SearchEnd};
@@ -350,6 +352,69 @@ fn without_its_origin_a_swarm_that_lacks_something_is_given_up() {
     let swarm = swarm::after(plan, &swarm::crowd(6, swarm::DSL), 1);
     assert_eq!((swarm.outcome().finished(), swarm.leeching()), (0.0, 6));
     assert!(swarm.origin_left().is_some() && swarm.now_s() < 2_000.0);
+}
+
+#[test]
+fn those_of_a_swarm_who_are_left_finish_when_others_vanish() {
+    let mut swarm = Swarm::new(Plan::flash(16), 6);
+    let soon = Duration::from_secs(20);
+    swarm.run(&swarm::crowd(12, swarm::DSL), soon, soon, &mut |_| {});
+    (0..4).for_each(|member| swarm.lose(member));
+    swarm.run_all(&[], swarm::LIMIT);
+    let finished = swarm.members().iter().map(|member| member.finished.is_some());
+    assert!(finished.eq((0..12).map(|member| member >= 4)));
+}
+
+/// A server of 800 kbit/s with a content of a megabyte, ten seconds of its line.
+fn a_server(config: ServerConfig) -> Offer {
+    Offer { bytes: 1_000_000, up_kbps: 800, config }
+}
+
+#[test]
+fn a_server_alone_takes_as_long_as_its_line_does_for_all_copies() {
+    for (slots, waiting_max) in [(256, 511), (2, 3), (1, 0)] {
+        let config = ServerConfig { slots, waiting_max, ..ServerConfig::default() };
+        let server = lone::after(a_server(config), &swarm::crowd(12, swarm::DSL), 1);
+        assert_eq!((server.times_s().len(), server.present()), (12, 0));
+        assert_eq!(server.refusals() > 0, slots + waiting_max < 12);
+        // Whoever was sent away comes back after a while, in which the line may be idle.
+        let most = if slots < 12 { 10.0 } else { 1.05 };
+        let last_s = server.last_s();
+        assert!((120.0..120.0 * most).contains(&last_s), "{slots} at a time: {last_s} s");
+    }
+}
+
+#[test]
+fn whoever_loses_patience_with_a_server_has_gone() {
+    let patience = Some(Duration::from_secs(30));
+    let people: Vec<Person> =
+        swarm::crowd(12, swarm::DSL).into_iter().map(|person| Person { patience, ..person }).collect();
+    // All at a time get too little each; one at a time, three get all of it.
+    let all = lone::after(a_server(ServerConfig::default()), &people, 1);
+    let config = ServerConfig { slots: 1, ..ServerConfig::default() };
+    let one = lone::after(a_server(config), &people, 1);
+    assert_eq!((all.times_s().len(), all.present()), (0, 0));
+    assert!((2..=3).contains(&one.times_s().len()) && one.present() == 0, "{:?}", one.times_s());
+    assert!(one.times_s().iter().all(|time_s| *time_s <= 30.0));
+}
+
+#[test]
+fn a_cache_answers_no_more_than_knowing_what_is_popular_would() {
+    let readings = (claim("M2").trial)(&Trial { seed: 1, size: Size::Quick });
+    let named = |alpha: f64, what: &str| {
+        let what = format!("α = {alpha}: {what}");
+        readings.iter().find(|reading| reading.what == what).expect("a reading").value
+    };
+    for alpha in [0.0, 0.4, 0.8, 1.2] {
+        let (top, cached) = (
+            named(alpha, "requests for the top 1 % of titles"),
+            named(alpha, "requests that a cache of 1 % answers"),
+        );
+        assert!(cached > 0.0 && cached < top + 0.005, "{alpha}: {cached} of {top}");
+        // One question of the child's, and one for each supernode beyond its own at the most.
+        let questions = named(alpha, "questions of a search among supernodes");
+        assert!((1.0..=16.0).contains(&questions), "{questions}");
+    }
 }
 
 #[test]

@@ -10,8 +10,10 @@
 //! | [`finding`] | readings, rules, verdicts |
 //! | [`draw`] | random draws |
 //! | [`graph`], [`theory`] | what experiments are made on, and held against |
+//! | [`venue`] | what people come to and is watched, swarm or server |
 //! | [`show`] | tables and files |
 //! | `asking`, `whole` | one search by a peer, one scenario on a whole overlay |
+//! | [`distribution`] | the claims of the lecture's motivation: one server against swarms, and a server alone to try them on |
 //! | [`napster`] | the claims of the lecture's section on it, and a server with users to try them on |
 //! | [`gnutella`] | the claims of the lecture's section on it, and servents on a graph to try them on |
 //! | [`kazaa`] | the claims of the section on FastTrack, and supernodes with their children |
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 mod asking;
 pub mod bittorrent;
 pub mod command;
+pub mod distribution;
 pub mod draw;
 pub mod finding;
 pub mod gnutella;
@@ -37,6 +40,7 @@ pub mod napster;
 pub mod questions;
 pub mod show;
 pub mod theory;
+pub mod venue;
 mod whole;
 
 use crate::report::Made;
@@ -120,7 +124,14 @@ pub struct Claim {
 
 /// All claims, in the order of the lecture's sections.
 pub fn claims() -> Vec<&'static Claim> {
-    let sections = [napster::CLAIMS, gnutella::CLAIMS, kazaa::CLAIMS, bittorrent::CLAIMS, questions::CLAIMS];
+    let sections = [
+        distribution::CLAIMS,
+        napster::CLAIMS,
+        gnutella::CLAIMS,
+        kazaa::CLAIMS,
+        bittorrent::CLAIMS,
+        questions::CLAIMS,
+    ];
     sections.into_iter().flatten().collect()
 }
 

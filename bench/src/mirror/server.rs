@@ -87,6 +87,16 @@ impl Server {
         }
     }
 
+    /// Files on their way to somebody: slots that are taken.
+    pub fn sending(&self) -> usize {
+        self.sending
+    }
+
+    /// Requests that wait for a slot.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn handle(&mut self, event: Event<Message, Timer>, cx: &mut Cx<'_, Node>) {
         match event {
             Event::Start => cx.note(Note::Online),

@@ -12,6 +12,7 @@ mod global;
 mod random;
 mod rarest;
 mod sequential;
+mod window;
 
 use rand_pcg::Pcg32;
 
@@ -21,6 +22,7 @@ pub use global::GlobalRarest;
 pub use random::Random;
 pub use rarest::RarestFirst;
 pub use sequential::Sequential;
+pub use window::Window;
 
 use crate::bitfield::Bitfield;
 
@@ -42,16 +44,22 @@ pub enum PickerKind {
     Sequential,
     /// [`GlobalRarest`].
     GlobalRarest,
+    /// [`Window`].
+    Window {
+        /// Pieces that it is long.
+        pieces: u32,
+    },
 }
 
 impl PickerKind {
-    /// The policy.
-    pub fn picker(self) -> &'static dyn Picker {
+    /// The policy. Most have no knobs, so that nothing is allocated.
+    pub fn picker(self) -> Box<dyn Picker> {
         match self {
-            PickerKind::RarestFirst => &RarestFirst,
-            PickerKind::Random => &Random,
-            PickerKind::Sequential => &Sequential,
-            PickerKind::GlobalRarest => &GlobalRarest,
+            PickerKind::RarestFirst => Box::new(RarestFirst),
+            PickerKind::Random => Box::new(Random),
+            PickerKind::Sequential => Box::new(Sequential),
+            PickerKind::GlobalRarest => Box::new(GlobalRarest),
+            PickerKind::Window { pieces } => Box::new(Window { pieces }),
         }
     }
 }

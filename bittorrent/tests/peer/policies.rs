@@ -98,6 +98,7 @@ proptest! {
             PickerKind::Random,
             PickerKind::Sequential,
             PickerKind::GlobalRarest,
+            PickerKind::Window { pieces: 4 },
         ] {
             let picked = kind.picker().pick(&availability, &theirs, &mut Pcg32::seed_from_u64(seed));
             prop_assert_eq!(picked.is_some(), possible);
@@ -120,6 +121,23 @@ fn the_rarest_piece_is_the_rarest_that_this_peer_has() {
     assert_eq!(pick(PickerKind::Sequential, &[2, 0]), Some(0));
     assert_eq!(pick(PickerKind::Random, &[2]), Some(2));
     assert_eq!(pick(PickerKind::Random, &[]), None);
+}
+
+#[test]
+fn a_window_takes_the_rarest_of_what_is_played_next() {
+    let mut availability = Availability::new(&field(6, &[0]));
+    availability.joined(&field(6, &[1, 2, 5]));
+    availability.joined(&field(6, &[1, 3]));
+    let pick = |pieces, theirs: &[u32]| {
+        PickerKind::Window { pieces }.picker().pick(&availability, &field(6, theirs), &mut rng())
+    };
+    // Of 1 and 2; the fourth and fifth are as rare, and rarer, but not next.
+    assert_eq!(pick(2, &[1, 2, 3, 4]), Some(2));
+    assert_eq!(pick(1, &[1, 2]), Some(1), "a window of one piece is in order");
+    assert_eq!(pick(2, &[1, 3, 4]), Some(1), "the rarest that this peer has within it");
+    assert_eq!(pick(2, &[0, 3, 4]), Some(4), "beyond it the rarest, if there is nothing within");
+    assert_eq!(pick(6, &[1, 2, 3, 4]), Some(4), "a window over all is rarest first");
+    assert_eq!(pick(0, &[0]), None);
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod index;
 pub mod network;
 mod probes;
 mod services;
-mod widening;
+pub(super) mod widening;
 
 use super::Claim;
 

@@ -50,7 +50,8 @@ pub(super) const ORIGINAL: Claim = Claim {
 };
 
 const CLUSTER: u32 = 150;
-const TITLES: u32 = 1_000;
+/// Titles that there are.
+pub(in crate::claims) const TITLES: u32 = 1_000;
 const FILES_MEAN: u32 = 10;
 const ALPHA: f64 = 0.8;
 /// Combinations of x and of how many are asked at a time; the default's own is among them.
@@ -85,8 +86,13 @@ fn deciles(popularity: &Weighted) -> [usize; DECILES + 1] {
     starts
 }
 
-/// Everybody shares songs by their popularity.
-fn fill(network: &mut Network, supernodes: u32, popularity: &Weighted, rng: &mut rand_pcg::Pcg64) {
+/// All children share songs by their popularity.
+pub(in crate::claims) fn fill(
+    network: &mut Network,
+    supernodes: u32,
+    popularity: &Weighted,
+    rng: &mut rand_pcg::Pcg64,
+) {
     let songs: Vec<_> = (0..TITLES).map(|title| file(&format!("a song number{title}.mp3"))).collect();
     for node in supernodes..network.nodes() {
         let mut titles: Vec<usize> = (0..FILES_MEAN).map(|_| popularity.draw(rng)).collect();

@@ -32,6 +32,7 @@ use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
 
 use crate::claims::draw::sample;
+use crate::claims::venue::{self, TICK, Venue};
 pub use outcome::{Bound, Outcome, jain, mean, median};
 pub use plan::{
     Class, DSL, Has, MIX_A, MIX_B, MIX_D, PIECE, Person, Plan, both, crowd, mixed, poisson, settled,
@@ -45,8 +46,6 @@ const ORIGIN: NodeId = NodeId(1);
 const FIRST: u32 = 2;
 /// How long the origin is there before anybody comes.
 const LEAD: Duration = Duration::from_secs(1);
-/// So often it is seen who is done and leaves: whoever stays for less stays up to that long.
-const TICK: Duration = Duration::from_millis(500);
 /// After so long without a byte a swarm without origin is given up: twenty rounds of optimistic unchokes.
 const STUCK: Duration = Duration::from_secs(600);
 /// ... and with it, after all have asked the tracker anew.
@@ -138,7 +137,9 @@ impl Swarm {
             rng,
             plan,
         };
-        let knobs = Knobs { super_seed: swarm.plan.smart, ..swarm.plan.of_members(None) };
+        let usual = swarm.plan.of_members(None);
+        let unchoked_max = swarm.plan.origin_places.unwrap_or(usual.unchoked_max);
+        let knobs = Knobs { super_seed: swarm.plan.smart, unchoked_max, ..usual };
         let line = Line::kbps(10_000, u64::from(swarm.plan.origin_kbps), Duration::ZERO);
         let origin = swarm.peer(knobs);
         swarm.sim.add(origin, PORT, Attachment { line, firewalled: false });
@@ -201,20 +202,7 @@ impl Swarm {
         every: Duration,
         watch: &mut dyn FnMut(&Swarm),
     ) {
-        let (start, limit) = (self.now(), self.now() + limit);
-        let mut coming = people.iter().peekable();
-        let mut look = start + every;
-        while self.now() < limit && (coming.peek().is_some() || self.leeching() > 0 && !self.is_stuck()) {
-            let next = coming.peek().map_or(Time::MAX, |person| start + person.at);
-            self.run_to(next.min(look).min(limit).min(self.now() + TICK));
-            while let Some(person) = coming.next_if(|person| start + person.at <= self.now()) {
-                self.join(person);
-            }
-            if self.now() >= look {
-                watch(self);
-                look = look + every;
-            }
-        }
+        venue::run(self, people, limit, every, watch);
     }
 
     /// Nothing has come to anybody for so long that nothing will.
@@ -240,7 +228,7 @@ impl Swarm {
         }
     }
 
-    /// Lets time pass until then, no longer than a tick from now.
+    /// Lets time pass until then, no longer than a tick from now: whoever stays for less than a tick stays up to that long.
     fn run_to(&mut self, until: Time) {
         let notes = &mut self.notes;
         self.sim.run_until(until, &mut |at, node, note| notes.push((at, node, note)));
@@ -292,6 +280,13 @@ impl Swarm {
         let done =
             |(at, member): (usize, &Member)| (member.finished.is_some() && member.needs > 0).then_some(at);
         self.members.iter().enumerate().filter_map(done).filter(|at| is_spoiled(*at)).count()
+    }
+
+    /// A member vanishes without a word, with all that it has.
+    pub fn lose(&mut self, member: usize) {
+        let now = self.now();
+        self.members[member].left = Some(now);
+        self.sim.crash_at(now, NodeId(FIRST + member as u32));
     }
 
     /// The tracker vanishes.
@@ -466,6 +461,24 @@ impl Swarm {
             downlink_s: longest.fold(0.0, f64::max),
             uplinks_s: kbits(needed) / (origin + up),
         }
+    }
+}
+
+impl Venue for Swarm {
+    fn now(&self) -> Time {
+        self.sim.now()
+    }
+
+    fn run_to(&mut self, until: Time) {
+        Swarm::run_to(self, until);
+    }
+
+    fn join(&mut self, person: &Person) -> usize {
+        Swarm::join(self, person)
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.leeching() == 0 || self.is_stuck()
     }
 }
 

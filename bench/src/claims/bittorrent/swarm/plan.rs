@@ -65,6 +65,8 @@ pub struct Plan {
     pub origin_kbps: u32,
     /// The origin shows each peer one piece at a time.
     pub smart: bool,
+    /// Peers that the origin serves at a time; `None`: as many as everybody does.
+    pub origin_places: Option<usize>,
     /// The origin leaves when it has sent so many copies.
     pub copies_max: Option<f64>,
     /// Peers that the tracker tells of, and that somebody dials; the set may be twice as large.
@@ -109,6 +111,7 @@ impl Plan {
             piece_bytes: PIECE,
             origin_kbps: 6_000,
             smart: true,
+            origin_places: None,
             copies_max: None,
             handout: 40,
             knobs: Knobs { random_first: 1, fast: false, exchange: false, ..Knobs::default() },
