@@ -16,7 +16,7 @@ use bench::claims::napster::network as central;
 use bench::claims::show::to_json;
 use bench::claims::theory::{drawn_reach, flood_messages, poisson_reach};
 use bench::claims::{Claim, Report, Size, Trial, Tried, claims, run};
-use bench::mirror::ServerConfig;
+use bench::mirror;
 use common::net::Attachment;
 use common::sim::Config;
 use common::user::{Note, Query, SearchEnd};
@@ -366,14 +366,14 @@ fn those_of_a_swarm_who_are_left_finish_when_others_vanish() {
 }
 
 /// A server of 800 kbit/s with a content of a megabyte, ten seconds of its line.
-fn a_server(config: ServerConfig) -> Offer {
+fn a_server(config: mirror::ServerConfig) -> Offer {
     Offer { bytes: 1_000_000, up_kbps: 800, config }
 }
 
 #[test]
 fn a_server_alone_takes_as_long_as_its_line_does_for_all_copies() {
     for (slots, waiting_max) in [(256, 511), (2, 3), (1, 0)] {
-        let config = ServerConfig { slots, waiting_max, ..ServerConfig::default() };
+        let config = mirror::ServerConfig { slots, waiting_max, ..mirror::ServerConfig::default() };
         let server = lone::after(a_server(config), &swarm::crowd(12, swarm::DSL), 1);
         assert_eq!((server.times_s().len(), server.present()), (12, 0));
         assert_eq!(server.refusals() > 0, slots + waiting_max < 12);
@@ -390,8 +390,8 @@ fn whoever_loses_patience_with_a_server_has_gone() {
     let people: Vec<Person> =
         swarm::crowd(12, swarm::DSL).into_iter().map(|person| Person { patience, ..person }).collect();
     // All at a time get too little each; one at a time, three get all of it.
-    let all = lone::after(a_server(ServerConfig::default()), &people, 1);
-    let config = ServerConfig { slots: 1, ..ServerConfig::default() };
+    let all = lone::after(a_server(mirror::ServerConfig::default()), &people, 1);
+    let config = mirror::ServerConfig { slots: 1, ..mirror::ServerConfig::default() };
     let one = lone::after(a_server(config), &people, 1);
     assert_eq!((all.times_s().len(), all.present()), (0, 0));
     assert!((2..=3).contains(&one.times_s().len()) && one.present() == 0, "{:?}", one.times_s());
