@@ -341,8 +341,8 @@ fn verdict(failures: &[String]) -> ExitCode {
 
 /// What standard output can show.
 fn look(intervals: bool) -> Look {
-    /// Of a screen that does not say.
-    const COLUMNS: usize = 100;
+    /// Of a screen that does not say, and of what is no screen.
+    const COLUMNS: usize = 120;
     let coloured =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());

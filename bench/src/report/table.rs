@@ -81,7 +81,7 @@ pub(crate) fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-/// All columns in one table; where that is wider than the screen, a table for each backend.
+/// All columns in one table; where that is wider than the screen, a table for each backend, and of that as many columns at a time as fit.
 fn parts(comparison: &Comparison, columns: usize) -> Vec<Vec<&Column>> {
     let all: Vec<&Column> = comparison.columns.iter().collect();
     if width(&measures_with(comparison, &all, false).0.to_string()) <= columns {
@@ -94,7 +94,12 @@ fn parts(comparison: &Comparison, columns: usize) -> Vec<Vec<&Column>> {
             None => parts.push(vec![column]),
         }
     }
-    parts
+    let fits = |part: &[&Column]| width(&measures_with(comparison, part, false).0.to_string()) <= columns;
+    let evenly = |part: &Vec<&Column>| {
+        let most = (1..=part.len()).rev().find(|count| fits(&part[..*count])).unwrap_or(1);
+        part.len().div_ceil(part.len().div_ceil(most))
+    };
+    parts.iter().flat_map(|part| part.chunks(evenly(part)).map(<[&Column]>::to_vec)).collect()
 }
 
 /// Of its longest line, in characters.

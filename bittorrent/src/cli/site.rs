@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let turn = |node: &mut NodeConfig| (node.limits, node.tls) = (limits, tls);
     let handle = start_as(turn, Node::site(config), listen, SharedStore::default(), sink).await?;
     println!("http://{}/", handle.address());
-    serve(handle, "the site").await
+    serve(handle, "the site listens").await
 }
 
 /// The torrents of a folder, by name; files that are none are told and left out.

@@ -66,5 +66,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(address) = handle.datagrams() {
         println!("and at udp://{address}/announce");
     }
-    serve(handle, "the tracker").await
+    serve(handle, "the tracker listens").await
 }

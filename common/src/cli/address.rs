@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 pub fn resolve(text: &str) -> anyhow::Result<SocketAddrV4> {
     let port = text.rsplit_once(':').map(|(_, port)| port);
     if port.is_none_or(|port| port.parse::<u16>().is_err()) {
-        bail!("`{text}` is not an address; write HOST:PORT, for example 127.0.0.1:8875");
+        bail!("`{text}` is not an address; write HOST:PORT, such as example.org:8000");
     }
     let found = text.to_socket_addrs().with_context(|| format!("cannot find the host of `{text}`"))?;
     let ipv4 = found.filter_map(|address| match address {

@@ -89,14 +89,14 @@ pub async fn start_as<P: Peer + Send + 'static>(
     Ok(crate::tcp::spawn(node, config, store, notes).await?)
 }
 
-/// Runs a node that only serves until Ctrl-C.
+/// Runs a node that only serves until Ctrl-C; `what` says who does, as in "the server listens".
 ///
 /// # Errors
 /// If it cannot wait for Ctrl-C, or the node has crashed.
 pub async fn serve(handle: Handle, what: &str) -> anyhow::Result<()> {
     // Before anybody is told that it can be pressed.
     let mut interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
-    println!("{what} listens on {}; Ctrl-C ends it", handle.address());
+    println!("{what} on {}; Ctrl-C ends it", handle.address());
     tokio::select! {
         _ = interrupts.recv() => {}
         () = handle.ended() => {}

@@ -18,5 +18,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let sink = Arc::new(|_, _, _| {});
     let node = Node::host_cache(HostCacheConfig::default());
     let handle = start(node, resolve(&args.listen)?, false, SharedStore::default(), sink).await?;
-    serve(handle, "the web cache").await
+    serve(handle, "the web cache listens").await
 }

@@ -118,7 +118,7 @@ impl JoinArgs {
         let mut client = Client::start(Node::servent(config), listen, self.firewalled).await?;
         let Err(why) = client.online().await? else { return Ok(client) };
         client.leave().await?;
-        bail!("cannot join: {why}");
+        bail!("cannot join: {why}; is one running? others are named with --connect or --host-cache");
     }
 }
 

@@ -18,6 +18,9 @@ use super::{now_s, secret};
 /// What is read of a file with supernodes.
 const NODES_BYTES_MAX: u64 = 1 << 20;
 
+/// What can be done about it.
+const OTHERS: &str = "is one running? others are named with --connect, --nodes or --services";
+
 /// How to join.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Joining")]
@@ -166,8 +169,8 @@ impl JoinArgs {
         client.leave().await?;
         let clause = |text: &str| printable(text.split("; ").next().unwrap_or_default());
         match said {
-            Some(said) => bail!("cannot join: {}; {}", clause(&said), clause(&why)),
-            None => bail!("cannot join: {}", clause(&why)),
+            Some(said) => bail!("cannot join: {}; {}; {OTHERS}", clause(&said), clause(&why)),
+            None => bail!("cannot join: {}; {OTHERS}", clause(&why)),
         }
     }
 }

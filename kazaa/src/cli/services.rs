@@ -51,5 +51,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     });
     let handle = start(Node::services(config), listen, false, SharedStore::default(), sink).await?;
     println!("the services' key is {key}");
-    serve(handle, "the services").await
+    serve(handle, "the services listen").await
 }

@@ -81,6 +81,8 @@ impl JoinArgs {
             false if why.contains(&CloseReason::Protocol.to_string()) => {
                 "; if it is a redirector, say --redirector"
             }
+            false if why.contains("cannot be reached") => "; is it running?",
+            false if why.contains("is in use") => "; take another with --nick, or try again in some minutes",
             false => "",
         };
         bail!("cannot join {}: {why}{hint}", self.server);

@@ -21,5 +21,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let sink = Arc::new(|_, _, _| {});
     let node = Node::redirector(servers);
     let handle = start(node, resolve(&args.listen)?, false, SharedStore::default(), sink).await?;
-    serve(handle, "the redirector").await
+    serve(handle, "the redirector listens").await
 }

@@ -78,7 +78,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let turn = |node: &mut NodeConfig| node.limits.connections_max = connections_max;
     let handle =
         start_as(turn, Node::server(config), resolve(&args.listen)?, SharedStore::default(), sink).await?;
-    serve(handle, "the server").await
+    serve(handle, "the server listens").await
 }
 
 /// The accounts that a file has, and who adds to it.

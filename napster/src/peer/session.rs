@@ -297,7 +297,7 @@ fn say(message: Message, cx: Hands) {
 fn in_clear_words(text: &str, nick: &str) -> String {
     let says = |part: &str| text.to_ascii_lowercase().contains(part);
     if says("already active") || says("too fast") {
-        format!("the nick `{nick}` is in use, or was a moment ago ({text})")
+        format!("the nick `{nick}` is in use, or was a moment ago")
     } else if says("password") {
         format!("the nick `{nick}` has another password ({text})")
     } else if says("registered to") {

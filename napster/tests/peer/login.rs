@@ -141,7 +141,7 @@ fn a_peer_says_why_it_is_not_let_in() {
     net.wait_for_text(wrong, "(Invalid Password)");
     let taken = net.config("alice");
     let taken = net.add(taken);
-    net.wait_for_text(taken, "(alice is already active); next try in");
+    net.wait_for_text(taken, "in use, or was a moment ago; next try in");
     let bad = net.config("al?ce");
     let bad = net.add(bad);
     net.wait_for_text(bad, "Invalid nick: al?ce");
