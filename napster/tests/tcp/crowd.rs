@@ -38,19 +38,21 @@ async fn user(number: u32, server: SocketAddrV4) -> FakePeer {
     user
 }
 
-/// Users of these numbers, each by itself, `AT_A_TIME` at a time.
+/// All users, in the order of their numbers; they come `AT_A_TIME` at a time.
 async fn crowd(server: SocketAddrV4) -> Vec<FakePeer> {
     let mut workers = JoinSet::new();
     for worker in 0..AT_A_TIME {
         workers.spawn(async move {
             let mut users = Vec::new();
             for number in (worker..USERS).step_by(AT_A_TIME as usize) {
-                users.push(user(number, server).await);
+                users.push((number, user(number, server).await));
             }
             users
         });
     }
-    workers.join_all().await.into_iter().flatten().collect()
+    let mut users: Vec<(u32, FakePeer)> = workers.join_all().await.into_iter().flatten().collect();
+    users.sort_by_key(|(number, _)| *number);
+    users.into_iter().map(|(_, user)| user).collect()
 }
 
 /// Bytes of which no frame can be made: the first says that it is longer than any.
@@ -86,7 +88,7 @@ async fn flooder(number: u32, server: SocketAddrV4) {
     peer.flood(&frame(214, "").repeat(1_000), FLOOD_ROUNDS_MAX).await;
 }
 
-/// Finds what somebody shares, and says how many.
+/// Finds what others share, and says how many; what the asker has itself the server does not name.
 async fn search(user: &mut FakePeer) -> usize {
     user.send(&[frame(200, "FILENAME CONTAINS \"tide 77\" MAX_RESULTS 100"), frame(750, "asked")].concat())
         .await;
@@ -114,6 +116,7 @@ async fn ten_thousand_users_stay_and_are_served_while_others_send_garbage_stall_
         if users.is_empty() {
             users = crowd(server).await;
         }
+        // None of these has the song itself.
         for user in users.iter_mut().step_by(100) {
             assert_eq!(search(user).await, USERS as usize / 500);
         }
