@@ -7,7 +7,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, bail};
@@ -16,6 +17,12 @@ use anyhow::{Context as _, bail};
 pub const PRIVATE: u32 = 0o600;
 /// The longest line of such a file: a name, and a hash of some hundred characters.
 const LINE_BYTES_MAX: u64 = 1_024;
+
+/// Lines that wait for the disk. One beyond is lost, and that is told.
+const LINES_WAITING_MAX: usize = 65_536;
+
+/// Is told why a line was not written.
+type Failed = Arc<dyn Fn(std::io::Error) + Send + Sync>;
 
 /// The same path with something added to its last name.
 pub fn beside(path: &Path, added: &str) -> PathBuf {
@@ -108,25 +115,28 @@ pub fn rewrite_records(path: &Path, lines: impl Iterator<Item = String>) -> anyh
 }
 
 /// Adds lines to a file; when it is dropped, all of them are on the disk.
-#[derive(Debug)]
 pub struct Recorder {
-    lines: Option<Sender<String>>,
+    lines: Option<SyncSender<String>>,
     writer: Option<JoinHandle<()>>,
+    failed: Failed,
 }
 
 impl Recorder {
     /// Adds to `file`. If that fails, `failed` is told why, each time.
-    pub fn start(file: File, failed: impl Fn(std::io::Error) + Send + 'static) -> Recorder {
-        let (lines, coming) = channel();
-        let writer = std::thread::spawn(move || write_all(file, &coming, failed));
-        Recorder { lines: Some(lines), writer: Some(writer) }
+    pub fn start(file: File, failed: impl Fn(std::io::Error) + Send + Sync + 'static) -> Recorder {
+        let (lines, coming) = sync_channel(LINES_WAITING_MAX);
+        let failed: Failed = Arc::new(failed);
+        let told = Arc::clone(&failed);
+        let writer = std::thread::spawn(move || write_all(file, &coming, &told));
+        Recorder { lines: Some(lines), writer: Some(writer), failed }
     }
 
     /// Adds a line, some time soon.
     pub fn add(&self, line: &str) {
-        if let Some(lines) = &self.lines {
-            // Its thread ends after us.
-            let _ = lines.send(format!("{line}\n"));
+        // Its thread ends after us, so that it can only be too slow.
+        let sent = self.lines.as_ref().map(|lines| lines.try_send(format!("{line}\n")));
+        if let Some(Err(TrySendError::Full(_))) = sent {
+            (self.failed)(std::io::Error::other("the disk is too slow for all that is to be kept"));
         }
     }
 }
@@ -140,7 +150,7 @@ impl Drop for Recorder {
     }
 }
 
-fn write_all(mut file: File, coming: &Receiver<String>, failed: impl Fn(std::io::Error)) {
+fn write_all(mut file: File, coming: &Receiver<String>, failed: &Failed) {
     while let Ok(first) = coming.recv() {
         let lines: String = std::iter::once(first).chain(coming.try_iter()).collect();
         if let Err(error) = file.write_all(lines.as_bytes()).and_then(|()| file.sync_data()) {

@@ -215,7 +215,7 @@ fn ping(trial: &Trial) -> Vec<Reading> {
                 Unit::Ratio,
                 times[at] / times[1],
             );
-            let is_judged = *by == By::Ping && times == one_by_one;
+            let is_judged = *by == By::Ping && how == "one by one";
             readings.push(if is_judged { ratio.rule(Rule::at_most(0.9, Mark::Derived)) } else { ratio });
         }
     }
