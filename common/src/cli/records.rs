@@ -153,10 +153,20 @@ impl Drop for Recorder {
 fn write_all(mut file: File, coming: &Receiver<String>, failed: &Failed) {
     while let Ok(first) = coming.recv() {
         let lines: String = std::iter::once(first).chain(coming.try_iter()).collect();
-        if let Err(error) = file.write_all(lines.as_bytes()).and_then(|()| file.sync_data()) {
+        if let Err(error) = append(&mut file, &lines) {
             failed(error);
         }
     }
+}
+
+/// All of these lines, or none: half a line before the next one would be no record.
+fn append(file: &mut File, lines: &str) -> std::io::Result<()> {
+    let end = file.metadata()?.len();
+    let written = file.write_all(lines.as_bytes()).and_then(|()| file.sync_data());
+    if written.is_err() {
+        file.set_len(end)?;
+    }
+    written
 }
 
 #[cfg(test)]
