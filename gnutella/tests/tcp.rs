@@ -4,15 +4,15 @@
 //! What is asked of them is that 10 % may leave each minute. Here the hundred of that minute go in ten turns that follow
 //! each other as fast as a search finds what it wants and the newcomers are in: in each turn five say good-bye, five crash,
 //! and ten newcomers appear, who know one address of somebody alive (were it to die before they have spoken to it, they
-//! could never join). So the overlay has far less than a minute to heal, and the waits that
-//! are made for real networks are shortened alike: see [`knobs`].
+//! could never join; now and then it does right after, and they must have heard of others from it). So the overlay has far
+//! less than a minute to heal, and the waits that are made for real networks are shortened alike: see [`knobs`].
 //!
 //! Degrees are what the driver counts, not what servents say: the connections of each node, which are its links once
 //! nobody dials any more. That the graph is connected shows in a flood that everybody answers.
 
 mod kit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,6 +55,8 @@ struct Cluster {
     nodes: u32,
     searches: u32,
     online: BTreeSet<NodeId>,
+    /// What those were told last who were told that they are not.
+    offline: BTreeMap<NodeId, String>,
     rng: Pcg32,
 }
 
@@ -67,6 +69,7 @@ impl Cluster {
             nodes: 0,
             searches: 0,
             online: BTreeSet::new(),
+            offline: BTreeMap::new(),
             rng: Pcg32::seed_from_u64(5),
         }
     }
@@ -90,7 +93,10 @@ impl Cluster {
         let (node, note) = self.place.notes.recv().await.expect("the sender is kept");
         match note {
             Note::Online => drop(self.online.insert(node)),
-            Note::Offline(_) => drop(self.online.remove(&node)),
+            Note::Offline(ref why) => {
+                self.online.remove(&node);
+                self.offline.insert(node, why.to_string());
+            }
             _ => {}
         }
         (node, note)
@@ -103,7 +109,9 @@ impl Cluster {
             }
         };
         let in_time = tokio::time::timeout(PATIENCE, wait).await;
-        assert!(in_time.is_ok(), "{} of {} are online", self.online.len(), self.living.len());
+        let missing = self.living.iter().map(Handle::node).filter(|node| !self.online.contains(node));
+        let missing: Vec<_> = missing.map(|node| (node, self.offline.get(&node))).collect();
+        assert!(in_time.is_ok(), "of {} not all are online: {missing:?}", self.living.len());
     }
 
     /// Searches, and says who answered: at most `wanted`, after which the search is over.

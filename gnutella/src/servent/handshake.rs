@@ -8,12 +8,15 @@
 //! | greeting | 200, but there is no room any more, or it is us, or a neighbour already | closed with a refusal |
 //! | greeting | another number | closed; the addresses of its `X-Try` are learnt and dialled; if it was us, forgotten |
 //! | greeting 0.6 | closed without an answer | dialled with 0.4, by [`Knobs::dials_old`](super::Knobs::dials_old) |
-//! | caller | a greeting of 0.6 | answered: we have said 200 |
+//! | caller | a greeting of 0.6 | answered: we have said 200, with `X-Try` |
 //! | caller | a greeting of 0.4 | neighbour: we have said `GNUTELLA OK` |
 //! | caller | a greeting, but no room, too many from there, us, a neighbour already | closed with a refusal and `X-Try` (0.4: without a word) |
 //! | answered | 200 | neighbour |
 //! | answered | another number | closed; `X-Try` is learnt |
 //! | any | anything else, or nothing in time | closed |
+//!
+//! A refusal must name others (draft 0.6); an acceptance does as well, as LimeWire's did: whoever knew one address only, ours,
+//! would have nobody left if we went before its first pong came.
 //!
 //! Two servents that dial each other at the same time end with one link: the one that was dialled by the servent with the
 //! lower address. Nobody is believed to listen elsewhere than where they come from, but for the port: who could name any
@@ -171,7 +174,8 @@ impl Servent {
             cx.send(conn, Message::Answer(Box::new(Answer::ok_04())));
             return self.linked(conn, far, cx);
         }
-        let headers = self.headers(*remote.ip(), cx);
+        let mut headers = self.headers(*remote.ip(), cx);
+        self.push_tries(&mut headers, &far, cx);
         cx.send(conn, Message::Answer(Box::new(Answer::ok(headers))));
         cx.resume_as(conn, Setup::Answered);
         let handshake = self.step_of(remote, Step::Answered(far), conn, cx);
@@ -341,18 +345,17 @@ impl Servent {
             headers.push("User-Agent", &self.knobs.client);
             headers.push("Remote-IP", far.from);
             headers.push("GUID", self.guid);
-            let tries = self.tries(far, cx);
-            if !tries.is_empty() {
-                headers.push("X-Try", &tries);
-                headers.push("X-Try-Ultrapeers", &tries);
-            }
+            self.push_tries(&mut headers, far, cx);
             cx.send(conn, Message::Answer(Box::new(Answer::refusal(status, reason, headers))));
         }
         self.hang_up(conn, cx);
     }
 
-    /// Some addresses as `X-Try` has them: of neighbours, who are there for certain, and of others.
-    fn tries(&self, far: &Far, cx: Hands) -> String {
+    /// Some addresses as `X-Try`: of neighbours, who are there for certain, and of others.
+    fn push_tries(&self, headers: &mut Headers, far: &Far, cx: Hands) {
+        if !self.knobs.keeps_degree {
+            return; // Nobody in a fixed graph wants others.
+        }
         let own = self.own_address(cx);
         let usable = |address: SocketAddrV4| address != own && far.listens != Some(address);
         let mut tries: Vec<SocketAddrV4> = self.linkable().collect();
@@ -363,7 +366,11 @@ impl Servent {
         let missing = TRIES_SENT - tries.len();
         tries.extend(self.upkeep.hosts.sample(missing, cx.rng(), |a| usable(a) && !tries.contains(&a)));
         let tries: Vec<String> = tries.iter().map(SocketAddrV4::to_string).collect();
-        tries.join(",")
+        if !tries.is_empty() {
+            let tries = tries.join(",");
+            headers.push("X-Try", &tries);
+            headers.push("X-Try-Ultrapeers", &tries);
+        }
     }
 
     /// What we say of ourselves.
@@ -392,7 +399,7 @@ impl Servent {
         headers
     }
 
-    /// Learns the addresses that a refusal names.
+    /// Learns the addresses that an answer names.
     fn learn_tries(&mut self, headers: &Headers) {
         for name in ["X-Try", "X-Try-Ultrapeers"] {
             let Some(tries) = joined(headers, name) else { continue };

@@ -133,6 +133,24 @@ fn a_full_servent_refuses_with_the_addresses_of_others() {
 }
 
 #[test]
+fn an_acceptance_names_others_too_but_for_the_caller() {
+    let mut raw = Raw::with(|_| ());
+    raw.neighbour(1);
+    let conn = raw.dial(2);
+    let answer =
+        raw.lone.say(conn, "GNUTELLA CONNECT/0.6\r\nX-Ultrapeer: True\r\nListen-IP: 10.0.1.2:6346\r\n\r\n");
+    assert!(answer.starts_with("GNUTELLA/0.6 200 OK\r\n"), "{answer}");
+    for header in ["X-Try", "X-Try-Ultrapeers"] {
+        assert!(answer.contains(&format!("\r\n{header}: 10.0.1.1:6346\r\n")), "{answer}");
+    }
+    // In a graph that the user has drawn nobody looks for others.
+    let mut raw = Raw::with(|knobs| knobs.keeps_degree = false);
+    raw.neighbour(1);
+    let conn = raw.dial(2);
+    assert!(!raw.lone.say(conn, GREETING).contains("X-Try"));
+}
+
+#[test]
 fn two_callers_do_not_get_the_last_slot() {
     let mut raw = Raw::with(|knobs| (knobs.degree, knobs.degree_max) = (1, 1));
     let (first, second) = (raw.dial(1), raw.dial(2));

@@ -103,6 +103,26 @@ fn a_thousand_keep_their_degree_while_a_tenth_leaves_each_minute() {
 }
 
 #[test]
+fn a_newcomer_stays_whose_only_contact_goes_in_the_moment_in_which_it_was_let_in() {
+    let mut overlay = Overlay::seeded(10);
+    let seed = overlay.add(&[]);
+    let known = overlay.add(&[seed]);
+    overlay.run_until_degree(1);
+    let newcomer = overlay.add(&[known]);
+    while overlay.degree(newcomer) == 0 {
+        overlay.swarm.run_ms(1);
+    }
+    overlay.swarm.crash(known);
+    overlay.swarm.run_s(20);
+    assert_eq!(
+        overlay.degree(newcomer),
+        1,
+        "a link with the first servent, whom only the contact could name"
+    );
+    assert_eq!(overlay.reachable(), 2);
+}
+
+#[test]
 fn a_refusal_leads_to_a_servent_with_room() {
     let mut overlay = Overlay::with(4, |knobs| {
         (knobs.degree, knobs.degree_max) = (2, 3);
