@@ -63,8 +63,8 @@ where
         match self.admission.admit(None) {
             Ok(ticket) => {
                 self.counters.lock().dialled += 1;
-                // An address in 127/8 leads nowhere but there.
-                let source = self.source.filter(|_| to.ip().is_loopback());
+                // An address in 127/8 leads nowhere but there, and others do not lead there.
+                let source = self.source.filter(|source| source.is_loopback() == to.ip().is_loopback());
                 self.start(conn, Origin::Dial { source, to }, tls, setup, ticket);
             }
             Err(_) => {

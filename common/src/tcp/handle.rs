@@ -99,8 +99,8 @@ where
         peer,
         node,
         address,
-        // A thousand nodes of one cluster look like so many hosts only if each dials from its own address.
-        source: address.ip().is_loopback().then_some(*address.ip()),
+        // A thousand nodes of one machine look like so many hosts only if each dials from its own address.
+        source: Some(*address.ip()).filter(|address| !address.is_unspecified()),
         line: Line::new(&attachment.line),
         datagrams: Datagrams::new(attachment.firewalled, limits.datagram_linger),
         clock,
