@@ -1,9 +1,10 @@
 //! The command line.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,7 +13,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::analyze::command::{AnalyzeArgs, analyze};
 use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
-use crate::processes;
+use crate::processes::{
+    self, AGENTS_MAX, Agents, Room, TOKEN_VARIABLE, Token, join, network, token_of_the_run,
+};
 use crate::record::command::{RecordArgs, record};
 use crate::replay;
 use crate::report::{Folder, Look, Made, draw, render, to_json};
@@ -23,6 +26,9 @@ use crate::watch::Watch;
 
 /// The exit code of a run in which something that must be true was not.
 const EXIT_CHECK_FAILED: u8 = 2;
+
+/// Where agents join unless told otherwise.
+const CONTROL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7_111);
 
 #[derive(Debug, Parser)]
 #[command(
@@ -69,6 +75,8 @@ enum Job {
     Record(RecordArgs),
     /// Study what a tracker or a client has written down of a swarm
     Analyze(AnalyzeArgs),
+    /// Take part in the runs of a coordinator elsewhere, which `compare --backend processes --agents N` is
+    Agent(AgentArgs),
     /// One process of `--backend processes`; started by the program itself
     #[command(hide = true)]
     Worker {
@@ -106,6 +114,20 @@ struct RunArgs {
     how: HowArgs,
 }
 
+#[derive(Debug, Args)]
+struct AgentArgs {
+    /// Where the coordinator waits for agents
+    #[arg(long, value_name = "HOST:PORT")]
+    join: String,
+    /// How many nodes to take at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    capacity: u32,
+    /// The network that this machine has all addresses of, one for each node; with agents on several machines each has one of its own,
+    /// and all reach it
+    #[arg(long, value_name = "NETWORK", default_value = "127.0.0.0/8", value_parser = network)]
+    network: (Ipv4Addr, u8),
+}
+
 /// How a comparison is made and shown, whatever its scenario is called by.
 #[derive(Debug, Default, Args)]
 struct HowArgs {
@@ -134,6 +156,12 @@ struct HowArgs {
     /// Show the 95 % intervals beside the medians even where the screen is narrower
     #[arg(long)]
     intervals: bool,
+    /// Run the nodes of `--backend processes` at so many agents, which join from here or elsewhere, in place of processes of our own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(AGENTS_MAX)))]
+    agents: Option<u32>,
+    /// Where agents join; they show the token that is printed, or that BENCH_TOKEN has [default: 127.0.0.1:7111]
+    #[arg(long, value_name = "IP:PORT", requires = "agents")]
+    control: Option<SocketAddr>,
     /// Print results.json in place of the tables
     #[arg(long)]
     json: bool,
@@ -186,6 +214,7 @@ impl Asked<'_> {
         words.extend(how.files.as_ref().map(|path| format!("--files {}", quoted(&path.to_string_lossy()))));
         words.push(format!("--peers {peers} --seed {seed}"));
         words.extend(how.kill.iter().map(|fault| format!("--kill {}", quoted(fault))));
+        words.extend(how.agents.map(|agents| format!("--agents {agents}")));
         words.extend(how.repeat.map(|repeats| format!("--repeat {repeats}")));
         words.join(" ")
     }
@@ -222,6 +251,7 @@ pub fn main() -> ExitCode {
         Some(Job::Record(args)) => run_record(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Analyze(args)) => run_analyze(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Scenarios { job }) => scenarios(job.as_ref()).map(|()| ExitCode::SUCCESS),
+        Some(Job::Agent(args)) => run_agent(&args).map(|()| ExitCode::SUCCESS),
         Some(Job::Worker { control }) => {
             processes::work(control).map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::new)
         }
@@ -231,6 +261,40 @@ pub fn main() -> ExitCode {
 
 fn run_claims(args: &ClaimsArgs) -> Result<()> {
     print(&try_claims(args, look(false).coloured)?)
+}
+
+fn run_agent(args: &AgentArgs) -> Result<()> {
+    let (network, prefix) = args.network;
+    let room = Room { capacity: args.capacity, network, prefix };
+    Ok(join(&args.join, room, token_of_the_run()?)?)
+}
+
+/// Calls for agents, if some are asked for, and waits until they are here.
+fn call_agents(args: &HowArgs) -> Result<Option<Arc<Agents>>> {
+    let Some(wanted) = args.agents else { return Ok(None) };
+    let given = std::env::var_os(TOKEN_VARIABLE).is_some();
+    let token = if given { token_of_the_run()? } else { Token::draw() };
+    let control = args.control.unwrap_or(CONTROL);
+    let agents = Agents::open(control, token, wanted)?;
+    if !given {
+        // Even where no words are wanted: nobody could join otherwise.
+        eprintln!("token: {token}");
+    }
+    if !args.quiet {
+        let address = agents.address();
+        let host = Some(address.ip()).filter(|ip| !ip.is_unspecified());
+        let host = host.map_or("HOST".to_owned(), |ip| ip.to_string());
+        let port = address.port();
+        eprintln!(
+            "waiting for {wanted} agents: {TOKEN_VARIABLE}=TOKEN bench agent --join {host}:{port} --capacity N"
+        );
+    }
+    agents.assemble(|from, Room { capacity, network, prefix }| {
+        if !args.quiet {
+            eprintln!("an agent from {}: room for {capacity} nodes in {network}/{prefix}", from.ip());
+        }
+    })?;
+    Ok(Some(Arc::new(agents)))
 }
 
 /// Draws a page and says where it is.
@@ -308,7 +372,11 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
         );
     }
     let executable = std::env::current_exe().context("cannot find this program's own file")?;
-    let options = Options { scenario, backends, repeats: args.repeat, executable };
+    if args.agents.is_some() && !backends.contains(&Backend::Processes) {
+        bail!("--agents: they take part in --backend processes, which is not asked for");
+    }
+    let agents = call_agents(args)?;
+    let options = Options { scenario, backends, repeats: args.repeat, executable, agents };
     let began = Instant::now();
     let command = asked.as_typed(&options);
     let watch = Watch::new(!args.quiet);

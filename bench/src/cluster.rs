@@ -24,7 +24,7 @@ use common::tcp::{
 use common::user::{Command, FetchId, Note};
 
 use crate::crowd::Crowd;
-use crate::overlay::{Cast, Overlay, set_up};
+use crate::overlay::{Cast, Networks, Overlay, set_up};
 use crate::simulate::kinds;
 use crate::trace::{CutOff, Delivered, KindCount, Record, What};
 use crate::world::World;
@@ -42,10 +42,30 @@ pub struct HostPlan {
     pub world: Arc<World>,
     /// Which nodes are here, rising.
     pub nodes: Vec<NodeId>,
-    /// The part of 127/8 in which every node has an address of its own.
-    pub network: Ipv4Addr,
+    /// Where the nodes are.
+    pub places: Places,
+}
+
+/// Where the nodes of a run are, those of all hosts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Places {
+    /// The networks in which every node has an address of its own: parts of 127/8, unless machines share the run.
+    pub networks: Vec<Ipv4Addr>,
+    /// By node, which of them; the first where nothing is said.
+    pub of_node: Vec<u8>,
     /// The port on which every node listens.
     pub port: u16,
+}
+
+impl Places {
+    /// All in one network.
+    pub fn within(network: Ipv4Addr, port: u16) -> Self {
+        Places { networks: vec![network], of_node: Vec::new(), port }
+    }
+
+    fn networks(&self) -> Networks<'_> {
+        Networks { networks: &self.networks, of_node: &self.of_node }
+    }
 }
 
 /// A host's ears and mouth.
@@ -125,7 +145,7 @@ pub fn host<O: Overlay>(plan: HostPlan, ends: HostEnds) -> Result<(), HostError>
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let world = Arc::clone(&plan.world);
     runtime.block_on(async move {
-        let (cast, overlay) = set_up::<O>(&world, plan.network, plan.port);
+        let (cast, overlay) = set_up::<O>(&world, plan.places.networks(), plan.places.port);
         Host::new(cast, overlay, &plan.nodes, ends.reports).run(ends.orders).await
     })
 }

@@ -13,7 +13,7 @@ use common::metrics::NodeLoad;
 use common::net::NodeId;
 use common::peer::Time;
 
-use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Report};
+use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Places, Report};
 use crate::faults::{Schedule, hit};
 use crate::overlay::Contestant;
 use crate::scenario::{Harm, Turn};
@@ -59,8 +59,8 @@ pub fn in_this_process(
     let (sender, receiver) = reports::channel();
     let servers = contestant.servers(&world.scenario);
     let nodes: Vec<NodeId> = (0..servers + world.people.len() as u32).map(NodeId).collect();
-    let plan =
-        HostPlan { world: Arc::clone(world), nodes: nodes.clone(), network, port: free_port(network)? };
+    let places = Places::within(network, free_port(network)?);
+    let plan = HostPlan { world: Arc::clone(world), nodes: nodes.clone(), places };
     let host = std::thread::spawn(move || {
         let ends = HostEnds { orders, reports: host_sender };
         contestant.host(plan, ends).map_err(|error| error.to_string())
@@ -90,17 +90,21 @@ pub fn in_this_process(
 /// # Errors
 /// If there is none.
 pub fn free_port(network: Ipv4Addr) -> Result<u16, RunError> {
-    const FIRST: u32 = 20_000;
-    const COUNT: u32 = 12_000;
-    let start = std::process::id().wrapping_mul(61);
     let probed = [0, 1, 2].map(NodeId);
     let is_free =
         |port: u16| probed.iter().all(|node| TcpListener::bind(node.address(network, port)).is_ok());
-    let mut candidates = (0..100).map(|n| (FIRST + (start.wrapping_add(n * 37)) % COUNT) as u16);
-    candidates.find(|port| is_free(*port)).ok_or_else(|| {
+    candidate_ports().find(|port| is_free(*port)).ok_or_else(|| {
         let [first, _, last] = probed.map(|node| *node.address(network, 0).ip());
         RunError(format!("no free port on {first} to {last}; this system may not have all of 127/8"))
     })
+}
+
+/// Ports outside the range from which outgoing connections are numbered, others in each process.
+pub(crate) fn candidate_ports() -> impl Iterator<Item = u16> {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    let start = std::process::id().wrapping_mul(61);
+    (0..100).map(move |n| (FIRST + (start.wrapping_add(n * 37)) % COUNT) as u16)
 }
 
 /// Leads a run from its start to its end.

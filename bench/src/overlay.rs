@@ -75,13 +75,13 @@ fn knobs<O: Overlay>(scenario: &Scenario) -> Result<O::Knobs, KnobFault> {
     scenario::read(&scenario.overlay, O::NAME, O::rules)
 }
 
-/// Sets the overlay up for a run of this world, on nodes that listen at this port of this network.
+/// Sets the overlay up for a run of this world, on nodes that listen at this port of these networks.
 ///
 /// # Panics
 /// If the scenario has not been [checked](Scenario::check).
-pub(crate) fn set_up<O: Overlay>(world: &World, network: Ipv4Addr, port: u16) -> (Cast<'_>, O) {
+pub(crate) fn set_up<'a, O: Overlay>(world: &'a World, networks: Networks<'a>, port: u16) -> (Cast<'a>, O) {
     let knobs = knobs::<O>(&world.scenario).expect(CHECKED);
-    let cast = Cast { world, servers: O::servers(&world.scenario, &knobs), network, port };
+    let cast = Cast { world, servers: O::servers(&world.scenario, &knobs), networks, port };
     (cast, O::set_up(&cast, &knobs))
 }
 
@@ -104,10 +104,37 @@ pub struct Cast<'a> {
     pub world: &'a World,
     /// How many servers come before them.
     pub servers: u32,
-    /// The network whose host numbers the nodes are.
-    pub network: Ipv4Addr,
+    /// The networks whose host numbers the nodes are.
+    pub networks: Networks<'a>,
     /// The port on which every node listens.
     pub port: u16,
+}
+
+/// In which network each node has the address of its number: all of them in one, unless machines share a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Networks<'a> {
+    /// Different ones; the bits of the hosts are zero.
+    pub networks: &'a [Ipv4Addr],
+    /// By node, which of them; the first where nothing is said.
+    pub of_node: &'a [u8],
+}
+
+impl<'a> Networks<'a> {
+    /// All nodes in one.
+    pub fn one(network: &'a Ipv4Addr) -> Self {
+        Networks { networks: std::slice::from_ref(network), of_node: &[] }
+    }
+
+    fn of(self, node: NodeId) -> Ipv4Addr {
+        self.networks[usize::from(self.of_node.get(node.index()).copied().unwrap_or(0))]
+    }
+
+    /// The node of this address, of so many.
+    fn at(self, address: Ipv4Addr, len: u32) -> Option<NodeId> {
+        let number_in = |network: &Ipv4Addr| address.to_bits().checked_sub(network.to_bits())?.checked_sub(1);
+        let mut nodes = self.networks.iter().filter_map(number_in).filter(|node| *node < len).map(NodeId);
+        nodes.find(|node| *node.address(self.of(*node), 0).ip() == address)
+    }
 }
 
 impl Cast<'_> {
@@ -134,14 +161,12 @@ impl Cast<'_> {
 
     /// Where a node listens.
     pub fn address(&self, node: NodeId) -> SocketAddrV4 {
-        node.address(self.network, self.port)
+        node.address(self.networks.of(node), self.port)
     }
 
     /// The node that listens there.
     pub fn at(&self, address: SocketAddrV4) -> Option<NodeId> {
-        let host = address.ip().to_bits().checked_sub(self.network.to_bits())?;
-        let node = host.checked_sub(1).filter(|node| *node < self.len())?;
-        Some(NodeId(node))
+        self.networks.at(*address.ip(), self.len())
     }
 
     /// How a node is attached.
@@ -202,7 +227,12 @@ pub trait Contestant: Send + Sync {
 impl dyn Contestant + '_ {
     /// Who plays what in a simulated run of this world.
     pub(crate) fn cast_in_simulation<'a>(&self, world: &'a World) -> Cast<'a> {
-        Cast { world, servers: self.servers(&world.scenario), network: simulate::NETWORK, port: self.port() }
+        Cast {
+            world,
+            servers: self.servers(&world.scenario),
+            networks: Networks::one(&simulate::NETWORK),
+            port: self.port(),
+        }
     }
 }
 

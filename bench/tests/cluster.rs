@@ -2,8 +2,9 @@
 
 mod kit;
 
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use bench::compare::{Agreement, Backend, Options, compare};
 use bench::scenario::{Scenario, Searches};
@@ -23,6 +24,7 @@ fn a_cluster_completes_everything_and_counts_the_same_searches_as_the_simulation
         backends: vec![Backend::Tcp, Backend::Sim],
         repeats: Some(1),
         executable: env!("CARGO_BIN_EXE_bench").into(),
+        agents: None,
     };
     let comparison = compare(&options, &Watch::new(false)).unwrap();
     assert_eq!(comparison.failures(), Vec::<String>::new());
@@ -53,6 +55,7 @@ fn nodes_that_vanish_come_back_over_real_sockets_in_one_process_and_in_several()
         backends: vec![Backend::Tcp, Backend::Processes],
         repeats: Some(1),
         executable: env!("CARGO_BIN_EXE_bench").into(),
+        agents: None,
     };
     let comparison = compare(&options, &Watch::new(false)).unwrap();
     assert_eq!(comparison.failures(), Vec::<String>::new());
@@ -223,4 +226,92 @@ fn nothing_is_left_behind_when_the_coordinator_is_killed() {
         stat.contains("(bench)") && !stat.contains(") Z ")
     };
     wait_until("a worker outlived its coordinator", &|| !workers.iter().any(lives));
+}
+
+/// A token as anybody may choose one.
+const TOKEN: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// A coordinator that calls for so many agents, what it says on standard error, and where they join.
+fn coordinator(folder: &Path, agents: u32) -> (Child, Lines<BufReader<ChildStderr>>, String) {
+    std::fs::write(folder.join("small.toml"), kit::small(6, 1).to_text()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command.current_dir(folder).env("BENCH_TOKEN", TOKEN).env_remove("RUST_LOG");
+    command.args(["run", "small.toml", "--json", "--backend", "processes", "--control", "127.0.0.1:0"]);
+    command.args(["--agents", &agents.to_string()]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let waiting = lines.next().unwrap().unwrap();
+    let place = waiting.split(' ').skip_while(|word| *word != "--join").nth(1);
+    let place = place.unwrap_or_else(|| panic!("{waiting}")).to_owned();
+    (child, lines, place)
+}
+
+fn agent(place: &str, capacity: u32, network: &str, token: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command.env("BENCH_TOKEN", token).env_remove("RUST_LOG").stderr(Stdio::piped());
+    command.args(["agent", "--join", place, "--capacity", &capacity.to_string(), "--network", network]);
+    command.spawn().unwrap()
+}
+
+/// An agent that has begun its first run, and what it says from there on.
+fn busy_agent(place: &str) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut agent = agent(place, 20, "127.42.0.0/16", TOKEN);
+    let mut said = BufReader::new(agent.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().starts_with("run 1: ")), "its first run has begun");
+    (agent, said)
+}
+
+#[test]
+fn agents_with_networks_of_their_own_run_what_one_process_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (coordinator, _said, place) = coordinator(folder.path(), 2);
+    let stranger = agent(&place, 6, "127.0.0.0/8", &"0".repeat(64)).wait_with_output().unwrap();
+    assert_eq!(stranger.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&stranger.stderr);
+    assert_eq!(said.lines().last(), Some("bench: this is not the token of the run"));
+    let agents = [(4, "127.40.0.0/16"), (8, "127.41.0.0/16")]
+        .map(|(capacity, network)| agent(&place, capacity, network, TOKEN));
+    let output = coordinator.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let columns = json["columns"].as_array().unwrap();
+    assert_eq!(columns.len(), 5);
+    for column in columns {
+        let estimates = column["estimates"].as_array().unwrap();
+        let fetched = estimates.iter().find(|estimate| estimate["key"] == "fetched").unwrap();
+        assert_eq!(fetched["median"], 6.0, "{}", column["overlay"]);
+    }
+    for agent in agents {
+        let output = agent.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert!(said.ends_with("the coordinator is gone; took part in 5 runs\n"), "{said}");
+    }
+}
+
+#[test]
+fn agents_that_are_too_small_or_die_are_told_of_and_none_outlives_its_coordinator() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, said, place) = coordinator(folder.path(), 1);
+    let small = agent(&place, 3, "127.42.0.0/16", TOKEN);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let last = said.map(Result::unwrap).last().unwrap();
+    assert!(last.contains("7 nodes are to run, and the agents have room for 3"), "{last}");
+    // It had come for nothing, and was hung up on.
+    assert_eq!(small.wait_with_output().unwrap().status.code(), Some(1));
+
+    let (mut child, said, place) = coordinator(folder.path(), 1);
+    let (mut victim, _) = busy_agent(&place);
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let last = said.map(Result::unwrap).last().unwrap();
+    assert!(last.contains("the control channel closed") || last.contains("have not come back"), "{last}");
+
+    let (mut child, _said, place) = coordinator(folder.path(), 1);
+    let (mut agent, said) = busy_agent(&place);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(agent.wait().unwrap().success());
+    assert_eq!(said.map(Result::unwrap).last().unwrap(), "the coordinator is gone; took part in one run");
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::check::{Case, Verdict, check};
 use crate::coordinate::{self, RunError};
 use crate::measure::{Measured, measure};
-use crate::overlay::{Cast, Contestant};
+use crate::overlay::{Cast, Contestant, Networks};
 use crate::overlays::overlays;
-use crate::processes;
+use crate::processes::{self, Agents};
 use crate::report::Made;
 use crate::scenario::Scenario;
 use crate::trace::{CutOff, KindCount, Outcome};
@@ -90,6 +90,8 @@ pub struct Options {
     pub repeats: Option<u32>,
     /// Our own executable, for processes.
     pub executable: PathBuf,
+    /// Who runs the processes' nodes in its place, if anybody does.
+    pub agents: Option<Arc<Agents>>,
 }
 
 /// One run.
@@ -248,7 +250,9 @@ pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareEr
     };
     let real = jobs(&|backend| backend != Backend::Sim);
     let simulated = jobs(&|backend| backend == Backend::Sim);
-    let mut real = make(&real, clusters_at_a_time(&real), options, watch)?.into_iter();
+    // Agents take part in one run at a time.
+    let at_a_time = if options.agents.is_some() { 1 } else { clusters_at_a_time(&real) };
+    let mut real = make(&real, at_a_time, options, watch)?.into_iter();
     let at_a_time = together::simulations(options.scenario.peers);
     let mut simulated = make(&simulated, at_a_time, options, watch)?.into_iter();
     let columns = columns().map(|(contestant, backend)| {
@@ -311,9 +315,10 @@ fn run(job: &Job<'_>, options: &Options, watch: &Watch) -> Result<Run, CompareEr
     let outcome = match backend {
         Backend::Sim => Ok(contestant.simulate(world, &watch)),
         Backend::Tcp => coordinate::in_this_process(contestant, world, together::network(), &watch),
-        Backend::Processes => {
-            processes::run(contestant, world, together::network(), &watch, &options.executable)
-        }
+        Backend::Processes => match &options.agents {
+            Some(agents) => agents.run(contestant, world, &watch),
+            None => processes::run(contestant, world, together::network(), &watch, &options.executable),
+        },
     };
     let failed = |error| CompareError::Run { overlay: contestant.name(), backend: backend.name(), error };
     let outcome = outcome.map_err(failed)?;
@@ -329,8 +334,8 @@ fn run(job: &Job<'_>, options: &Options, watch: &Watch) -> Result<Run, CompareEr
 /// Measures and checks what happened.
 pub fn judge(contestant: &dyn Contestant, backend: Backend, world: &World, outcome: Outcome) -> Run {
     // Which network the nodes had does not matter any more.
-    let network = std::net::Ipv4Addr::UNSPECIFIED;
-    let cast = Cast { world, servers: contestant.servers(&world.scenario), network, port: 0 };
+    let networks = Networks::one(&std::net::Ipv4Addr::UNSPECIFIED);
+    let cast = Cast { world, servers: contestant.servers(&world.scenario), networks, port: 0 };
     let source = contestant.content_from();
     let measured = measure(&cast, source, contestant.hits_name_holders(), &outcome);
     let case = Case {

@@ -13,15 +13,29 @@ pub const FRAME_BYTES_MAX: usize = 64 << 20;
 /// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// The channel failed or closed.
-    #[error("the control channel closed ({0})")]
-    Channel(#[from] std::io::Error),
-    /// The length is beyond [`FRAME_BYTES_MAX`].
-    #[error("a frame of {0} bytes, at most {FRAME_BYTES_MAX} are allowed")]
-    TooLong(usize),
+    /// The far side is gone.
+    #[error("the control channel closed")]
+    Closed,
+    /// The channel failed.
+    #[error("the control channel failed: {0}")]
+    Channel(std::io::Error),
+    /// The length, and the most that is allowed here.
+    #[error("a frame of {0} bytes, at most {1} are allowed")]
+    TooLong(usize, usize),
     /// The content is not what it should be.
     #[error("a frame that makes no sense: {0}")]
     Malformed(String),
+}
+
+impl From<std::io::Error> for FrameError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::BrokenPipe => FrameError::Closed,
+            _ => FrameError::Channel(error),
+        }
+    }
 }
 
 fn config() -> impl bincode::config::Config {
@@ -36,7 +50,7 @@ pub fn write_frame(channel: &mut impl Write, value: &impl Serialize) -> Result<(
     let bytes =
         bincode::serde::encode_to_vec(value, config()).map_err(|e| FrameError::Malformed(e.to_string()))?;
     if bytes.len() > FRAME_BYTES_MAX {
-        return Err(FrameError::TooLong(bytes.len()));
+        return Err(FrameError::TooLong(bytes.len(), FRAME_BYTES_MAX));
     }
     channel.write_all(&(bytes.len() as u32).to_le_bytes())?;
     channel.write_all(&bytes)?;
@@ -48,16 +62,24 @@ pub fn write_frame(channel: &mut impl Write, value: &impl Serialize) -> Result<(
 /// # Errors
 /// If the channel closes, or what comes is no frame of this type.
 pub fn read_frame<T: DeserializeOwned>(channel: &mut impl Read) -> Result<T, FrameError> {
+    read_frame_within(channel, FRAME_BYTES_MAX)
+}
+
+/// [`read_frame`] for a frame that is shorter than most.
+pub(super) fn read_frame_within<T: DeserializeOwned>(
+    channel: &mut impl Read,
+    bytes_max: usize,
+) -> Result<T, FrameError> {
     let mut len = [0; 4];
     channel.read_exact(&mut len)?;
     let len = u32::from_le_bytes(len) as usize;
-    if len > FRAME_BYTES_MAX {
-        return Err(FrameError::TooLong(len));
+    if len > bytes_max {
+        return Err(FrameError::TooLong(len, bytes_max));
     }
     let mut bytes = Vec::new();
     channel.take(len as u64).read_to_end(&mut bytes)?;
     if bytes.len() < len {
-        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+        return Err(FrameError::Closed);
     }
     match bincode::serde::decode_from_slice(&bytes, config()) {
         Ok((value, used)) if used == len => Ok(value),
@@ -97,7 +119,7 @@ mod tests {
         fn nothing_is_read_behind_a_length_beyond_the_limit(len in FRAME_BYTES_MAX as u32 + 1..) {
             let framed = [&len.to_le_bytes()[..], &[0; 16]].concat();
             let mut channel = &framed[..];
-            prop_assert!(matches!(read_frame::<Report>(&mut channel), Err(FrameError::TooLong(_))));
+            prop_assert!(matches!(read_frame::<Report>(&mut channel), Err(FrameError::TooLong(..))));
             prop_assert_eq!(channel.len(), 16);
         }
     }
@@ -114,8 +136,8 @@ mod tests {
             let bytes: Vec<u8> = digits.map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
             let seen = match read_frame::<Report>(&mut &bytes[..]) {
                 Ok(_) => "report",
-                Err(FrameError::Channel(_)) => "cut",
-                Err(FrameError::TooLong(_)) => "long",
+                Err(FrameError::Closed | FrameError::Channel(_)) => "cut",
+                Err(FrameError::TooLong(..)) => "long",
                 Err(FrameError::Malformed(_)) => "malformed",
             };
             assert_eq!(seen, expected, "{line}");
@@ -132,8 +154,8 @@ mod tests {
             panic!("another report came back")
         };
         assert_eq!(why, "for a test");
-        assert!(matches!(read_frame::<Order>(&mut &[255; 4][..]), Err(FrameError::TooLong(_))));
+        assert!(matches!(read_frame::<Order>(&mut &[255; 4][..]), Err(FrameError::TooLong(..))));
         wire.pop();
-        assert!(matches!(read_frame::<Report>(&mut &wire[..]), Err(FrameError::Channel(_))));
+        assert!(matches!(read_frame::<Report>(&mut &wire[..]), Err(FrameError::Closed)));
     }
 }

@@ -12,7 +12,7 @@ use common::wire::Wire;
 
 use crate::crowd::Crowd;
 use crate::faults::Schedule;
-use crate::overlay::{Cast, Overlay, set_up};
+use crate::overlay::{Cast, Networks, Overlay, set_up};
 use crate::participant::THINKING;
 use crate::trace::{CutOff, KindCount, Outcome, Record, SearchCost, What};
 use crate::watch::Watch;
@@ -70,7 +70,7 @@ struct Run<'a, O: Overlay> {
 
 impl<'a, O: Overlay> Run<'a, O> {
     fn new(world: &'a World) -> Self {
-        let (cast, overlay) = set_up::<O>(world, NETWORK, O::PORT);
+        let (cast, overlay) = set_up::<O>(world, Networks::one(&NETWORK), O::PORT);
         let config = Config {
             seed: world.scenario.seed,
             network: NETWORK,

@@ -25,6 +25,7 @@ fn stored(dir: &Path, peers: u32, repeats: u32) -> Comparison {
         backends: vec![Backend::Sim],
         repeats: Some(repeats),
         executable: PathBuf::new(),
+        agents: None,
     };
     let mut comparison = compare(&options, &Watch::new(false)).unwrap();
     comparison.made = Made::simulated(format!("compare --peers {peers}"));

@@ -19,6 +19,7 @@ fn simulated(scenario: Scenario, repeats: u32) -> Comparison {
         backends: vec![Backend::Sim],
         repeats: Some(repeats),
         executable: PathBuf::new(),
+        agents: None,
     };
     compare(&options, &Watch::new(false)).unwrap()
 }
@@ -365,6 +366,7 @@ fn what_only_a_simulator_can_do_is_refused_on_real_sockets_in_one_line() {
         backends: vec![Backend::Tcp, Backend::Sim],
         repeats: Some(1),
         executable: PathBuf::new(),
+        agents: None,
     };
     let words = compare(&options, &Watch::new(false)).unwrap_err().to_string();
     assert!(
