@@ -16,6 +16,7 @@
 //! | `last.rs` | those who lack little: R9 |
 //! | `fluid.rs` | swarms that go on for ever: R22, R23 |
 //! | `redhat.rs` | the crowd of RedHat 9, at a fraction: C1 to C5, R8, S4 |
+//! | `unfinished.rs` | why most never had all of it: S3 |
 //! | `popular.rs` | what the lecture sums up: S1, S2 |
 //!
 //! The simulator moves bytes over lines that are shared ideally: there is no slow start, no loss, and no cost of a connection. Where a
@@ -37,6 +38,7 @@ mod slots;
 mod state;
 pub mod swarm;
 mod tracker;
+mod unfinished;
 
 use super::{Claim, Size};
 
@@ -95,6 +97,7 @@ pub(super) const CLAIMS: &[Claim] = &[
     choking::TOLERANT,
     popular::POPULAR,
     popular::STAYS,
+    unfinished::PATIENCE,
     redhat::CROWDS,
     flash::UPLINKS,
     origin::LINE,

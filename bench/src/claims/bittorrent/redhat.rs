@@ -19,7 +19,7 @@ use crate::measure::Unit;
 use crate::redhat9;
 use crate::world::{exponential, unit};
 
-const IZAL: &str = "lecture (Izal et al. 2004)";
+pub(super) const IZAL: &str = "lecture (Izal et al. 2004)";
 
 /// C1.
 pub(super) const STALLED: Claim = Claim {
@@ -111,31 +111,31 @@ pub(super) const CROWDS: Claim = Claim {
 
 /// A part of the torrent and of its people.
 #[derive(Clone, Copy)]
-struct Scale {
-    pieces: u32,
+pub(super) struct Scale {
+    pub(super) pieces: u32,
     people: f64,
 }
 
 /// Pieces of 256 KiB.
 const ALL_PIECES: f64 = 6_752.0;
 /// Hours of the torrent's life that are looked at.
-const UNTIL_H: f64 = 26.0;
+pub(super) const UNTIL_H: f64 = 26.0;
 /// Hours at which the clients come that are looked at: when most are there.
 const CLIENTS_H: [f64; 3] = [4.0, 6.0, 8.0];
 /// They have a fast line down, and one of these up, kilobits per second.
 const CLIENTS_KBPS: [u32; 2] = [1_000, 5_000];
 const CLIENT_DOWN_KBPS: u32 = 10_000;
 /// Sessions by Weibull's law: shape, and scale in hours.
-const SESSION: (f64, f64) = (0.34, 21.3 / 60.0);
+pub(super) const SESSION: (f64, f64) = (0.34, 21.3 / 60.0);
 /// How long those stay who are done, hours on average.
 const SEEDING_H: f64 = 3.0;
 /// Of those who come, so many cannot be dialled.
-const FIREWALLED: f64 = 0.33;
+pub(super) const FIREWALLED: f64 = 0.33;
 const SAMPLE: Duration = Duration::from_secs(5);
 /// From this hour on the crowd is over: of those who come at first one in four comes now.
 const CALM_H: f64 = 12.0;
 
-fn scale(size: Size) -> Scale {
+pub(super) fn scale(size: Size) -> Scale {
     size.pick(
         Scale { pieces: 192, people: 0.01 },
         Scale { pieces: 256, people: 0.02 },
@@ -152,7 +152,7 @@ fn run_scale(size: Size) -> Scale {
 }
 
 /// The swarm that all claims here are about.
-fn torrent(size: Size) -> String {
+pub(super) fn torrent(size: Size) -> String {
     let Scale { pieces, people } = scale(size);
     format!(
         "RedHat 9's first {UNTIL_H} h, one in {:.0} of its people, {pieces} of its {ALL_PIECES} pieces, and time by as much; four classes of lines; sessions by Weibull's law (k {}, {:.1} min; V2), and {SEEDING_H} h more on average for those who are done; a third cannot be dialled; origin of 1,000 kbit/s",
@@ -172,7 +172,7 @@ fn set_up(size: Size) -> String {
 
 impl Scale {
     /// An hour of the torrent's life, here.
-    fn hours(self, hours: f64) -> Duration {
+    pub(super) fn hours(self, hours: f64) -> Duration {
         Duration::from_secs_f64(hours * 3_600.0 * f64::from(self.pieces) / ALL_PIECES)
     }
 
@@ -194,17 +194,20 @@ impl Scale {
     }
 }
 
+/// How long somebody stays who is not done.
+pub(super) fn session(scale: Scale, rng: &mut Pcg64) -> Duration {
+    let session_h = SESSION.1 * libm::pow(-libm::log(1.0 - unit(rng)), 1.0 / SESSION.0);
+    scale.hours(session_h.min(1e4))
+}
+
 /// The people of a part of the torrent, the clients among them: who these are, and by which line up.
-fn people(scale: Scale, firewalled: f64, rng: &mut Pcg64) -> (Vec<Person>, Vec<(usize, u32)>) {
+pub(super) fn people(scale: Scale, firewalled: f64, rng: &mut Pcg64) -> (Vec<Person>, Vec<(usize, u32)>) {
     let classes = Weighted::new(MIX_A.iter().map(|(_, share)| *share));
-    let ordinary = |at_h: f64, rng: &mut Pcg64| {
-        let session_h = SESSION.1 * libm::pow(-libm::log(1.0 - unit(rng)), 1.0 / SESSION.0);
-        Person {
-            patience: Some(scale.hours(session_h.min(1e4))),
-            stays: Some(scale.hours(exponential(rng, SEEDING_H))),
-            firewalled: unit(rng) < firewalled,
-            ..Person::new(scale.hours(at_h), MIX_A[classes.draw(rng)].0)
-        }
+    let ordinary = |at_h: f64, rng: &mut Pcg64| Person {
+        patience: Some(session(scale, rng)),
+        stays: Some(scale.hours(exponential(rng, SEEDING_H))),
+        firewalled: unit(rng) < firewalled,
+        ..Person::new(scale.hours(at_h), MIX_A[classes.draw(rng)].0)
     };
     let arrivals = scale.arrivals(UNTIL_H, rng);
     let mut people: Vec<Person> = arrivals.into_iter().map(|at_h| ordinary(at_h, rng)).collect();
