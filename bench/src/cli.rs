@@ -344,12 +344,7 @@ fn scenario(asked: &Asked<'_>) -> Result<Scenario> {
     scenario.peers = args.peers.unwrap_or(scenario.peers);
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     if let Some(folder) = &args.files {
-        // Workers may stand elsewhere.
-        let whole = folder.canonicalize().with_context(|| format!("--files {}", folder.display()))?;
-        if !whole.is_dir() {
-            bail!("--files {}: this is a file, and a folder is wanted", folder.display());
-        }
-        scenario.folder = Some(whole);
+        scenario.folder = Some(folder_of_files(folder)?);
     }
     for fault in &args.kill {
         let fault: Fault = fault.parse().map_err(|error: String| anyhow::anyhow!("--kill: {error}"))?;
@@ -357,6 +352,15 @@ fn scenario(asked: &Asked<'_>) -> Result<Scenario> {
     }
     scenario.check()?;
     Ok(scenario)
+}
+
+/// The folder after `--files`, by a path that is good in other processes too.
+pub(crate) fn folder_of_files(folder: &Path) -> Result<PathBuf> {
+    let whole = folder.canonicalize().with_context(|| format!("--files {}", folder.display()))?;
+    if !whole.is_dir() {
+        bail!("--files {}: this is a file, and a folder is wanted", folder.display());
+    }
+    Ok(whole)
 }
 
 fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {

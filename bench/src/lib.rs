@@ -48,6 +48,7 @@ pub mod compare;
 pub mod coordinate;
 pub mod crowd;
 pub mod faults;
+mod goods;
 mod interrupt;
 pub mod measure;
 pub mod mirror;

@@ -14,10 +14,11 @@ use common::catalog::{Catalog, FolderError, Placement, TitleId};
 use common::digest::Fingerprint;
 use common::net::{Attachment, Line};
 use common::peer::{FileId, Time};
-use common::store::{Checking, ScanLimits, Storage};
+use common::store::{Checking, Storage};
 use common::user::{FetchId, FileInfo, SharedFile};
 
 use crate::arrivals::arrivals;
+use crate::goods::Goods;
 use crate::scenario::{Scenario, millis};
 use crate::workload::Workload;
 
@@ -41,7 +42,7 @@ pub(crate) fn stream(scenario: &Scenario, part: Part) -> Pcg64 {
     Pcg64::seed_from_u64(seed_of(scenario, part))
 }
 
-fn seed_of(scenario: &Scenario, part: Part) -> u64 {
+pub(crate) fn seed_of(scenario: &Scenario, part: Part) -> u64 {
     scenario.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (part as u64) << 56
 }
 
@@ -88,7 +89,7 @@ pub struct World {
     pub workload: Workload,
     /// Files of the folder that are not shared, in words.
     pub skipped: Vec<String>,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     placement: Placement,
     holders: Vec<Vec<usize>>,
     by_name_and_size: BTreeMap<(Box<str>, u64), u32>,
@@ -109,15 +110,7 @@ impl World {
     /// # Errors
     /// If the scenario's folder cannot be shared.
     pub fn new(scenario: &Scenario) -> Result<World, FolderError> {
-        let (catalog, skipped) = match &scenario.folder {
-            None => (Catalog::synthetic(&scenario.catalog, seed_of(scenario, Part::Catalog)), Vec::new()),
-            Some(folder) => {
-                let config = &scenario.catalog;
-                // There is nothing to download of an empty file, and no torrent to make of it.
-                let limits = ScanLimits { empty_too: false, ..ScanLimits::default() };
-                Catalog::from_dir(folder, limits, config.zipf_alpha, config.fingerprint)?
-            }
-        };
+        let Goods { catalog, skipped } = Goods::of(scenario)?;
         let seed = seed_of(scenario, Part::Placement);
         let placement = if scenario.publisher {
             Placement::published(&catalog, scenario.peers)
@@ -137,7 +130,7 @@ impl World {
             items,
             people,
             workload,
-            skipped: skipped.iter().map(ToString::to_string).collect(),
+            skipped: skipped.to_vec(),
             catalog,
             placement,
             holders,

@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Axis, Plan, Progress, render, sweep, to_json, write};
-use crate::cli::quoted;
+use crate::cli::{folder_of_files, quoted};
 use crate::compare::Backend;
 use crate::interrupt::stop_at_interrupt;
 use crate::overlay::Contestant;
@@ -28,6 +28,9 @@ pub struct SweepArgs {
     /// Simulations of each overlay at each point [default: the scenario's, or 6]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=i64::from(REPEATS_MAX)))]
     repeat: Option<u32>,
+    /// Share the files of this folder in place of invented ones
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
     /// Which overlays; several may be given [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     overlay: Vec<String>,
@@ -52,6 +55,9 @@ impl SweepArgs {
     fn plan(&self) -> Result<Plan> {
         let mut scenario = find(&self.scenario).with_context(|| format!("scenario {}", self.scenario))?;
         scenario.seed = self.seed.unwrap_or(scenario.seed);
+        if let Some(folder) = &self.files {
+            scenario.folder = Some(folder_of_files(folder)?);
+        }
         scenario.check()?;
         let axes =
             self.vary.iter().map(|text| text.parse::<Axis>().map_err(|why| anyhow::anyhow!("--vary {why}")));
@@ -64,6 +70,7 @@ impl SweepArgs {
     fn as_typed(&self, plan: &Plan) -> String {
         let mut words = vec![format!("sweep {}", quoted(&self.scenario))];
         words.extend(self.vary.iter().map(|vary| format!("--vary {}", quoted(vary))));
+        words.extend(self.files.as_ref().map(|path| format!("--files {}", quoted(&path.to_string_lossy()))));
         words.push(format!("--repeat {} --seed {}", plan.repeats, plan.scenario.seed));
         words.extend((!self.overlay.is_empty()).then(|| format!("--overlay {}", self.overlay.join(","))));
         words.join(" ")

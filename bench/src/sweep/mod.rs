@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::finding::{interval, mean};
 use crate::compare::{Backend, judge, simulations};
+use crate::goods::Goods;
 use crate::measure::Unit;
 use crate::overlay::Contestant;
 use crate::report::{Folder, FolderFault, Made};
@@ -179,6 +180,8 @@ pub struct Progress {
 struct Place {
     values: Vec<toml::Value>,
     scenario: Scenario,
+    /// What tells the files of the scenario's folder from others; empty if it has none.
+    files: String,
 }
 
 /// A world and the overlays that have not been run in it.
@@ -199,7 +202,7 @@ impl Plan {
     /// Says in one line why the plan is none, if it is none.
     ///
     /// # Errors
-    /// If there are too many keys or runs, or the files could change between two runs.
+    /// If there are too many keys or runs.
     pub fn check(&self) -> Result<(), SweepError> {
         let wrong = |words: String| Err(SweepError::Plan(words));
         if self.axes.is_empty() || self.axes.len() > AXES_MAX {
@@ -211,11 +214,6 @@ impl Plan {
         let keys: BTreeSet<&str> = self.axes.iter().map(|axis| axis.key.as_str()).collect();
         if keys.len() < self.axes.len() {
             return wrong("a key is varied twice".to_owned());
-        }
-        if self.scenario.folder.is_some() || keys.contains("folder") {
-            return wrong(
-                "a sweep shares invented files: those of a folder may change between two runs".to_owned(),
-            );
         }
         let sizes = self.axes.iter().map(|axis| axis.values.len());
         let points = sizes.fold(1usize, usize::saturating_mul);
@@ -245,7 +243,11 @@ impl Plan {
             };
             let scenario = with(&self.scenario, &settings)
                 .map_err(|error| SweepError::Point { setting: setting(), error })?;
-            Ok(Place { values, scenario })
+            let files = match scenario.folder {
+                Some(_) => Goods::of(&scenario)?.digest(),
+                None => String::new(),
+            };
+            Ok(Place { values, scenario, files })
         };
         (0..count).map(place).collect()
     }
@@ -263,7 +265,7 @@ impl Plan {
                 let scenario = self.seeded(&place.scenario, number);
                 let mut missing = Vec::new();
                 for overlay in &self.overlays {
-                    let name = store::name(overlay.name(), &scenario);
+                    let name = store::name(overlay.name(), &scenario, &place.files);
                     if claimed.insert(name.clone()) && store::read(runs, &name)?.is_none() {
                         missing.push((*overlay, name));
                     }
@@ -378,7 +380,7 @@ fn point(
 ) -> Result<Option<(Point, Vec<String>)>, SweepError> {
     let mut stored = Vec::new();
     for number in 0..plan.repeats {
-        let name = store::name(overlay.name(), &plan.seeded(&place.scenario, number));
+        let name = store::name(overlay.name(), &plan.seeded(&place.scenario, number), &place.files);
         match store::read(runs, &name)? {
             Some(run) => stored.push(run),
             None => return Ok(None),

@@ -1,7 +1,7 @@
 //! Runs that are finished, each in a small file: a sweep that was stopped goes on where it was.
 //!
-//! A file is named by a digest of all that decides a run: the overlay, the scenario with that overlay's knobs and no other's, the seed, and
-//! the sources of the program. So a run is made once though another overlay's knob is varied, and never taken for one of a program that
+//! A file is named by a digest of all that decides a run: the overlay, the scenario with that overlay's knobs and no other's, the seed, what
+//! is in the folder that is shared, if one is, and the sources of the program. So a run is made once though another overlay's knob is varied, and never taken for one of a program that
 //! has changed since.
 
 use std::fs::File;
@@ -49,13 +49,13 @@ pub(super) struct Measure {
 }
 
 /// What the file of a run is called.
-pub(super) fn name(overlay: &str, scenario: &Scenario) -> String {
+pub(super) fn name(overlay: &str, scenario: &Scenario, files: &str) -> String {
     let mut decides = scenario.clone();
     decides.overlay.retain(|name, _| name == overlay);
     // What it is called and by what it is usually run decides nothing; the seed may be one that TOML cannot say.
     (decides.name, decides.about, decides.seed) = ("sweep".to_owned(), String::new(), 0);
     (decides.backends, decides.repeats) = (Vec::new(), None);
-    let text = format!("{FORMAT}\n{SOURCES}\n{overlay}\n{}\n{}", scenario.seed, decides.to_text());
+    let text = format!("{FORMAT}\n{SOURCES}\n{overlay}\n{files}\n{}\n{}", scenario.seed, decides.to_text());
     let digest = Algorithm::Sha1.of(text.as_bytes());
     digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).chain([".json".to_owned()]).collect()
 }

@@ -186,6 +186,43 @@ fn the_page_has_a_picture_of_each_measure_and_every_mean() {
 }
 
 #[test]
+fn a_sweep_over_a_real_folder_goes_on_from_there_until_a_file_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let songs = dir.path().join("songs");
+    std::fs::create_dir(&songs).unwrap();
+    let write_song = |n: u8, byte: u8| {
+        std::fs::write(songs.join(format!("artist {} - title number{n}.mp3", n % 3)), [byte; 30_000])
+    };
+    (0..12).for_each(|n| write_song(n, n).unwrap());
+    std::fs::write(dir.path().join("small.toml"), kit::small(10, 1).to_text()).unwrap();
+    let run = || {
+        let args = [
+            "sweep",
+            "small.toml",
+            "--files",
+            "songs",
+            "--vary",
+            "peers=4,6",
+            "--repeat",
+            "2",
+            "--out",
+            "out",
+        ];
+        let output = BENCH.command(&args).current_dir(dir.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        files(&dir.path().join("out/points"))
+    };
+    let first = run();
+    assert_eq!(first.len(), 2 * 2 * overlays().len());
+    assert_eq!(run(), first);
+    // Of the same name and size.
+    write_song(3, 99).unwrap();
+    let second = run();
+    assert_eq!(second.len(), 2 * first.len(), "every run is made anew");
+    assert!(first.keys().all(|name| second.contains_key(name)));
+}
+
+#[test]
 fn each_mistake_gets_one_line_and_nothing_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
@@ -200,7 +237,7 @@ fn each_mistake_gets_one_line_and_nothing_is_made() {
         ),
         (&["classroom", "--vary", "peers=1", "--vary", "peers=2"], "varied twice"),
         (&["classroom", "--vary", "peers=1", "--overlay", "napstr"], "no overlay is called \"napstr\""),
-        (&["classroom", "--vary", "folder=/tmp"], "invented files"),
+        (&["classroom", "--vary", "peers=1", "--files", "/nowhere"], "--files /nowhere: No such file"),
         (&["classroom", "--vary", "peers=1", "--seed", "18446744073709551615"], "seed must be below"),
     ] {
         let output = BENCH.run(&[&["sweep"], args, &["--out", out]].concat());
