@@ -77,6 +77,19 @@ fn in_folder(folder: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// Every overlay ran well among six people, and each of them got what it wanted.
+fn all_six_have_fetched(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let columns = json["columns"].as_array().unwrap();
+    assert_eq!(columns.len(), 5);
+    for column in columns {
+        let estimates = column["estimates"].as_array().unwrap();
+        let fetched = estimates.iter().find(|estimate| estimate["key"] == "fetched").unwrap();
+        assert_eq!(fetched["median"], 6.0, "{}", column["overlay"]);
+    }
+}
+
 #[test]
 fn processes_do_what_one_process_does_and_a_real_folder_is_shared() {
     let folder = tempfile::tempdir().unwrap();
@@ -95,15 +108,7 @@ fn processes_do_what_one_process_does_and_a_real_folder_is_shared() {
     assert_eq!((world.items.len(), world.skipped.len()), (20, 1));
     assert!(world.skipped[0].ends_with("silence.mp3 is empty"), "{:?}", world.skipped);
     let output = in_folder(folder.path(), &["--backend", "processes", "--json", "--files", "songs"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let columns = json["columns"].as_array().unwrap();
-    assert_eq!(columns.len(), 5);
-    for column in columns {
-        let estimates = column["estimates"].as_array().unwrap();
-        let fetched = estimates.iter().find(|estimate| estimate["key"] == "fetched").unwrap();
-        assert_eq!(fetched["median"], 6.0, "{}", column["overlay"]);
-    }
+    all_six_have_fetched(&output);
     assert!(!String::from_utf8_lossy(&output.stdout).contains(folder.path().to_str().unwrap()));
 }
 
@@ -272,15 +277,7 @@ fn agents_with_networks_of_their_own_run_what_one_process_runs() {
     let agents = [(4, "127.40.0.0/16"), (8, "127.41.0.0/16")]
         .map(|(capacity, network)| agent(&place, capacity, network, TOKEN));
     let output = coordinator.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let columns = json["columns"].as_array().unwrap();
-    assert_eq!(columns.len(), 5);
-    for column in columns {
-        let estimates = column["estimates"].as_array().unwrap();
-        let fetched = estimates.iter().find(|estimate| estimate["key"] == "fetched").unwrap();
-        assert_eq!(fetched["median"], 6.0, "{}", column["overlay"]);
-    }
+    all_six_have_fetched(&output);
     for agent in agents {
         let output = agent.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);

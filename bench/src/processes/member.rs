@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use common::net::NodeId;
 
 use super::control::{Ready, Room, Task, Token, Word, introduce};
+use super::failed;
 use super::frame::{read_frame, write_frame};
 use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Report};
 use crate::coordinate::RunError;
@@ -24,10 +25,6 @@ pub const TOKEN_VARIABLE: &str = "BENCH_TOKEN";
 /// How often an agent dials again that was hung up on between two runs, and how long it waits.
 const DIALS_MAX: u32 = 5;
 const DIAL_AGAIN: Duration = Duration::from_millis(200);
-
-fn failed(what: &str, why: &dyn std::fmt::Display) -> RunError {
-    RunError(format!("cannot {what}: {why}"))
-}
 
 /// The life of a worker: calls back, takes its task, runs its nodes until told to stop or the channel closes.
 ///
@@ -52,9 +49,11 @@ pub fn join(coordinator: &str, room: Room, token: Token) -> Result<(), RunError>
     has_addresses(room)?;
     let mut runs = 0;
     while let Some(mut link) = dial(coordinator, runs > 0)? {
-        introduce(&mut link, token, Some(room))?;
-        if runs == 0 {
-            eprintln!("at {coordinator}; waiting for a run");
+        match introduce(&mut link, token, Some(room)) {
+            Ok(()) if runs == 0 => eprintln!("at {coordinator}; waiting for a run"),
+            Ok(()) => {}
+            Err(_) if runs > 0 => break,
+            Err(error) => return Err(error),
         }
         match read_frame(&mut link) {
             Ok(Word::Task(task)) => {

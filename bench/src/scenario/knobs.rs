@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
+use super::text::in_words;
 use super::{Rule, Scenario};
 use crate::overlays::overlays;
 
@@ -45,7 +46,7 @@ pub fn read<K: DeserializeOwned>(
 ) -> Result<K, KnobFault> {
     let fault = |knob: Option<&String>, what: &str| KnobFault {
         path: [name.to_owned()].into_iter().chain(knob.cloned()).collect(),
-        what: what.lines().collect::<Vec<_>>().join(" "),
+        what: in_words(what),
     };
     let given = knobs.get(name).cloned().unwrap_or_default();
     for (knob, value) in &given {
@@ -105,14 +106,21 @@ impl Scenario {
     }
 }
 
-/// Where in a scenario's text the fault is, in bytes: at the last name of its path that the text has.
-pub(super) fn place_of(fault: &KnobFault, text: &str) -> usize {
-    let Ok(root) = DeTable::parse(text) else { return 0 };
+impl KnobFault {
+    /// The names that lead to it in a scenario.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        [TABLES].into_iter().chain(self.path.iter().map(String::as_str))
+    }
+}
+
+/// Where in a scenario's text the names lead, in bytes: to the last of them that the text has, if it has one.
+pub(super) fn place_of<'a>(names: impl Iterator<Item = &'a str>, text: &str) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?;
     let mut table = root.get_ref();
-    let mut place = 0;
-    for name in [TABLES].into_iter().chain(fault.path.iter().map(String::as_str)) {
+    let mut place = None;
+    for name in names {
         let Some((key, value)) = table.get_key_value(name) else { break };
-        place = key.span().start;
+        place = Some(key.span().start);
         let DeValue::Table(inner) = value.get_ref() else { break };
         table = inner;
     }

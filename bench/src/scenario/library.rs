@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::text::{hint, nearest};
 use super::{Scenario, ScenarioError};
 
 /// A scenario that comes with the program.
@@ -47,7 +48,8 @@ pub fn find(name: &str) -> Result<Scenario, ScenarioError> {
         None if path.exists() => Scenario::read(path),
         None => {
             let known: Vec<&str> = LIBRARY.iter().map(|listed| listed.name).collect();
-            Err(ScenarioError::Unknown { name: name.to_owned(), known: known.join(", ") })
+            let hint = hint(nearest(name, known.iter().copied()));
+            Err(ScenarioError::Unknown { name: name.to_owned(), known: known.join(", "), hint })
         }
     }
 }

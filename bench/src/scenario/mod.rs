@@ -327,25 +327,31 @@ impl Scenario {
         vec![
             (!self.lines.mix.is_empty(), "lines.mix needs at least one class"),
             (self.lines.mix.len().max(self.faults.len()) <= LIST_MAX, "lists have at most 100 entries"),
-            (self.lines.mix.iter().all(|c| at_least_0(c.share)), "a class' share cannot be negative"),
-            (positive(self.lines.mix.iter().map(|c| c.share).sum()), "the classes' shares must not sum to 0"),
+            (
+                self.lines.mix.iter().all(|c| at_least_0(c.share)),
+                "lines.mix: a class' share cannot be negative",
+            ),
+            (
+                positive(self.lines.mix.iter().map(|c| c.share).sum()),
+                "lines.mix: the classes' shares must not sum to 0",
+            ),
             (
                 self.lines.mix.iter().all(|c| c.up_kbps > 0 && c.down_kbps > 0)
                     && self.server.up_kbps > 0
                     && self.server.down_kbps > 0,
-                "a line needs at least 1 kbps in each direction",
+                "lines.mix and server: a line needs at least 1 kbps in each direction",
             ),
             (share(self.lines.firewalled), "lines.firewalled is a share, from 0 to 1"),
             (
                 (0.0..=10_000.0).contains(&self.lines.latency_ms)
                     && (0.0..=10_000.0).contains(&self.server.delay_ms),
-                "a delay must be from 0 to 10000 ms",
+                "lines.latency_ms and server.delay_ms must be from 0 to 10000",
             ),
             (
                 [self.lines.latency_sigma, self.catalog.sizes.sigma, self.placement.files_sigma]
                     .iter()
                     .all(|sigma| (0.0..=3.0).contains(sigma)),
-                "a spread (sigma) must be from 0 to 3",
+                "lines.latency_sigma, catalog.sizes.sigma and placement.files_sigma must be from 0 to 3",
             ),
         ]
     }

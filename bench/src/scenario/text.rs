@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Scenario;
-use super::knobs::place_of;
+use super::knobs::{KnobFault, place_of};
 
 /// The longest scenario file that is read, in bytes.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
@@ -12,20 +12,17 @@ const TEXT_BYTES_MAX: u64 = 1 << 20;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file cannot be read.
-    #[error("{path}: {why}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// The system's word for it.
-        why: String,
-    },
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
     /// Nothing is called that.
-    #[error("no scenario is called \"{name}\" and there is no such file; there are {known}")]
+    #[error("no scenario is called \"{name}\" and there is no such file; there are {known}{hint}")]
     Unknown {
         /// The name.
         name: String,
         /// Names there are.
         known: String,
+        /// Which may have been meant, as `" (did you mean …?)"`, or nothing.
+        hint: String,
     },
     /// The text is not of the form.
     #[error("line {line}: {what}{hint}")]
@@ -50,16 +47,28 @@ impl Scenario {
     pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
         let wrong = |at: usize, what: String, said: &str| {
             let line = text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
-            let hint = suggestion(said).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
-            ScenarioError::Text { line, what, hint }
+            ScenarioError::Text { line, what, hint: hint(suggestion(said)) }
         };
         let scenario: Scenario = toml::from_str(text).map_err(|error| {
-            let what = error.message().lines().collect::<Vec<_>>().join(" ");
+            let what = in_words(error.message());
             wrong(error.span().map_or(0, |span| span.start), what.clone(), &what)
         })?;
-        let faulty = |fault| wrong(place_of(&fault, text), fault.to_string(), &fault.what);
+        let faulty = |fault: KnobFault| {
+            let place = place_of(fault.names(), text).unwrap_or(0);
+            wrong(place, fault.to_string(), &fault.what)
+        };
         scenario.check_knobs().map_err(faulty)?;
-        scenario.check()?;
+        scenario.check().map_err(|error| match error {
+            // What is said of a value begins with its key.
+            ScenarioError::Senseless(what) => {
+                let key = what.split([' ', ':', ',']).next().unwrap_or_default();
+                match place_of(key.split('.'), text) {
+                    Some(place) => wrong(place, what, ""),
+                    None => ScenarioError::Senseless(what),
+                }
+            }
+            other => other,
+        })?;
         Ok(scenario)
     }
 
@@ -68,7 +77,7 @@ impl Scenario {
     /// # Errors
     /// Also when the file cannot be read or is larger than any scenario.
     pub fn read(path: &Path) -> Result<Scenario, ScenarioError> {
-        let unreadable = |why: String| ScenarioError::Unreadable { path: path.display().to_string(), why };
+        let unreadable = ScenarioError::Unreadable;
         let len = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
         if len > TEXT_BYTES_MAX {
             return Err(unreadable(format!(
@@ -84,12 +93,10 @@ impl Scenario {
     /// # Errors
     /// What is wrong; a table has no lines.
     pub fn from_table(table: toml::Table) -> Result<Scenario, ScenarioError> {
-        let wrong = |what: String, said: &str| {
-            let hint = suggestion(said).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
-            ScenarioError::Senseless(format!("{what}{hint}"))
-        };
+        let wrong =
+            |what: String, said: &str| ScenarioError::Senseless(format!("{what}{}", hint(suggestion(said))));
         let scenario: Scenario = table.try_into().map_err(|error: toml::de::Error| {
-            let what = error.message().lines().collect::<Vec<_>>().join(" ");
+            let what = in_words(error.message());
             wrong(what.clone(), &what)
         })?;
         scenario.check_knobs().map_err(|fault| wrong(fault.to_string(), &fault.what))?;
@@ -108,13 +115,36 @@ impl Scenario {
     }
 }
 
+/// A parser's message in one line, without the names that types have in programs.
+pub(super) fn in_words(message: &str) -> String {
+    let line = message.lines().collect::<Vec<_>>().join(" ").replace("` as i128", "`");
+    let Some((what, kind)) = line.rsplit_once(", expected ") else { return line };
+    let kind = match kind {
+        "u8" | "u16" | "u32" | "u64" | "usize" => {
+            "a whole number that is not negative, nor larger than makes sense"
+        }
+        "f32" | "f64" => "a number",
+        kind => kind,
+    };
+    format!("{what}, expected {kind}")
+}
+
+pub(super) fn hint(meant: Option<String>) -> String {
+    meant.map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"))
+}
+
 /// The word nearest to the unknown one in `unknown field `x`, expected one of `a`, `b``, if one is near.
 fn suggestion(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = quoted.next().filter(|_| message.starts_with("unknown"))?;
+    nearest(unknown, quoted)
+}
+
+/// The word that is nearest to an unknown one, if one is near.
+pub(super) fn nearest<'a>(unknown: &str, words: impl Iterator<Item = &'a str>) -> Option<String> {
     // Someone who leaves off the end of a word is as near as someone who mistypes a letter.
     let distance = |word: &str| if word.starts_with(unknown) { 1 } else { edits(unknown, word) };
-    let (distance, word) = quoted.map(|word| (distance(word), word)).min()?;
+    let (distance, word) = words.map(|word| (distance(word), word)).min()?;
     (distance <= 1 + unknown.len() / 4).then(|| word.to_owned())
 }
 
