@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::analyze::command::{AnalyzeArgs, analyze};
 use crate::claims::command::{ClaimsArgs, try_claims};
 use crate::compare::{Backend, Options, compare};
+use crate::interrupt::end_at_interrupt;
 use crate::processes::{
     self, AGENTS_MAX, Agents, Room, TOKEN_VARIABLE, Token, join, network, token_of_the_run,
 };
@@ -260,6 +261,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run_claims(args: &ClaimsArgs) -> Result<()> {
+    end_at_interrupt()?;
     print(&try_claims(args, look(false).coloured)?)
 }
 
@@ -346,6 +348,11 @@ fn scenario(asked: &Asked<'_>) -> Result<Scenario> {
     if let Some(folder) = &args.files {
         scenario.folder = Some(folder_of_files(folder)?);
     }
+    if scenario.name == OF_A_FOLDER && scenario.folder.is_none() {
+        bail!(
+            "scenario {OF_A_FOLDER}: whose files? --files DIR, or a line `folder = \"…\"` in a file of your own"
+        );
+    }
     for fault in &args.kill {
         let fault: Fault = fault.parse().map_err(|error: String| anyhow::anyhow!("--kill: {error}"))?;
         scenario.faults.push(fault);
@@ -367,7 +374,7 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
     let args = asked.how;
     let scenario = scenario(asked)?;
     let backends = asked.backends(&scenario);
-    let folder = Folder::open(&args.out, &scenario).context("--out")?;
+    let folder = Folder::open(&args.out).context("--out")?;
     if !args.quiet && asked.scenario.is_none() && args.files.is_some() {
         let Scenario { name, peers, lines, .. } = &scenario;
         let mbps = lines.mix[0].up_kbps / 1000;
@@ -381,6 +388,7 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
     }
     let agents = call_agents(args)?;
     let options = Options { scenario, backends, repeats: args.repeat, executable, agents };
+    end_at_interrupt()?;
     let began = Instant::now();
     let command = asked.as_typed(&options);
     let watch = Watch::new(!args.quiet);
@@ -388,6 +396,7 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
     let is_simulated = options.backends.iter().all(|backend| *backend == Backend::Sim);
     comparison.made = if is_simulated { Made::simulated(command) } else { Made::here(command) };
     folder.fill(&comparison)?;
+    folder.put_scenario(&options.scenario)?;
     let is_shown = options.backends.contains(&Backend::Sim);
     let film = is_shown.then(|| replay::film(&replay::small_one(&options.scenario), &watch)).transpose()?;
     folder.put_film(film.as_ref())?;

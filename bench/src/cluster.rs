@@ -215,7 +215,12 @@ impl<'a, O: Overlay> Host<'a, O> {
                     Some(Order::Kill(node)) => self.kill(node).await,
                     Some(Order::Revive) => self.revive().await,
                     Some(Order::Count) => self.say(Report::Loads(self.loads())),
-                    Some(Order::Stop) | None => break,
+                    Some(Order::Stop) => break,
+                    // Whoever led the run is gone: nobody counts any more, and good-byes would keep this process for seconds.
+                    None => {
+                        self.vanish().await;
+                        return Ok(());
+                    }
                 },
                 Some((at, node, note)) = self.notes.recv() => self.told(at, node, note),
                 () = tokio::time::sleep(wait.min(REPORT_EVERY)), if going => self.due().await?,
@@ -338,6 +343,16 @@ impl<'a, O: Overlay> Host<'a, O> {
     fn say(&self, report: Report) {
         // Nobody listens any more: the order to stop, or the end of the orders, is on its way.
         let _ = self.reports.send(report);
+    }
+
+    /// All nodes end at once.
+    async fn vanish(mut self) {
+        let mut ends = tokio::task::JoinSet::new();
+        while let Some((_, handle)) = self.nodes.pop_first() {
+            ends.spawn(handle.kill());
+        }
+        // How each ended does not matter to anybody any more.
+        drop(ends.join_all().await);
     }
 
     async fn stop(mut self) {

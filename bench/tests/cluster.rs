@@ -151,7 +151,7 @@ fn a_mistake_is_one_clear_line_and_no_success() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
     std::fs::create_dir(folder.path().join("empty")).unwrap();
-    let mistakes: [(&[&str], &str); 11] = [
+    let mistakes: [(&[&str], &str); 13] = [
         (&["--files", "nowhere"], "nowhere"),
         (&["--files", "empty"], "no file to share"),
         (&["--files", "file"], "a folder is wanted"),
@@ -163,6 +163,8 @@ fn a_mistake_is_one_clear_line_and_no_success() {
         (&["--scenario", "broken.toml"], "line 2"),
         (&["--repeat", "0"], "repeat"),
         (&["--backend", "udp"], "udp"),
+        (&["--scenario", "clasroom"], "did you mean `classroom`?"),
+        (&["--scenario", "real-folder"], "whose files? --files DIR"),
     ];
     std::fs::write(folder.path().join("broken.toml"), "version = 1\nnme = \"x\"\n").unwrap();
     for (arguments, word) in mistakes {
@@ -195,11 +197,34 @@ fn children(parent: u32) -> Vec<u32> {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_is_left_behind_when_the_coordinator_is_killed() {
+    let mut killed = |coordinator: &mut Child| {
+        coordinator.kill().unwrap();
+        assert_eq!(coordinator.wait().unwrap().code(), None);
+    };
+    nothing_is_left_behind_of(&mut killed);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_left_behind_when_it_is_interrupted_and_earlier_results_are_as_they_were() {
+    let mut interrupted = |coordinator: &mut Child| {
+        let sent = Command::new("kill").args(["-INT", &coordinator.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(coordinator.wait().unwrap().code(), Some(130));
+    };
+    nothing_is_left_behind_of(&mut interrupted);
+}
+
+/// Ends a coordinator in the midst of a run.
+#[cfg(target_os = "linux")]
+fn nothing_is_left_behind_of(end: &mut dyn FnMut(&mut Child)) {
     let folder = tempfile::tempdir().unwrap();
     let mut scenario = kit::small(6, 1);
     scenario.searches.settle_s = 60.0;
     scenario.duration_limit_s = 120.0;
     std::fs::write(folder.path().join("long.toml"), scenario.to_text()).unwrap();
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    std::fs::write(folder.path().join("out/results.json"), "earlier").unwrap();
     let mut command = program();
     command.current_dir(folder.path()).args([
         "--scenario",
@@ -224,8 +249,9 @@ fn nothing_is_left_behind_when_the_coordinator_is_killed() {
     wait_until("the workers of one cluster did not begin", &|| begun() >= 4);
     // Those that have only just been started included.
     let workers = children(coordinator.id());
-    coordinator.kill().unwrap();
-    coordinator.wait().unwrap();
+    end(&mut coordinator);
+    assert_eq!(std::fs::read(folder.path().join("out/results.json")).unwrap(), b"earlier");
+    assert_eq!(std::fs::read_dir(folder.path().join("out")).unwrap().count(), 1);
     let lives = |pid: &u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.contains("(bench)") && !stat.contains(") Z ")

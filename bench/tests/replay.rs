@@ -173,7 +173,7 @@ fn a_comparison_leaves_a_replay_that_its_page_links_and_the_same_bytes_again() {
     }
     // Of another comparison, without a simulation, there is none.
     let dir = dirs[0].path();
-    Folder::open(dir, &Scenario::default()).unwrap().put_film(None).unwrap();
+    Folder::open(dir).unwrap().put_film(None).unwrap();
     draw(&[dir.to_path_buf()], dir).unwrap();
     assert!(!dir.join(PAGE).exists());
     assert!(!fs::read_to_string(dir.join("index.html")).unwrap().contains("replay.html"));

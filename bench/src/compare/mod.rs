@@ -144,6 +144,10 @@ pub struct Comparison {
     pub seed: u64,
     /// How many people.
     pub peers: u32,
+    /// All of the scenario, but for where the folder of its files is.
+    pub settings: Scenario,
+    /// What is set otherwise than in the scenario of that name that comes with the program.
+    pub changed: Vec<String>,
     /// Overlays by backends.
     pub columns: Vec<Column>,
     /// The same run by real sockets and in simulation, compared.
@@ -269,6 +273,8 @@ pub fn compare(options: &Options, watch: &Watch) -> Result<Comparison, CompareEr
         about: options.scenario.about.clone(),
         seed: options.scenario.seed,
         peers: options.scenario.peers,
+        settings: Scenario { folder: None, ..options.scenario.clone() },
+        changed: options.scenario.changed(),
         twins: twin::twins(&columns),
         losses: loss::losses(options, repeats(Backend::Sim), watch)?,
         sizes: sizes::smaller(options, repeats(Backend::Sim), watch)?,

@@ -13,7 +13,7 @@ use common::net::NodeId;
 
 use super::control::{Ready, Room, Task, Token, Word, introduce};
 use super::failed;
-use super::frame::{read_frame, write_frame};
+use super::frame::{FrameError, read_frame, write_frame};
 use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Report};
 use crate::coordinate::RunError;
 use crate::overlays::overlays;
@@ -34,9 +34,12 @@ pub fn work(control: std::net::SocketAddr) -> Result<(), RunError> {
     let token = Token::read(&mut std::io::stdin()).map_err(|e| failed("read the token", &e))?;
     let mut link = TcpStream::connect(control).map_err(|e| failed("reach the coordinator", &e))?;
     introduce(&mut link, token, None)?;
-    match read_frame(&mut link).map_err(|e| failed("read the task", &e))? {
-        Word::Task(task) => serve(link, task),
-        Word::Refused(why) => Err(RunError(why)),
+    match read_frame(&mut link) {
+        Ok(Word::Task(task)) => serve(link, task),
+        Ok(Word::Refused(why)) => Err(RunError(why)),
+        // Whoever has started it has gone, and needs no word of it.
+        Err(FrameError::Closed) => Ok(()),
+        Err(error) => Err(failed("read the task", &error)),
     }
 }
 

@@ -54,15 +54,25 @@ const FLOW_COLUMNS: [&str; 6] =
     ["second", "seconds", "bytes_per_s", "bytes_per_s_each", "downloads", "downloaders"];
 
 impl Folder {
-    /// Makes the folder if need be and puts the scenario into it, before the first run: a folder that takes no files is
-    /// better found out before a minute's work than after.
+    /// Makes the folder if need be and tries whether it takes files: that it does not is better found out before a minute's work than
+    /// after. What is in it stays as it is until there are results.
     ///
     /// # Errors
     /// If it cannot be made or written to.
-    pub fn open(path: &Path, scenario: &Scenario) -> Result<Folder, FolderFault> {
+    pub fn open(path: &Path) -> Result<Folder, FolderFault> {
+        const TRIED: &str = "tried.part";
         let folder = Folder::make(path)?;
-        folder.write("scenario.toml", scenario.to_text().as_bytes())?;
+        folder.write(TRIED, b"")?;
+        folder.remove(TRIED)?;
         Ok(folder)
+    }
+
+    /// Puts in the scenario of the results.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn put_scenario(&self, scenario: &Scenario) -> Result<(), FolderFault> {
+        self.write("scenario.toml", scenario.to_text().as_bytes())
     }
 
     /// Makes the folder if need be.

@@ -156,6 +156,9 @@ pub(crate) struct Results {
     pub(crate) about: String,
     pub(crate) seed: u64,
     pub(crate) peers: u32,
+    /// What is set otherwise than in the scenario of that name.
+    #[serde(default)]
+    pub(crate) changed: Vec<String>,
     pub(crate) columns: Vec<Column>,
     pub(crate) twins: Vec<Twin>,
     pub(crate) losses: Vec<Loss>,

@@ -16,6 +16,7 @@ use crate::compare::Backend;
 use crate::redhat9;
 
 mod annotated;
+mod changed;
 mod fault;
 mod knobs;
 mod law;
@@ -42,6 +43,8 @@ pub const REPEATS_MAX: u32 = 1_000;
 
 /// The largest file, in bytes: more than any that was shared in those years.
 const SIZE_MAX_BYTES: u64 = 64 << 30;
+/// The fewest words of invented names.
+const WORDS_MIN: u32 = 20;
 
 /// What is run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -249,9 +252,17 @@ impl Scenario {
         let rules =
             [self.rules_of_people(), self.rules_of_times(), self.rules_of_lines(), self.rules_of_content()];
         let mut rules = rules.into_iter().flatten();
-        match rules.find(|(holds, _)| !holds) {
-            Some((_, wrong)) => Err(ScenarioError::Senseless(wrong.to_owned())),
-            None => self.check_knobs().map_err(|fault| ScenarioError::Senseless(fault.to_string())),
+        if let Some((_, wrong)) = rules.find(|(holds, _)| !holds) {
+            return Err(ScenarioError::Senseless(wrong.to_owned()));
+        }
+        self.check_knobs().map_err(|fault| ScenarioError::Senseless(fault.to_string()))?;
+        let limit = self.duration_limit();
+        match self.faults.iter().find(|fault| fault.at >= limit) {
+            Some(late) => Err(ScenarioError::Senseless(format!(
+                "faults: {late} would come when the run is over: duration_limit_s is {}",
+                self.duration_limit_s
+            ))),
+            None => Ok(()),
         }
     }
 
@@ -329,7 +340,7 @@ impl Scenario {
             (self.lines.mix.len().max(self.faults.len()) <= LIST_MAX, "lists have at most 100 entries"),
             (
                 self.lines.mix.iter().all(|c| at_least_0(c.share)),
-                "lines.mix: a class' share cannot be negative",
+                "lines.mix: a class' share is a number, at least 0",
             ),
             (
                 positive(self.lines.mix.iter().map(|c| c.share).sum()),
@@ -361,10 +372,10 @@ impl Scenario {
         vec![
             (share(self.placement.free_riders), "placement.free_riders is a share, from 0 to 1"),
             ((1..=TITLES_MAX).contains(&self.catalog.titles), "catalog.titles must be from 1 to 8388608"),
+            ((1..=TITLES_MAX).contains(&self.catalog.artists), "catalog.artists must be from 1 to 8388608"),
             (
-                (1..=TITLES_MAX).contains(&self.catalog.artists)
-                    && (1..=TITLES_MAX).contains(&self.catalog.words),
-                "catalog.artists and catalog.words must be from 1 to 8388608",
+                (WORDS_MIN..=TITLES_MAX).contains(&self.catalog.words),
+                "catalog.words must be from 20 to 8388608: of fewer, names that differ would be too long for a file",
             ),
             (
                 self.catalog.sizes.min >= 1

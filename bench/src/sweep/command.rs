@@ -96,7 +96,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static dyn Contestant>> {
 pub fn run_sweep(args: &SweepArgs) -> Result<(String, Vec<String>)> {
     let plan = args.plan()?;
     plan.check()?;
-    let folder = Folder::open(&args.out, &plan.scenario).context("--out")?;
+    let folder = Folder::open(&args.out).context("--out")?;
     let bar = bar(!args.quiet);
     let progress = |progress: Progress| {
         bar.set_length(progress.work.1);
@@ -113,6 +113,7 @@ pub fn run_sweep(args: &SweepArgs) -> Result<(String, Vec<String>)> {
     }
     let found = super::Sweep { made: Made::simulated(args.as_typed(&plan)), ..found };
     write(&found, &folder)?;
+    folder.put_scenario(&plan.scenario)?;
     draw_sweep(&found, &folder)?;
     if found.unfinished > 0 {
         eprintln!(

@@ -19,7 +19,7 @@ const BENCH: Program = Program(env!("CARGO_BIN_EXE_bench"));
 /// Runs all overlays in simulation and stores what comes out, without a page.
 fn stored(dir: &Path, peers: u32, repeats: u32) -> Comparison {
     let scenario = kit::small(peers, 1);
-    let folder = Folder::open(dir, &scenario).unwrap();
+    let folder = Folder::open(dir).unwrap();
     let options = Options {
         scenario,
         backends: vec![Backend::Sim],

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bench::compare::Backend;
 use bench::overlays::overlays;
 use bench::scenario::{
-    Arrivals, Fault, Harm, LIBRARY, Law, Scenario, ScenarioError, Sessions, Turn, Whom, timeline,
+    Arrivals, DURATION_MAX_S, Fault, Harm, LIBRARY, Law, Scenario, ScenarioError, Sessions, Turn, Whom,
+    named, timeline,
 };
 use bench::world::World;
 use proptest::prelude::*;
@@ -94,7 +95,7 @@ proptest! {
         let faults: Vec<Fault> = faults.into_iter().map(|(harm, at)| Fault { harm, at }).collect();
         let sessions = Sessions { linger_s, patience_s };
         let scenario =
-            Scenario { faults, arrivals, sessions, publisher, repeats, backends, ..Scenario::default() };
+            Scenario { faults, arrivals, sessions, publisher, repeats, backends, duration_limit_s: DURATION_MAX_S, ..Scenario::default() };
         prop_assert_eq!(&Scenario::parse(&scenario.to_text()).unwrap(), &scenario);
         prop_assert_eq!(&Scenario::parse(&scenario.annotated()).unwrap(), &scenario);
         let turns = timeline(&scenario.faults);
@@ -106,7 +107,7 @@ proptest! {
         seed in any::<u64>().prop_map(|seed| seed >> 1), peers in 1u32..1_000_000, share in 0.0f64..=1.0,
         latency in 0.0f64..1_000.0, linger in prop::option::of(0.0f64..1e6), percent in 0.1f64..=100.0, at_s in 0u32..10_000,
     ) {
-        let mut scenario = Scenario { seed, peers, ..Scenario::default() };
+        let mut scenario = Scenario { seed, peers, duration_limit_s: 1e4, ..Scenario::default() };
         scenario.lines.firewalled = share;
         scenario.lines.latency_ms = latency;
         scenario.sessions.linger_s = linger.map(Law::Fixed);
@@ -140,7 +141,7 @@ fn an_unknown_field_is_named_with_its_line_and_what_was_meant() {
 #[test]
 fn senseless_values_are_refused_in_words() {
     type Spoil = fn(&mut Scenario);
-    let spoilt: [(Spoil, &str); 23] = [
+    let spoilt: [(Spoil, &str); 25] = [
         (|s| s.peers = 0, "peers"),
         (|s| s.version = 2, "version"),
         (|s| s.name = "../x".to_owned(), "name"),
@@ -159,6 +160,11 @@ fn senseless_values_are_refused_in_words() {
         (|s| s.repeats = Some(0), "repeats"),
         (|s| (s.publisher, s.peers) = (true, 1), "publisher"),
         (|s| s.faults = vec![Fault::crash(Whom::Server, Duration::ZERO); 101], "at most 100"),
+        (
+            |s| s.faults = vec!["busiest@1000s".parse().unwrap()],
+            "busiest@1000s would come when the run is over",
+        ),
+        (|s| s.catalog.words = 1, "catalog.words"),
         (|s| set(s, "mirror", "mirrors", 0), "overlay.mirror: mirrors must be"),
         (|s| set(s, "napster", "upload_slots", 0), "overlay.napster: upload_slots must be"),
         (|s| set(s, "napster", "slots", 1), "overlay.napster.slots: unknown field"),
@@ -241,6 +247,26 @@ fn knobs_come_back_from_their_text_and_what_is_not_set_is_shown() {
 }
 
 #[test]
+fn what_was_changed_in_a_scenario_is_told_and_nothing_else() {
+    let mut scenario = Scenario::default();
+    (scenario.peers, scenario.seed, scenario.about) = (7, 9, "mine".to_owned());
+    assert_eq!(scenario.changed(), Vec::<String>::new());
+    set(&mut scenario, "gnutella", "ttl", 3);
+    scenario.placement.free_riders = 0.5;
+    assert_eq!(scenario.changed(), ["overlay.gnutella.ttl = 3", "placement.free_riders = 0.5"]);
+    for listed in LIBRARY {
+        assert_eq!(Scenario::parse(listed.text).unwrap().changed(), Vec::<String>::new(), "{}", listed.name);
+    }
+    let mut unset = Scenario::parse(named("redhat9").unwrap().text).unwrap();
+    unset.sessions = Sessions::default();
+    assert!(
+        unset.changed().iter().any(|line| line.starts_with("without sessions.")),
+        "{:?}",
+        unset.changed()
+    );
+}
+
+#[test]
 fn hostile_text_is_refused_in_one_line_that_names_its_own() {
     let with = |line: &str| {
         let key = line.split(' ').next().unwrap();
@@ -255,15 +281,16 @@ fn hostile_text_is_refused_in_one_line_that_names_its_own() {
         ("duration_limit_s = nan", "duration_limit_s"),
         ("duration_limit_s = inf", "duration_limit_s"),
         ("seed = -1", "line 4"),
-        ("zipf_alpha = 1e308", "line 59: catalog.zipf_alpha must be from 0 to 4"),
-        ("free_riders = 1.5", "line 68: placement.free_riders is a share"),
-        ("latency_ms = -1", "line 37: lines.latency_ms and server.delay_ms must be"),
+        ("zipf_alpha = 1e308", "catalog.zipf_alpha must be from 0 to 4"),
+        ("free_riders = 1.5", "placement.free_riders is a share"),
+        ("latency_ms = -1", "lines.latency_ms and server.delay_ms must be"),
         ("files_mean = \"x\"", "expected a number"),
         ("pause_s = 1e308", "pause_s"),
         ("over_s = nan", "over_s"),
         ("shape = \"flashcrowd\"", "did you mean `flash_crowd`?"),
     ] {
         let error = Scenario::parse(&with(line)).unwrap_err().to_string();
+        assert!(error.starts_with("line "), "{line}: {error}");
         assert!(error.contains(words) && !error.contains('\n'), "{line}: {error}");
     }
     let added = |text: &str| Scenario::parse(&format!("{}{text}\n", LIBRARY[0].text)).unwrap_err();

@@ -33,7 +33,8 @@ fn two_comparisons_of_one_seed_are_the_same_to_the_byte_in_every_file() {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     for dir in &dirs {
         let scenario = kit::small(20, 1);
-        let folder = Folder::open(dir.path(), &scenario).unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        folder.put_scenario(&scenario).unwrap();
         folder.fill(&simulated(scenario, 2)).unwrap();
     }
     let names: Vec<_> =

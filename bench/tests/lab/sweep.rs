@@ -24,7 +24,7 @@ fn plan(vary: &[&str], repeats: u32) -> Plan {
 
 /// Sweeps into a folder; also returns how many runs were made.
 fn swept(plan: &Plan, dir: &Path, at_a_time: usize) -> (Sweep, usize) {
-    let folder = Folder::open(dir, &plan.scenario).unwrap();
+    let folder = Folder::open(dir).unwrap();
     let told: Mutex<Vec<Progress>> = Mutex::default();
     let progress = |progress| told.lock().unwrap().push(progress);
     let found = sweep(plan, &folder, Some(at_a_time), &progress, &AtomicBool::new(false)).unwrap();
@@ -68,7 +68,7 @@ fn results_are_the_same_to_the_byte_however_many_run_side_by_side_and_however_of
 fn a_sweep_that_is_stopped_has_the_points_that_are_whole_and_goes_on_from_there() {
     let plan = plan(&["peers=8,16"], 1);
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let folder = Folder::open(dir.path(), &plan.scenario).unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
     let stop = AtomicBool::new(false);
     // One run of the second point is made too; what is begun is finished.
     let progress = |progress: Progress| stop.store(progress.runs > overlays().len(), Ordering::Relaxed);

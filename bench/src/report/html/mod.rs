@@ -198,14 +198,21 @@ fn title(views: &[View<'_>]) -> String {
 
 /// What was run, in a sentence for each of the results.
 fn lead(views: &[View<'_>]) -> String {
+    /// Of a scenario that has nothing in common with another: as many as two lines hold.
+    const CHANGED_MAX: usize = 8;
     let sentence = |view: &View<'_>| {
-        let Results { scenario, about, peers, seed, .. } = view.results;
+        let Results { scenario, about, peers, seed, changed, .. } = view.results;
         // Alone, it has its name in the title.
         let name =
             if view.label.is_empty() { String::new() } else { format!("{}: {scenario}. ", view.label) };
         let by: Vec<&str> = view::backends(&[*view]).into_iter().map(view::words).collect();
         let by = by.join(" and ");
-        let text = format!("{name}{about} {peers} people, first seed {seed}, {by}.");
+        let more = changed.len().saturating_sub(CHANGED_MAX);
+        let more =
+            if more > 0 { format!("; and {more} more, which scenario.toml has") } else { String::new() };
+        let shown = changed[..changed.len().min(CHANGED_MAX)].join("; ");
+        let changed = if changed.is_empty() { String::new() } else { format!(" Changed: {shown}{more}.") };
+        let text = format!("{name}{about} {peers} people, first seed {seed}, {by}.{changed}");
         format!("<p class=\"lead\">{}</p>\n", Escaped(&text))
     };
     views.iter().map(sentence).collect()
