@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -90,6 +91,9 @@ impl FromStr for Token {
     }
 }
 
+/// Bits of an address that may be the network's: a node is a number of 24 bits, and two of the numbers are nobody's.
+pub(super) const PREFIXES: RangeInclusive<u8> = 8..=30;
+
 /// What an agent brings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Room {
@@ -99,6 +103,13 @@ pub struct Room {
     pub network: Ipv4Addr,
     /// How many bits of an address are the network's.
     pub prefix: u8,
+}
+
+impl Room {
+    /// A network with room for a node, whose addresses begin where it does.
+    pub(super) fn is_sound(self) -> bool {
+        PREFIXES.contains(&self.prefix) && self.network.to_bits() & (u32::MAX >> self.prefix) == 0
+    }
 }
 
 /// The first frame of a worker or an agent.
@@ -256,6 +267,10 @@ fn hear(mut link: TcpStream, from: SocketAddr, token: Token) -> Option<Result<Me
         let _ = write_frame(&mut link, &Word::Refused(why.clone()));
         return Some(Err(RunError(why)));
     }
+    if hello.room.is_some_and(|room| !room.is_sound()) {
+        let _ = write_frame(&mut link, &Word::Refused("the network is none".to_owned()));
+        return None;
+    }
     link.set_read_timeout(None).ok()?;
     Some(Ok(Member { link, from, room: hello.room }))
 }
@@ -292,6 +307,11 @@ mod tests {
         talker.write_all(b"GET ").unwrap();
         assert!(answer(&mut talker).contains("at most 1024 are allowed"), "its first bytes, as a length");
         let room = Room { capacity: 7, network: Ipv4Addr::new(10, 0, 0, 0), prefix: 8 };
+        for unsound in [Room { prefix: 77, ..room }, Room { network: Ipv4Addr::new(10, 0, 0, 1), ..room }] {
+            let mut ours = TcpStream::connect(control.address).unwrap();
+            introduce(&mut ours, token, Some(unsound)).unwrap();
+            assert_eq!(answer(&mut ours), "the network is none");
+        }
         let mut ours = TcpStream::connect(control.address).unwrap();
         introduce(&mut ours, token, Some(room)).unwrap();
         let member = control.next(SOON).unwrap().expect("it is let in while another says nothing");

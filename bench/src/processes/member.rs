@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use common::net::NodeId;
 
-use super::control::{Ready, Room, Task, Token, Word, introduce};
+use super::control::{PREFIXES, Ready, Room, Task, Token, Word, introduce};
 use super::failed;
 use super::frame::{FrameError, read_frame, write_frame};
 use crate::cluster::{HostEnds, HostPlan, ORDERS_WAITING_MAX, Order, Report};
@@ -130,7 +130,7 @@ pub fn network(text: &str) -> Result<(Ipv4Addr, u8), String> {
     let (network, prefix) = text.split_once('/').ok_or("a network is written like 10.1.0.0/16")?;
     let network: Ipv4Addr = network.parse().map_err(|e| format!("{network}: {e}"))?;
     let prefix: u8 = prefix.parse().map_err(|e| format!("{prefix}: {e}"))?;
-    if !(8..=30).contains(&prefix) {
+    if !PREFIXES.contains(&prefix) {
         return Err("8 to 30 bits of a network's addresses are its own".to_owned());
     }
     let hosts = u32::MAX >> prefix;
