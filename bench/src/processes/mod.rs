@@ -100,6 +100,8 @@ pub fn run(
         let late = || format!("a worker has not called back within {} s", CALL_BACK_MAX.as_secs());
         members.push(control.next(left)?.ok_or_else(|| RunError(late()))?);
     }
+    // Nobody else is awaited while the run lasts.
+    drop(control);
     let places = Places::within(network, free_port(network)?);
     lead(contestant, world, members, shares, &places, watch)
 }
