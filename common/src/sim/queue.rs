@@ -91,6 +91,8 @@ struct Run {
     start: u64,
     /// In order: nanoseconds after the start in the upper half, the place in the lower.
     keys: Vec<u64>,
+    /// Of them, how many are in order; all, once the run is made.
+    sorted: usize,
     /// Of them, how many have been popped.
     next: usize,
     /// The blocks that the events are in.
@@ -115,7 +117,7 @@ impl<T> Queue<T> {
             blocks: Blocks { places: Vec::new(), following: Vec::new(), vacant: Vec::new() },
             levels: std::array::from_fn(|level| Level::new(if level == 0 { LOW_BITS } else { DIGIT_BITS })),
             position: 0,
-            run: Run { start: 0, keys: Vec::new(), next: 0, blocks: Vec::new() },
+            run: Run { start: 0, keys: Vec::new(), sorted: 0, next: 0, blocks: Vec::new() },
             near: Near { order: BinaryHeap::new(), sequence: 0, vacant: Vec::new() },
             len: 0,
         }
@@ -216,7 +218,7 @@ impl<T> Queue<T> {
     /// run, several of a quiet one: with a few events known in advance, their memory can be fetched in advance.
     fn next_run(&mut self, limit: Time) -> bool {
         self.run.keys.clear();
-        self.run.next = 0;
+        (self.run.sorted, self.run.next) = (0, 0);
         self.blocks.vacant.append(&mut self.run.blocks);
         let mut limit = limit.0 >> SLOT_BITS;
         while self.run.keys.len() < RUN_WANTED {
@@ -336,24 +338,44 @@ impl<T> Blocks<T> {
 }
 
 impl Run {
-    /// Adds the events of a slot, not yet in order.
+    /// Adds the events of a slot, all of them later than what is there.
     fn add<T>(&mut self, slot: Slot, blocks: &Blocks<T>) {
+        if slot.is_last(slot.first) {
+            // Places in one block are in the order of insertion.
+            let range = slot.places(slot.first);
+            let keys = blocks.places[range.clone()].iter().zip(range.start as u64..);
+            self.keys.extend(keys.map(|(place, number)| (place.at() - self.start) << 32 | number));
+            self.blocks.push(slot.first);
+        } else {
+            self.sort();
+            self.add_chain(slot, blocks);
+            self.sorted = self.keys.len();
+        }
+    }
+
+    /// Puts in order what is not yet.
+    fn sort(&mut self) {
+        self.keys[self.sorted..].sort_unstable();
+        self.sorted = self.keys.len();
+    }
+
+    /// Adds the events of a slot with many.
+    fn add_chain<T>(&mut self, slot: Slot, blocks: &Blocks<T>) {
+        let (first_key, first_block) = (self.keys.len(), self.blocks.len());
         let mut next = Some(slot.first);
         while let Some(block) = next {
-            let first = self.blocks.len() as u64 * u64::from(BLOCK);
+            let first = (self.blocks.len() - first_block) as u64 * u64::from(BLOCK);
             let keys = blocks.places[slot.places(block)].iter().zip(first..);
             self.keys.extend(keys.map(|(place, number)| (place.at() - self.start) << 32 | number));
             self.blocks.push(block);
             next = slot.after(block, &blocks.following);
         }
-    }
-
-    /// Puts the keys in order, and into them the places in the blocks instead of those among the run's events.
-    fn sort(&mut self) {
-        self.keys.sort_unstable();
-        for key in &mut self.keys {
+        // In order by the number among the slot's events, then with the place in the blocks instead.
+        let (keys, blocks) = (&mut self.keys[first_key..], &self.blocks[first_block..]);
+        keys.sort_unstable();
+        for key in keys {
             let number = *key as u32;
-            let place = self.blocks[(number / BLOCK) as usize] * BLOCK + number % BLOCK;
+            let place = blocks[(number / BLOCK) as usize] * BLOCK + number % BLOCK;
             *key = *key >> 32 << 32 | u64::from(place);
         }
     }
