@@ -19,7 +19,7 @@ use crate::processes::{
 };
 use crate::record::command::{RecordArgs, record};
 use crate::replay;
-use crate::report::{Folder, Look, Made, draw, render, to_json};
+use crate::report::{Folder, Look, Made, VERSION, draw, render, to_json};
 use crate::scale::command::{ScaleArgs, run_scale};
 use crate::scenario::{Fault, LIBRARY, Listed, OF_A_FOLDER, PEERS_MAX, Scenario, find};
 use crate::sweep::command::{SweepArgs, run_sweep};
@@ -34,7 +34,7 @@ const CONTROL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7_1
 #[derive(Debug, Parser)]
 #[command(
     name = "bench",
-    version,
+    version = VERSION,
     about = "Peer-to-peer architectures side by side",
     args_conflicts_with_subcommands = true
 )]

@@ -30,7 +30,7 @@ pub use loss::{Loss, LossRun};
 pub use sizes::Smaller;
 pub(crate) use together::simulations;
 pub use twin::{Agreement, Twin, TwinRow};
-pub(crate) use twin::{SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
+pub(crate) use twin::{apart, tolerances};
 
 /// The version of the form of `results.json`.
 pub const FORMAT: u32 = 2;

@@ -1,20 +1,24 @@
 //! The same run twice, over real sockets and in simulation: where they agree and where not.
 //!
-//! Counts of searches must be the same, message by message, where no fault makes them depend on a moment. Times may differ:
-//! the simulator knows no slow start, no scheduler and no disk.
+//! Counts of searches are the same, message by message, where nothing makes them depend on a moment; but who becomes whose neighbour, and
+//! which of two copies of a message comes first, may be a matter of milliseconds. Times may differ: the simulator knows no slow start, no
+//! scheduler and no disk.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Backend, Column, Run};
 use crate::measure::Unit;
+use crate::report::number::Scale;
 use crate::trace::Purpose;
 
+/// How far counts may lie apart and still be called close, as a part of the simulated one.
+const COUNT_TOLERANCE: f64 = 0.05;
 /// How far times may lie apart, as a part of the simulated one,
-pub(crate) const TIME_TOLERANCE: f64 = 0.15;
+const TIME_TOLERANCE: f64 = 0.15;
 /// plus so many seconds, for what a scheduler may do to the shortest ones.
-pub(crate) const TIME_TOLERANCE_S: f64 = 0.05;
+const TIME_TOLERANCE_S: f64 = 0.05;
 /// How far shares may lie apart.
-pub(crate) const SHARE_TOLERANCE: f64 = 0.02;
+const SHARE_TOLERANCE: f64 = 0.02;
 /// The measures that are compared, beside the counts of messages.
 const MEASURES: [&str; 11] = [
     "searches",
@@ -70,6 +74,25 @@ pub struct Twin {
     pub rows: Vec<TwinRow>,
 }
 
+/// What the three degrees of agreement mean, in a sentence.
+pub(crate) fn tolerances() -> String {
+    let percent = |share: f64| Scale::of(Unit::Share, share).text(share);
+    format!(
+        "Close are counts up to {} apart, times up to {} and {TIME_TOLERANCE_S} s, and shares up to {}; only what is equal is the same.",
+        percent(COUNT_TOLERANCE),
+        percent(TIME_TOLERANCE),
+        Scale::of(Unit::Ratio, SHARE_TOLERANCE).text(SHARE_TOLERANCE),
+    )
+}
+
+/// How far a real value lies from the simulated one, as a part of that.
+pub(crate) fn apart(real: f64, simulated: f64) -> String {
+    let percent = if simulated == 0.0 { 0.0 } else { (real / simulated - 1.0) * 100.0 };
+    // What is rounded to nothing has no sign.
+    let percent = (percent * 10.0).round() / 10.0;
+    if percent == 0.0 { "0.0 %".to_owned() } else { format!("{percent:+.1} %") }
+}
+
 /// Each run over real sockets beside the simulation of the same.
 pub(super) fn twins(columns: &[Column]) -> Vec<Twin> {
     let mut twins = Vec::new();
@@ -108,7 +131,7 @@ fn rows(real: &Run, simulated: &Run) -> Vec<TwinRow> {
 fn row(name: String, unit: Unit, real: f64, simulated: f64) -> TwinRow {
     let apart = (real - simulated).abs();
     let tolerance = match unit {
-        Unit::Count | Unit::Bytes => 0.0,
+        Unit::Count | Unit::Bytes => simulated * COUNT_TOLERANCE,
         Unit::Share | Unit::Ratio => SHARE_TOLERANCE,
         Unit::Seconds => simulated * TIME_TOLERANCE + TIME_TOLERANCE_S,
         Unit::Kbps => simulated * TIME_TOLERANCE,

@@ -98,7 +98,9 @@ fn asked<'a>(cast: &Cast<'_>, lives: &Lives, rows: impl Iterator<Item = &'a Sear
             Some(SearchEnd::Refused) => "refused",
             Some(SearchEnd::Offline) => "unreachable",
             Some(SearchEnd::Timeout) => "timed out",
-            None if lives.ended_after(cast.node(row.person), moment(row.started_s)).is_some() => "asker gone",
+            None if lives.ended_after(cast.node(row.person), moment(row.started_s)).is_some() => {
+                "by askers who had gone"
+            }
             None => "open",
         };
         *asked.unanswered.entry(why).or_default() += 1;

@@ -308,7 +308,9 @@ impl<'a> Page<'a> {
                 let ends = [x_low.max(y_low), x_high.min(y_high)].map(|value| self.place((value, value)));
                 let [Some(from), Some(to)] = ends else { return };
                 svg.line(from, to, "guide");
-                label(svg, (to.0 - 12.0, to.1 + 84.0), "end");
+                // On the side where no curve of shares ever is.
+                let at = |from: f64, to: f64| from + 0.7 * (to - from);
+                label(svg, (at(from.0, to.0) - 12.0, at(from.1, to.1)), "end");
             }
         }
     }

@@ -4,12 +4,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+/// The program's version, and a digest of the sources that it was built from: what a report cites.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (sources ", env!("BENCH_SOURCES"), ")");
+
 /// What made a report.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Made {
     /// What makes the same once more, as it would be typed; without the folder for results, which is no part of them.
     pub command: String,
-    /// The program's version.
+    /// The program's version, and a digest of the sources that it was built from: [`VERSION`].
     pub version: String,
     /// Where and when it ran; `None` if all of it was simulated, so that neither can be seen in it.
     pub machine: Option<Machine>,
@@ -31,7 +34,7 @@ pub struct Machine {
 impl Made {
     /// By a simulation.
     pub fn simulated(command: String) -> Made {
-        Made { command, version: env!("CARGO_PKG_VERSION").to_owned(), machine: None }
+        Made { command, version: VERSION.to_owned(), machine: None }
     }
 
     /// By this machine, now.

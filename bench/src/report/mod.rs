@@ -11,6 +11,6 @@ pub(crate) mod table;
 pub use files::{Folder, FolderFault, to_json};
 pub use html::{FOLDERS_MAX, PageFault, draw};
 pub(crate) use html::{SCALE_PAGE, draw_scale, draw_sweep};
-pub use made::{Machine, Made};
+pub use made::{Machine, Made, VERSION};
 pub use stored::StoredFault;
 pub use table::{Look, render};

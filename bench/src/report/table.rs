@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets
 
 use super::number::Scale;
 use super::spark;
-use crate::compare::{Agreement, Column, Comparison, Estimate};
+use crate::compare::{Agreement, Column, Comparison, Estimate, apart, tolerances};
 use crate::measure::{Asked, FlowRow, Strike, Unit};
 
 /// How the tables should look.
@@ -45,7 +45,8 @@ pub fn render(comparison: &Comparison, look: Look) -> String {
         section("What the faults did", &table);
     }
     if !comparison.twins.is_empty() {
-        section("The same run over real sockets and in simulation", &twins(comparison, coloured));
+        let title = format!("The same run over real sockets and in simulation. {}", tolerances());
+        section(&title, &twins(comparison, coloured));
     }
     for part in &parts {
         let title = "What must be true of every run: times it was exercised".to_owned();
@@ -243,7 +244,7 @@ fn strikes(comparison: &Comparison) -> Option<Table> {
                 column.runs.iter().filter_map(|run| run.measured.strikes.get(number)).collect();
             let Some(first) = strikes.first() else { continue };
             if title.replace(&first.fault).is_none() {
-                table.add_row([first.fault.to_uppercase()]);
+                table.add_row([&first.fault]);
             }
             let sum = |of: fn(&Strike) -> u32| strikes.iter().map(|strike| of(strike)).sum::<u32>();
             table.add_row([
@@ -300,7 +301,6 @@ fn twins(comparison: &Comparison, coloured: bool) -> Table {
         table
             .add_row([format!("{} {} seed {}", twin.overlay, twin.backend.name(), twin.seed).to_uppercase()]);
         for row in &twin.rows {
-            let apart = if row.simulated == 0.0 { 0.0 } else { (row.real / row.simulated - 1.0) * 100.0 };
             let scale = Scale::of(row.unit, row.real.max(row.simulated));
             let (words, color) = match row.agreement {
                 Agreement::Same => ("same", Color::Green),
@@ -311,7 +311,7 @@ fn twins(comparison: &Comparison, coloured: bool) -> Table {
                 Cell::new(format!("  {}", row.name)),
                 right(scale.text(row.real)),
                 right(scale.text(row.simulated)),
-                right(format!("{apart:+.1} %")),
+                right(apart(row.real, row.simulated)),
                 paint(Cell::new(words), coloured, color),
             ]);
         }

@@ -256,14 +256,21 @@ impl Scenario {
             return Err(ScenarioError::Senseless(wrong.to_owned()));
         }
         self.check_knobs().map_err(|fault| ScenarioError::Senseless(fault.to_string()))?;
+        self.senseless_fault().map_or(Ok(()), |what| Err(ScenarioError::Senseless(format!("faults: {what}"))))
+    }
+
+    /// What makes no sense of the faults, if anything does.
+    fn senseless_fault(&self) -> Option<String> {
         let limit = self.duration_limit();
-        match self.faults.iter().find(|fault| fault.at >= limit) {
-            Some(late) => Err(ScenarioError::Senseless(format!(
-                "faults: {late} would come when the run is over: duration_limit_s is {}",
-                self.duration_limit_s
-            ))),
-            None => Ok(()),
+        if let Some(late) = self.faults.iter().find(|fault| fault.at >= limit) {
+            let limit_s = self.duration_limit_s;
+            return Some(format!("{late} would come when the run is over: duration_limit_s is {limit_s}"));
         }
+        let is_crash = |fault: &&Fault| matches!(fault.harm, Harm::Crash(_));
+        let first = self.faults.iter().filter(is_crash).map(|fault| fault.at).min();
+        let mut backs = self.faults.iter().filter(|fault| fault.harm == Harm::Back);
+        let early = backs.find(|back| first.is_none_or(|first| back.at <= first))?;
+        Some(format!("{early} would bring nobody back: nobody has gone before"))
     }
 
     /// The first fault that these backends cannot show, and the backend, if there is one.
@@ -310,25 +317,36 @@ impl Scenario {
                 (time(over_s), "arrivals.over_s must be at least 0 and at most half a year")
             }
             Arrivals::Poisson { per_s } => (positive(per_s), "arrivals.per_s must be above 0"),
-            Arrivals::FlashCrowd { per_s, lasting_s, then_per_s } => (
-                positive(per_s) && positive(then_per_s) && time(lasting_s),
-                "arrivals: per_s and then_per_s must be above 0, and lasting_s at least 0 and at most half a year",
-            ),
+            Arrivals::FlashCrowd { per_s, .. } if !positive(per_s) => {
+                (false, "arrivals.per_s must be above 0")
+            }
+            Arrivals::FlashCrowd { then_per_s, .. } if !positive(then_per_s) => {
+                (false, "arrivals.then_per_s must be above 0")
+            }
+            Arrivals::FlashCrowd { lasting_s, .. } => {
+                (time(lasting_s), "arrivals.lasting_s must be at least 0 and at most half a year")
+            }
             Arrivals::Redhat9 { from_day, days, over_s } => (
                 at_least_0(from_day) && positive(days) && from_day + days <= redhat9::DAYS && time(over_s),
                 "arrivals: from_day + days must lie within the curve's 146 days, and over_s within half a year",
             ),
         };
-        let laws = [self.sessions.linger_s, self.sessions.patience_s];
+        let sensible = |law: Option<Law>| law.is_none_or(|law| law.is_sensible());
         vec![
+            (time(self.searches.pause_s), "searches.pause_s must be at least 0 and at most half a year"),
+            (time(self.searches.settle_s), "searches.settle_s must be at least 0 and at most half a year"),
             (
-                time(self.searches.pause_s) && time(self.searches.settle_s),
-                "searches.pause_s and settle_s must be at least 0 and at most half a year",
+                self.searches.per_peer == 0 || self.searches.settle_s < self.duration_limit_s,
+                "searches.settle_s must be below duration_limit_s: nobody would ever ask",
             ),
             arrivals,
             (
-                laws.iter().flatten().all(Law::is_sensible),
-                "sessions.linger_s and patience_s cannot be negative or longer than half a year",
+                sensible(self.sessions.linger_s),
+                "sessions.linger_s cannot be negative or longer than half a year",
+            ),
+            (
+                sensible(self.sessions.patience_s),
+                "sessions.patience_s cannot be negative or longer than half a year",
             ),
         ]
     }
@@ -347,23 +365,17 @@ impl Scenario {
                 "lines.mix: the classes' shares must not sum to 0",
             ),
             (
-                self.lines.mix.iter().all(|c| c.up_kbps > 0 && c.down_kbps > 0)
-                    && self.server.up_kbps > 0
-                    && self.server.down_kbps > 0,
-                "lines.mix and server: a line needs at least 1 kbps in each direction",
+                self.lines.mix.iter().all(|c| c.up_kbps > 0 && c.down_kbps > 0),
+                "lines.mix: a line needs at least 1 kbps in each direction",
             ),
+            (self.server.up_kbps > 0, "server.up_kbps must be at least 1"),
+            (self.server.down_kbps > 0, "server.down_kbps must be at least 1"),
             (share(self.lines.firewalled), "lines.firewalled is a share, from 0 to 1"),
-            (
-                (0.0..=10_000.0).contains(&self.lines.latency_ms)
-                    && (0.0..=10_000.0).contains(&self.server.delay_ms),
-                "lines.latency_ms and server.delay_ms must be from 0 to 10000",
-            ),
-            (
-                [self.lines.latency_sigma, self.catalog.sizes.sigma, self.placement.files_sigma]
-                    .iter()
-                    .all(|sigma| (0.0..=3.0).contains(sigma)),
-                "lines.latency_sigma, catalog.sizes.sigma and placement.files_sigma must be from 0 to 3",
-            ),
+            (delay(self.lines.latency_ms), "lines.latency_ms must be from 0 to 10000"),
+            (delay(self.server.delay_ms), "server.delay_ms must be from 0 to 10000"),
+            (sigma(self.lines.latency_sigma), "lines.latency_sigma must be from 0 to 3"),
+            (sigma(self.catalog.sizes.sigma), "catalog.sizes.sigma must be from 0 to 3"),
+            (sigma(self.placement.files_sigma), "placement.files_sigma must be from 0 to 3"),
         ]
     }
 
@@ -398,6 +410,16 @@ pub type Rule = (bool, &'static str);
 
 fn share(x: f64) -> bool {
     (0.0..=1.0).contains(&x)
+}
+
+/// Of a line, in milliseconds.
+fn delay(ms: f64) -> bool {
+    (0.0..=10_000.0).contains(&ms)
+}
+
+/// The standard deviation of a logarithm.
+fn sigma(x: f64) -> bool {
+    (0.0..=3.0).contains(&x)
 }
 
 fn at_least_0(x: f64) -> bool {

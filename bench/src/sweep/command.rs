@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Axis, Plan, Progress, render, sweep, to_json, write};
 use crate::cli::{folder_of_files, quoted};
@@ -99,9 +99,10 @@ pub fn run_sweep(args: &SweepArgs) -> Result<(String, Vec<String>)> {
     let folder = Folder::open(&args.out).context("--out")?;
     let bar = bar(!args.quiet);
     let progress = |progress: Progress| {
-        bar.set_length(progress.work.1);
-        bar.set_position(progress.work.0);
-        bar.set_message(format!("{} of {} runs", progress.runs, progress.of));
+        bar.set_length(progress.of as u64);
+        bar.set_position(progress.runs as u64);
+        let left = progress.left.filter(|_| progress.runs < progress.of);
+        bar.set_message(left.map_or(String::new(), |left| format!(", about {} left", HumanDuration(left))));
     };
     let stop = stop_at_interrupt()?;
     let found = sweep(&plan, &folder, args.jobs.map(usize::from), &progress, &stop)?;
@@ -129,7 +130,7 @@ pub fn run_sweep(args: &SweepArgs) -> Result<(String, Vec<String>)> {
 }
 
 fn bar(visible: bool) -> ProgressBar {
-    const TEMPLATE: &str = "[{bar:40}] {percent} % of the work, {msg}, {eta} left";
+    const TEMPLATE: &str = "[{bar:40}] {pos} of {len} runs{msg}";
     let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template(TEMPLATE).expect("the template is well-formed");
     let bar = ProgressBar::with_draw_target(None, target);

@@ -13,11 +13,13 @@
 //! |---|---|
 //! | keys and their values | `vary.rs` |
 //! | finished runs | `store.rs` |
+//! | the time that is left | `forecast.rs` |
 //! | tables, `sweep.json`, `sweep.csv` | `show.rs` |
 //! | the command line | `command.rs` |
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
@@ -33,10 +35,12 @@ use crate::watch::Watch;
 use crate::world::World;
 
 pub mod command;
+mod forecast;
 mod show;
 mod store;
 mod vary;
 
+use forecast::Forecast;
 pub(crate) use show::grid;
 pub use show::{render, to_json, write};
 pub use vary::{Axis, VALUES_MAX, shown, with};
@@ -172,8 +176,8 @@ pub struct Progress {
     pub runs: usize,
     /// Runs in all.
     pub of: usize,
-    /// The work of those that were not there, in people who search, and how much of it is done.
-    pub work: (u64, u64),
+    /// How long the others will take, by what those took that were made just now; `None` before the first of them.
+    pub left: Option<Duration>,
 }
 
 /// A scenario at a point, before its runs.
@@ -191,10 +195,13 @@ struct Job {
 }
 
 impl Job {
-    /// A rough measure of what it takes: that of a flood grows with people and searches alike.
-    fn work(&self) -> u64 {
-        let searches = u64::from(self.scenario.searches.per_peer) + 1;
-        u64::from(self.scenario.peers) * searches * self.missing.len() as u64
+    /// What decides most of the time that a run takes: people, and how often each of them asks.
+    fn work(&self) -> f64 {
+        f64::from(self.scenario.peers) * (f64::from(self.scenario.searches.per_peer) + 1.0)
+    }
+
+    fn runs(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.missing.iter().map(|(overlay, _)| (overlay.name(), self.work()))
     }
 }
 
@@ -340,16 +347,19 @@ fn make(
     let largest = places.iter().map(|place| place.scenario.peers).max().unwrap_or(1);
     let threads = at_a_time.unwrap_or_else(|| simulations(largest)).clamp(1, jobs.len().max(1));
     let of = places.len() * plan.overlays.len() * plan.repeats as usize;
-    let missing: usize = jobs.iter().map(|job| job.missing.len()).sum();
-    let all = jobs.iter().map(Job::work).sum();
-    let done = std::sync::Mutex::new(Progress { runs: of - missing, of, work: (0, all) });
-    let more = |runs: usize, work: u64| {
-        let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        done.runs += runs;
-        done.work.0 += work;
-        progress(*done);
+    let mut to_do: Vec<(&'static str, f64)> = jobs.iter().flat_map(Job::runs).collect();
+    progress(Progress { runs: of - to_do.len(), of, left: None });
+    let state = std::sync::Mutex::new((&mut to_do, Forecast::default()));
+    let finished = |run: (&'static str, f64), took: Duration| {
+        let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (to_do, forecast) = &mut *state;
+        forecast.add(run.0, run.1, took);
+        if let Some(at) = to_do.iter().position(|other| *other == run) {
+            to_do.swap_remove(at);
+        }
+        let left = forecast.of(to_do.iter().copied()).map(|left| left / threads as u32);
+        progress(Progress { runs: of - to_do.len(), of, left });
     };
-    more(0, 0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     pool.install(|| {
         jobs.par_iter().with_max_len(1).try_for_each(|job| {
@@ -361,10 +371,11 @@ fn make(
                 if stop.load(Ordering::Relaxed) {
                     return Ok(());
                 }
+                let begun = Instant::now();
                 let outcome = contestant.simulate(&world, &Watch::new(false));
                 let run = judge(*contestant, Backend::Sim, &world, outcome);
                 store::write(runs, name, contestant.name(), &run)?;
-                more(1, job.work() / job.missing.len() as u64);
+                finished((contestant.name(), job.work()), begun.elapsed());
             }
             Ok(())
         })

@@ -174,7 +174,7 @@ fn a_lost_server_ends_searches_with_a_word_and_no_checker_minds() {
         assert_eq!(strike.after.answered, 0);
         assert_eq!(strike.after.unanswered["unreachable"], strike.after.asked);
     }
-    assert!(render(&comparison, NARROW).contains("SERVER@2S"));
+    assert!(render(&comparison, NARROW).contains("server@2s"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::page::{checked, files, named, parsed, text};
 use bench::overlays::overlays;
@@ -30,8 +31,11 @@ fn swept(plan: &Plan, dir: &Path, at_a_time: usize) -> (Sweep, usize) {
     let found = sweep(plan, &folder, Some(at_a_time), &progress, &AtomicBool::new(false)).unwrap();
     write(&found, &folder).unwrap();
     let told = told.into_inner().unwrap();
-    assert!(told.windows(2).all(|pair| pair[0].runs < pair[1].runs && pair[0].work.0 < pair[1].work.0));
-    assert!(told.iter().all(|progress| progress.work.0 <= progress.work.1));
+    assert!(told.windows(2).all(|pair| pair[0].runs + 1 == pair[1].runs && pair[1].left.is_some()));
+    assert!(
+        told.iter().all(|progress| (progress.left == Some(Duration::ZERO)) == (progress.runs == progress.of)
+            || told.len() == 1)
+    );
     (found, told.len() - 1)
 }
 

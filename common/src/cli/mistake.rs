@@ -1,6 +1,7 @@
 //! A mistake, in the arguments or in what they ask for, gets one line on standard error and exit code 1.
 
 use std::error::Error;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -24,7 +25,12 @@ pub async fn main<C: Parser>(run: impl AsyncFnOnce(C) -> anyhow::Result<()>) -> 
 /// Prints what is logged, as much of it as the environment variable `RUST_LOG` asks for; without it only errors.
 pub fn log_to_stderr() {
     let filter = EnvFilter::from_default_env();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// This process' arguments. Help and version are printed and end the program, with exit code 0 where they were asked for.

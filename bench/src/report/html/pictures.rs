@@ -3,7 +3,7 @@
 use super::curves::{even, in_ratio, mean_of};
 use super::markup::colour;
 use super::view::{
-    ANSWERED, BACKENDS, Value, View, answered, backends, names, runs_by, share, value_of, words,
+    ANSWERED, BACKENDS, Value, View, answered, backends, count, names, runs_by, share, value_of, words,
 };
 use crate::compare::Backend;
 use crate::measure::{Course, Curves, STEPS_MAX, Spread, Unit};
@@ -202,7 +202,7 @@ fn ends<'a>(views: &[View<'a>], by: Backend, of: fn(&Curves) -> &Spread) -> Opti
 fn of_lines(lines: &Lines, views: &[View<'_>], by: Backend) -> Picture {
     let runs = views.iter().map(|view| runs_by(view.results, by)).max().unwrap_or(0);
     let note = match runs {
-        1 => words(by).to_owned(),
+        1 => format!("{}; one run", words(by)),
         runs => format!("{}; mean of {runs} runs", words(by)),
     };
     let frame = Frame { title: lines.title.to_owned(), note };
@@ -279,7 +279,9 @@ fn throughput(views: &[View<'_>], by: Backend, frame: &Frame) -> Plot {
 fn slots<'a, 'v>(views: &'v [View<'a>]) -> Vec<(String, &'v View<'a>, Backend)> {
     let slot = |view: &'v View<'a>| {
         let own = backends(std::slice::from_ref(view));
-        own.into_iter().map(move |by| (format!("{} {}", view.label, words(by)).trim().to_owned(), view, by))
+        let name =
+            move |by: Backend| format!("{} {}, {}", view.label, words(by), count(runs_by(view.results, by)));
+        own.into_iter().map(move |by| (name(by).trim().to_owned(), view, by))
     };
     views.iter().flat_map(slot).collect()
 }

@@ -45,14 +45,15 @@ const LINES: [Line; 12] = [
 ];
 
 /// What somebody who chooses a system asks.
-const QUESTIONS: [Line; 7] = [
+const QUESTIONS: [Line; 8] = [
     less("search_bytes", "Cheap searches"),
     more("recall_items", "Finding most of what is there"),
     less("search_first_s", "A first result soon"),
     less("download_s", "Fast downloads"),
     less("server_share", "No content to send for servers"),
     less("gini_control", "Work spread evenly over all nodes"),
-    more(ANSWERED, "Going on after"),
+    more(ANSWERED, "Searches still answered after"),
+    more(COMPLETED, "Downloads still completed after"),
 ];
 
 /// An overlay and its value.
@@ -197,7 +198,7 @@ pub(super) fn advice(views: &[View<'_>]) -> String {
     let mut merits = vec![Merits::default(); names.len()];
     for line in &QUESTIONS {
         let mut title = line.title.to_owned();
-        if line.key == ANSWERED {
+        if [ANSWERED, COMPLETED].contains(&line.key) {
             title = format!("{title} {}", lost(views));
         }
         let question = title.to_lowercase();

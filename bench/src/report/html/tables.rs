@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::markup::{Cell, Table, heading, paragraph};
 use super::summary::{NONE, interval, ratio};
 use super::view::{Value, View, backends, count, names, runs_by, words};
-use crate::compare::{Agreement, Backend, SHARE_TOLERANCE, TIME_TOLERANCE, TIME_TOLERANCE_S};
-use crate::measure::Unit;
+use crate::compare::{Agreement, Backend, apart, tolerances};
 use crate::plot::Escaped;
 use crate::report::number::Scale;
 use crate::report::stored::{Asked, Check, Column, Estimate, Strike};
@@ -197,9 +196,9 @@ pub(super) fn twins(views: &[View<'_>]) -> String {
     let mut text = String::new();
     for view in views {
         for twin in &view.results.twins {
-            let apart = twin.rows.iter().filter(|row| row.agreement == Agreement::Differs).count();
+            let differ = twin.rows.iter().filter(|row| row.agreement == Agreement::Differs).count();
             let caption = format!(
-                "{} {}, {} and simulation, seed {}: {apart} of {} values differ by more than they should.",
+                "{} {}, {} and simulation, seed {}: {differ} of {} values differ by more than that.",
                 view.label,
                 twin.overlay,
                 words(twin.backend),
@@ -216,7 +215,6 @@ pub(super) fn twins(views: &[View<'_>]) -> String {
             let mut table = Table::new(caption.trim(), head);
             for row in &twin.rows {
                 let scale = Scale::of(row.unit, row.real.max(row.simulated));
-                let apart = if row.simulated == 0.0 { 0.0 } else { (row.real / row.simulated - 1.0) * 100.0 };
                 let verdict = match row.agreement {
                     Agreement::Same => Cell::text("same"),
                     Agreement::Close => Cell::text("close"),
@@ -225,7 +223,7 @@ pub(super) fn twins(views: &[View<'_>]) -> String {
                 let cells = [
                     Cell::number(&scale.text(row.real)),
                     Cell::number(&scale.text(row.simulated)),
-                    Cell::number(&format!("{apart:+.1} %")),
+                    Cell::number(&apart(row.real, row.simulated)),
                     verdict,
                 ];
                 table.row(&Cell::text(&row.name), cells);
@@ -236,16 +234,10 @@ pub(super) fn twins(views: &[View<'_>]) -> String {
     if text.is_empty() {
         return text;
     }
-    let (times, shares) = (Scale::of(Unit::Share, TIME_TOLERANCE), Scale::of(Unit::Ratio, SHARE_TOLERANCE));
-    let words = format!(
-        "Counts must be the same; times may be {} and {TIME_TOLERANCE_S} s apart, shares {}.",
-        times.text(TIME_TOLERANCE),
-        shares.text(SHARE_TOLERANCE)
-    );
     format!(
         "{}{}{text}",
         heading("twins", "The same run over real sockets and in simulation"),
-        paragraph(&words)
+        paragraph(&tolerances())
     )
 }
 
