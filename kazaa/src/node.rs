@@ -59,6 +59,13 @@ impl common::peer::Peer for Node {
             Node::Services(services) => services.handle(event, cx),
         }
     }
+
+    #[inline]
+    fn foresee(&self, conn: ConnId, _: &Message) {
+        if let Node::Ordinary(node) = self {
+            node.foresee(conn);
+        }
+    }
 }
 
 const _: () = <Node as common::peer::Peer>::SIZES_HOLD;

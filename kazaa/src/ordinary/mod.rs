@@ -101,6 +101,18 @@ pub(crate) enum Conn {
     Services,
 }
 
+impl Conn {
+    /// Where somebody on our port comes from of whom it is not known, or not settled, what they are to us. Who no longer calls never will again.
+    pub(crate) fn calls_from(&self) -> Option<Ipv4Addr> {
+        match self {
+            Conn::Caller(remote) => Some(*remote.ip()),
+            Conn::Child(child) if !child.is_taken_on() => Some(child.from),
+            Conn::Link(link) => link.calls_from(),
+            _ => None,
+        }
+    }
+}
+
 const _: () = assert!(size_of::<Conn>() <= 16);
 /// With the places of the connections of a join, of which one is left, and that one's state. What it shares comes on top, and the
 /// list of supernodes it was told, of which the simulator has one copy for all who were told the same.
@@ -127,6 +139,12 @@ impl Ordinary {
             started: Time::ZERO,
             left: false,
         }
+    }
+
+    /// A message will come on this connection.
+    #[inline]
+    pub fn foresee(&self, conn: ConnId) {
+        self.conns.foresee(conn);
     }
 
     /// The node's only entry.
@@ -193,11 +211,8 @@ impl Ordinary {
             Some(Conn::Probe(_)) => self.probe_opened(conn, cx),
             Some(Conn::Source(_)) => self.source_opened(conn, cx),
             Some(_) => {}
-            None if dialled || self.left || !self.takes_caller(*remote.ip()) => cx.close(conn),
-            None => {
-                self.conns.insert(conn, Conn::Caller(remote));
-                cx.wake(self.me.knobs.step_timeout, Timer::ConnDue(conn));
-            }
+            None if dialled || self.left => cx.close(conn),
+            None => self.called(conn, remote, cx),
         }
     }
 
@@ -267,21 +282,32 @@ impl Ordinary {
         }
     }
 
-    /// True if one more may call from there: neither all together nor one address can keep others off our port.
-    fn takes_caller(&self, from: Ipv4Addr) -> bool {
+    /// Keeps somebody who calls, or hangs up if no more may call from there: neither all together nor one address can keep others off our
+    /// port.
+    fn called(&mut self, conn: ConnId, remote: SocketAddrV4, cx: Hands) {
         let (mut all, mut alike) = (0, 0);
-        for (_, conn) in self.conns.iter() {
-            let caller = match conn {
-                Conn::Caller(remote) => Some(*remote.ip()),
-                Conn::Child(child) if !child.is_taken_on() => Some(child.from),
-                Conn::Link(link) => link.calls_from(),
-                _ => None,
-            };
-            all += usize::from(caller.is_some());
-            alike += usize::from(caller == Some(from));
+        let mut is_calling = |state: &Conn| {
+            let from = state.calls_from();
+            all += usize::from(from.is_some());
+            alike += usize::from(from == Some(*remote.ip()));
+            from.is_some()
+        };
+        match &mut self.supernode {
+            Some(supernode) => {
+                supernode.callers.retain(|conn| self.conns.get(*conn).is_some_and(&mut is_calling));
+                supernode.callers.push(conn);
+            }
+            None => self.conns.iter().for_each(|(_, state)| {
+                is_calling(state);
+            }),
         }
         let knobs = &self.me.knobs;
-        all < knobs.callers_max && (alike < knobs.callers_per_address_max || from.is_loopback())
+        let is_one_too_many = alike >= knobs.callers_per_address_max && !remote.ip().is_loopback();
+        if all >= knobs.callers_max || is_one_too_many {
+            return cx.close(conn);
+        }
+        self.conns.insert(conn, Conn::Caller(remote));
+        cx.wake(knobs.step_timeout, Timer::ConnDue(conn));
     }
 
     pub(crate) fn knobs(&self) -> &Arc<Knobs> {

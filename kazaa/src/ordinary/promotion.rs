@@ -91,6 +91,8 @@ impl Ordinary {
         for shared in self.shares.files() {
             supernode.register.add_own(shared);
         }
+        let calling = self.conns.iter().filter(|(_, state)| state.calls_from().is_some());
+        supernode.callers = calling.map(|(conn, _)| conn).collect();
         self.supernode = Some(Box::new(supernode));
         self.leave_parents(cx);
         cx.note(Note::Text("this node is a supernode now".into()));

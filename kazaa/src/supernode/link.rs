@@ -140,7 +140,7 @@ impl Ordinary {
         cx.send(conn, Message::Request(Box::new(upgrade::sealed_get(upgrade::SUPERNODE, address))));
         let deadline = self.link_step(conn, cx);
         let link = Neighbour::new(address, true, visit, Stage::Asked, deadline);
-        self.conns.insert(conn, Conn::Link(Box::new(link)));
+        self.insert_link(conn, link);
         conn
     }
 
@@ -158,7 +158,7 @@ impl Ordinary {
         cx.resume_as(conn, Setup::LinkAcceptor);
         let deadline = self.link_step(conn, cx);
         let link = Neighbour::new(remote, false, false, Stage::Greeting, deadline);
-        self.conns.insert(conn, Conn::Link(Box::new(link)));
+        self.insert_link(conn, link);
     }
 
     fn link_agreed(&mut self, conn: ConnId, cx: Hands) {
@@ -447,10 +447,19 @@ impl Ordinary {
     }
 
     fn all_links(&self) -> impl Iterator<Item = (ConnId, &Neighbour)> {
-        self.conns.iter().filter_map(|(conn, state)| match state {
-            Conn::Link(link) => Some((conn, &**link)),
+        let others = self.supernode.iter().flat_map(|supernode| &supernode.others);
+        others.filter_map(|conn| match self.conns.get(*conn) {
+            Some(Conn::Link(link)) => Some((*conn, &**link)),
             _ => None,
         })
+    }
+
+    /// Keeps a connection to another supernode.
+    fn insert_link(&mut self, conn: ConnId, link: Neighbour) {
+        self.conns.insert(conn, Conn::Link(Box::new(link)));
+        let Some(supernode) = &mut self.supernode else { return };
+        supernode.others.retain(|other| matches!(self.conns.get(*other), Some(Conn::Link(_))));
+        supernode.others.push(conn);
     }
 }
 

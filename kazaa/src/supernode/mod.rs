@@ -42,6 +42,10 @@ pub(crate) struct Supernode {
     children: usize,
     /// Links that are up, in the order in which they came.
     links: Vec<ConnId>,
+    /// Every connection to another supernode: these, others that are not up yet, visits, and some that have ended meanwhile.
+    others: Vec<ConnId>,
+    /// Who may be calling still, of those on our port: of the others it is known what they want, or they have gone.
+    pub(crate) callers: Vec<ConnId>,
     queries: Queries,
     /// When it last had children enough, and when it last had a link.
     wanted_at: Time,
@@ -78,6 +82,8 @@ impl Supernode {
             book,
             children: 0,
             links: Vec::new(),
+            others: Vec::new(),
+            callers: Vec::new(),
             queries: Queries::default(),
             wanted_at: now,
             linked_at: now,
