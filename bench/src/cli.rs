@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use common::cli::print;
 
 use crate::analyze::command::{AnalyzeArgs, analyze};
 use crate::claims::command::{ClaimsArgs, try_claims};
@@ -280,20 +281,20 @@ fn call_agents(args: &HowArgs) -> Result<Option<Arc<Agents>>> {
     let agents = Agents::open(control, token, wanted)?;
     if !given {
         // Even where no words are wanted: nobody could join otherwise.
-        eprintln!("token: {token}");
+        common::tell!("token: {token}");
     }
     if !args.quiet {
         let address = agents.address();
         let host = Some(address.ip()).filter(|ip| !ip.is_unspecified());
         let host = host.map_or("HOST".to_owned(), |ip| ip.to_string());
         let port = address.port();
-        eprintln!(
+        common::tell!(
             "waiting for {wanted} agents: {TOKEN_VARIABLE}=TOKEN bench agent --join {host}:{port} --capacity N"
         );
     }
     agents.assemble(|from, Room { capacity, network, prefix }| {
         if !args.quiet {
-            eprintln!("an agent from {}: room for {capacity} nodes in {network}/{prefix}", from.ip());
+            common::tell!("an agent from {}: room for {capacity} nodes in {network}/{prefix}", from.ip());
         }
     })?;
     Ok(Some(Arc::new(agents)))
@@ -307,7 +308,7 @@ fn run_report(folders: &[PathBuf], out: Option<&Path>) -> Result<()> {
         (None, _) => Path::new("report/side-by-side"),
     };
     draw(folders, out)?;
-    print(&format!("{}\n", out.join("index.html").display()))
+    print(out.join("index.html").display())
 }
 
 /// Records a run and says what is where.
@@ -378,7 +379,7 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
     if !args.quiet && asked.scenario.is_none() && args.files.is_some() {
         let Scenario { name, peers, lines, .. } = &scenario;
         let mbps = lines.mix[0].up_kbps / 1000;
-        eprintln!(
+        common::tell!(
             "scenario {name}: {peers} peers on lines of {mbps} Mbit/s each way; --scenario takes another"
         );
     }
@@ -407,7 +408,7 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
     print(&if args.json { to_json(&comparison) } else { render(&comparison, look(args.intervals)) })?;
     if !args.quiet {
         let page = args.out.join("index.html");
-        eprintln!("{:.1} s; all of it is in {}", began.elapsed().as_secs_f64(), page.display());
+        common::tell!("{:.1} s; all of it is in {}", began.elapsed().as_secs_f64(), page.display());
     }
     Ok(verdict(&comparison.failures()))
 }
@@ -415,7 +416,7 @@ fn run_compare(asked: &Asked<'_>) -> Result<ExitCode> {
 /// Says what checkers found wrong.
 fn verdict(failures: &[String]) -> ExitCode {
     for failure in failures {
-        eprintln!("bench: {failure}");
+        common::tell!("bench: {failure}");
     }
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CHECK_FAILED) }
 }
@@ -435,17 +436,8 @@ fn look(intervals: bool) -> Look {
 /// Says which files of the folder were left out, the first few by name.
 fn report_skipped(skipped: &[String]) {
     const SHOWN_MAX: usize = 5;
-    skipped.iter().take(SHOWN_MAX).for_each(|words| eprintln!("not shared: {words}"));
+    skipped.iter().take(SHOWN_MAX).for_each(|words| common::tell!("not shared: {words}"));
     if skipped.len() > SHOWN_MAX {
-        eprintln!("not shared: {} more", skipped.len() - SHOWN_MAX);
-    }
-}
-
-/// Writes to standard output; a reader that has seen enough is no error.
-fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("standard output"),
-        _ => Ok(()),
+        common::tell!("not shared: {} more", skipped.len() - SHOWN_MAX);
     }
 }

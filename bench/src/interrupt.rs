@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 /// If the system does not tell of interrupts.
 pub(crate) fn end_at_interrupt() -> Result<()> {
     at_interrupt(|| {
-        eprintln!("interrupted; nothing is stored, and what was there before is as it was");
+        common::tell!("interrupted; nothing is stored, and what was there before is as it was");
         std::process::exit(130)
     })
 }
@@ -28,7 +28,7 @@ pub(crate) fn stop_at_interrupt() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("ending with what there is; Ctrl-C once more ends at once");
+        common::tell!("ending with what there is; Ctrl-C once more ends at once");
     })?;
     Ok(stop)
 }

@@ -38,6 +38,8 @@
 //! | [`report`] | tables, files and the page |
 //! | [`cli`] | the command line |
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod analyze;
 pub mod arrivals;
 pub mod check;

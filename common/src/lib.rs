@@ -23,6 +23,8 @@
 //! | `cli` | what the command lines share (a feature) |
 //! | [`testing`] | the `Swarm` kit, a peer alone with scripted connections, a raw-bytes fake peer |
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -1,5 +1,7 @@
 //! The command line of KaZaA: somebody's node, the services, and what a user does with them.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 
 #[tokio::main]

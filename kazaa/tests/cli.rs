@@ -1,5 +1,6 @@
 //! The command line as a user has it: real processes, exit codes, and one clear line for each mistake.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -214,4 +215,29 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         assert!(said.starts_with("kazaa: ") && said.contains(part), "{args:?} said: {said}");
     }
     assert!(node.interrupt());
+}
+
+#[test]
+fn a_node_outlives_whoever_reads_what_it_says_and_results_that_cannot_be_written_are_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("Okapi March.ogg"), numbers(1_000)).unwrap();
+    let share = dir.path().to_str().unwrap();
+    let node = ["node", "--listen", "127.0.0.1:0", "--force", "supernode", "--share", share];
+    let mut child = KAZAA.command(&node).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let address = first.split(" on ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
+    // Its next lines reach nobody.
+    let found = search_until_found("okapi", &["--connect", address]);
+    assert!(found.contains("Okapi March.ogg"), "{found}");
+    assert!(child.try_wait().unwrap().is_none(), "it still serves");
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let into =
+        |output: std::fs::File| KAZAA.command(&["completions", "bash"]).stdout(output).output().unwrap();
+    let full = into(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let said = String::from_utf8(full.stderr).unwrap();
+    assert!(full.status.code() == Some(1) && said.lines().count() == 1, "{said}");
+    assert!(said.contains("cannot be written to standard output"), "{said}");
 }

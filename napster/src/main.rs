@@ -1,5 +1,7 @@
 //! The command line of Napster: a server, and what a user does with it.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 
 #[tokio::main]

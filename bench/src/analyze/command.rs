@@ -98,7 +98,7 @@ pub fn analyze(args: &AnalyzeArgs, columns: usize) -> Result<String> {
     };
     study.write(&folder)?;
     if !output.quiet {
-        eprintln!("plots, their data and results.json are in {}", out.display());
+        common::tell!("plots, their data and results.json are in {}", out.display());
     }
     Ok(if output.json { study.to_json() } else { study.render(columns) })
 }
@@ -185,8 +185,9 @@ impl<'a> LogFile<'a> {
         }
         if !self.is_quiet {
             let (refused, lines) = (found.refused, found.lines);
-            self.bar
-                .suspend(|| eprintln!("{path}: line {line}: {why}; left out: {refused} of {lines} lines"));
+            self.bar.suspend(|| {
+                common::tell!("{path}: line {line}: {why}; left out: {refused} of {lines} lines");
+            });
         }
         Ok(())
     }

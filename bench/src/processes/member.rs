@@ -1,6 +1,6 @@
 //! Who takes part in runs: a worker of our own executable in one, an agent in one after the other.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub fn join(coordinator: &str, room: Room, token: Token) -> Result<(), RunError>
     let mut runs = 0;
     while let Some(mut link) = dial(coordinator, runs > 0)? {
         match introduce(&mut link, token, Some(room)) {
-            Ok(()) if runs == 0 => eprintln!("at {coordinator}; waiting for a run"),
+            Ok(()) if runs == 0 => common::tell!("at {coordinator}; waiting for a run"),
             Ok(()) => {}
             Err(_) if runs > 0 => break,
             Err(error) => return Err(error),
@@ -61,7 +61,7 @@ pub fn join(coordinator: &str, room: Room, token: Token) -> Result<(), RunError>
         match read_frame(&mut link) {
             Ok(Word::Task(task)) => {
                 runs += 1;
-                eprintln!("run {runs}: {}, {} nodes", task.overlay, task.nodes.len());
+                common::tell!("run {runs}: {}, {} nodes", task.overlay, task.nodes.len());
                 serve(link, task)?;
             }
             Ok(Word::Refused(why)) => return Err(RunError(why)),
@@ -70,7 +70,7 @@ pub fn join(coordinator: &str, room: Room, token: Token) -> Result<(), RunError>
         }
     }
     let runs = if runs == 1 { "one run".to_owned() } else { format!("{runs} runs") };
-    eprintln!("the coordinator is gone; took part in {runs}");
+    common::tell!("the coordinator is gone; took part in {runs}");
     Ok(())
 }
 
@@ -114,7 +114,7 @@ pub fn token_of_the_run() -> Result<Token, RunError> {
         return Token::from_str(text.trim()).map_err(|e| RunError(format!("{TOKEN_VARIABLE}: {e}")));
     }
     if std::io::stdin().is_terminal() {
-        eprint!("the token that the coordinator has shown: ");
+        let _ = write!(std::io::stderr(), "the token that the coordinator has shown: ");
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).map_err(|e| failed("read the token", &e))?;

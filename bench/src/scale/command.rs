@@ -117,7 +117,7 @@ pub fn run_scale(args: &ScaleArgs) -> Result<String> {
     if args.report {
         draw_scale(&outcomes, &folder).context("--out")?;
         if !args.quiet {
-            eprintln!("all of it is in {}", folder.path(SCALE_PAGE).display());
+            common::tell!("all of it is in {}", folder.path(SCALE_PAGE).display());
         }
     }
     Ok(text)
@@ -158,13 +158,13 @@ fn run_one(
     let outcome = Outcome { stages, peak_bytes, stopped, readings, ..outcome.into_inner() };
     for (log, text) in &logs {
         if text.is_empty() {
-            eprintln!("there is no {log} log: nobody came who writes one");
+            common::tell!("there is no {log} log: nobody came who writes one");
             continue;
         }
         let name = format!("scale-{}-{fraction}-{log}.log", network.name);
         folder.write(&name, text.as_bytes()).context("--out")?;
         if !args.quiet {
-            eprintln!("{} is for `analyze {log}-log`", folder.path(&name).display());
+            common::tell!("{} is for `analyze {log}-log`", folder.path(&name).display());
         }
     }
     store(made, &outcome, folder).context("--out")?;

@@ -117,13 +117,13 @@ pub fn run_sweep(args: &SweepArgs) -> Result<(String, Vec<String>)> {
     folder.put_scenario(&plan.scenario)?;
     draw_sweep(&found, &folder)?;
     if found.unfinished > 0 {
-        eprintln!(
+        common::tell!(
             "{} points are not finished; the same command goes on from what is there",
             found.unfinished
         );
     }
     if !args.quiet {
-        eprintln!("all of it is in {}", args.out.join("index.html").display());
+        common::tell!("all of it is in {}", args.out.join("index.html").display());
     }
     let text = if args.json { to_json(&found) } else { render(&found) };
     Ok((text, found.failures))

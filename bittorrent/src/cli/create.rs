@@ -12,7 +12,7 @@ use bittorrent::metainfo::{
 };
 use bittorrent::url::Url;
 use bittorrent::wire::PIECES_MAX;
-use common::cli::{counted, printable};
+use common::cli::{counted, print, printable};
 use common::store::{ScanLimits, Scanned, Volume, scan};
 
 use super::{content, size};
@@ -89,15 +89,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let torrent = hashed(&path, draft, length)?;
     write(&beside(&output), &torrent.to_bytes())?;
     fs::rename(beside(&output), &output).with_context(|| format!("cannot write {}", output.display()))?;
-    println!(
+    print(format_args!(
         "{}: {}, {}",
         output.display(),
         size::shown(length),
         counted(torrent.info.pieces.len(), "piece")
-    );
-    println!("info hash {}", torrent.info_hash);
-    println!("{}", magnet(&torrent));
-    Ok(())
+    ))?;
+    print(format_args!("info hash {}", torrent.info_hash))?;
+    print(magnet(&torrent))
 }
 
 /// A link to a torrent.
@@ -147,10 +146,10 @@ fn files(path: &Path) -> anyhow::Result<Vec<FileEntry>> {
     let limits = ScanLimits { depth_max: PATH_DEPTH_MAX, files_max: FILES_MAX, ..ScanLimits::default() };
     let scan = scan(path, limits).context("cannot read the folder")?;
     for skipped in scan.skipped.iter().take(SKIPPED_TOLD_MAX) {
-        eprintln!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);
+        common::tell!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);
     }
     if let Some(more) = scan.skipped.len().checked_sub(SKIPPED_TOLD_MAX).filter(|more| *more > 0) {
-        eprintln!("left out: {more} more");
+        common::tell!("left out: {more} more");
     }
     let entry =
         |file: Scanned| FileEntry { path: file.name.split('/').map(Into::into).collect(), length: file.size };

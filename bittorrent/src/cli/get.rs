@@ -97,12 +97,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Named::Link(link) => (sought(&args, &link).await?, link.peers),
     };
     let info = &torrent.info;
-    println!("{}: {} bytes, {} pieces", printable(&info.name), info.length, info.piece_count());
+    common::say!("{}: {} bytes, {} pieces", printable(&info.name), info.length, info.piece_count());
     let (out, of) = (args.out.clone(), Arc::clone(&torrent));
     let there = unless_interrupted(move || what_is_there(&out, &of)).await??;
     let is_finished = there.volume.is_finished();
     if is_finished && args.seed_for.is_none() {
-        println!("{} is complete already", there.volume.path().display());
+        common::say!("{} is complete already", there.volume.path().display());
         return Ok(());
     }
     let mut client = args.join.start(Some(&torrent), &[], &peers, args.max_download).await?;
@@ -111,7 +111,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let quiet = Quiet::new(args.give_up_after);
     let mut outcome = download(&mut client, &there, info, &mut have, quiet).await;
     if outcome.is_ok() {
-        println!("{}", there.volume.path().display());
+        common::say!("{}", there.volume.path().display());
         if let Some(time) = args.seed_for {
             outcome = serve_for(&mut client, time).await;
         }
@@ -150,7 +150,7 @@ async fn search(client: &mut Client, link: &str, mut quiet: Quiet) -> anyhow::Re
     let bar = ProgressBar::new_spinner().with_message("looking for the torrent");
     bar.enable_steady_tick(TICK / 10);
     client.command(Command::Search(SearchId(1), Arc::new(Query::words(link)))).await?;
-    let say = |line: &str| bar.suspend(|| eprintln!("{line}"));
+    let say = |line: &str| bar.suspend(|| common::tell!("{line}"));
     let mut ticks = interval(TICK);
     let end = loop {
         let note = tokio::select! {
@@ -213,7 +213,7 @@ fn what_is_there(out: &Path, torrent: &Metainfo) -> anyhow::Result<There> {
             copied.with_context(|| format!("cannot copy what is right of {}", from.path().display()))?;
         if copied > 0 {
             let from = from.path();
-            println!("{} has {copied} right pieces; it stays as it is", from.display());
+            common::say!("{} has {copied} right pieces; it stays as it is", from.display());
         }
     }
     Ok(There { volume: Arc::new(volume), right })
@@ -253,7 +253,7 @@ async fn download(
     let (fetch, into) = (FetchId(1), client.store.add(there.volume.clone()));
     let (candidates, ranges) = (vec![join::hit(info)], content::ranges(info, &there.right));
     client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have: ranges }))).await?;
-    let say = |line: &str| bar.suspend(|| eprintln!("{line}"));
+    let say = |line: &str| bar.suspend(|| common::tell!("{line}"));
     let mut ticks = interval(TICK);
     loop {
         let note = tokio::select! {
@@ -286,7 +286,7 @@ async fn download(
 
 /// Goes on serving others until the time is over or the user has enough of it.
 async fn serve_for(client: &mut Client, time: Duration) -> anyhow::Result<()> {
-    println!("serving others for {} s; Ctrl-C ends it", time.as_secs());
+    common::say!("serving others for {} s; Ctrl-C ends it", time.as_secs());
     let until = Instant::now() + time;
     loop {
         tokio::select! {

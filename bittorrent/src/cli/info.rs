@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::cli::{counted, printable};
+use common::cli::{counted, print, printable};
 
 use super::{create, join, size};
 
@@ -21,38 +21,41 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let torrent = join::read_torrent(&args.file)?;
     let info = &torrent.info;
-    println!("name       {}", printable(&info.name));
-    println!("info hash  {}", torrent.info_hash);
-    println!("size       {} ({} bytes)", size::shown(info.length), info.length);
-    println!("pieces     {} of {}", info.piece_count(), size::shown(u64::from(info.piece_length)));
+    print(format_args!("name       {}", printable(&info.name)))?;
+    print(format_args!("info hash  {}", torrent.info_hash))?;
+    print(format_args!("size       {} ({} bytes)", size::shown(info.length), info.length))?;
+    print(format_args!(
+        "pieces     {} of {}",
+        info.piece_count(),
+        size::shown(u64::from(info.piece_length))
+    ))?;
     for (at, tier) in torrent.trackers.iter().enumerate() {
         let urls: Vec<String> = tier.iter().map(|url| printable(url)).collect();
-        println!("{} {}", if at == 0 { "trackers  " } else { "     then " }, urls.join(", "));
+        print(format_args!("{} {}", if at == 0 { "trackers  " } else { "     then " }, urls.join(", ")))?;
     }
     if info.is_private {
-        println!("private    peers come from its trackers only");
+        print(format_args!("private    peers come from its trackers only"))?;
     }
     let texts = [("comment", &torrent.comment), ("made by", &torrent.created_by)];
     for (what, text) in texts {
         if let Some(text) = text {
-            println!("{what:<10} {}", printable(text));
+            print(format_args!("{what:<10} {}", printable(text)))?;
         }
     }
     if let Some(date) = torrent.creation_date_s {
-        println!("made at    {}", date_of(date));
+        print(format_args!("made at    {}", date_of(date)))?;
     }
     if !info.files[0].path.is_empty() {
-        println!("{}:", counted(info.files.len(), "file"));
+        print(format_args!("{}:", counted(info.files.len(), "file")))?;
         let shown = if args.all { info.files.len() } else { LISTED_MAX };
         for file in info.files.iter().take(shown) {
-            println!("  {:>10}  {}", size::shown(file.length), printable(&file.path.join("/")));
+            print(format_args!("  {:>10}  {}", size::shown(file.length), printable(&file.path.join("/"))))?;
         }
         if let Some(more) = info.files.len().checked_sub(shown).filter(|more| *more > 0) {
-            println!("  and {more} more (--all lists them)");
+            print(format_args!("  and {more} more (--all lists them)"))?;
         }
     }
-    println!("{}", create::magnet(&torrent));
-    Ok(())
+    print(create::magnet(&torrent))
 }
 
 /// Seconds of the Unix epoch for the eye; what is beyond all calendars stays a number.

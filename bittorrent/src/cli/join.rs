@@ -160,7 +160,7 @@ pub fn look_up<'a>(urls: impl Iterator<Item = &'a str>) -> BTreeMap<Box<str>, So
         }
         match resolve(&place) {
             Ok(address) => drop(found.insert(place.into(), address)),
-            Err(error) => eprintln!("bittorrent: {error}"),
+            Err(error) => common::tell!("bittorrent: {error}"),
         }
     }
     found

@@ -28,7 +28,7 @@ impl LogFile {
             && let Err(error) = file.write_all(format!("{line}\n").as_bytes())
         {
             // Whatever is logged goes on: users want that more than its log.
-            eprintln!("bittorrent: the log cannot be written any more: {error}");
+            common::tell!("bittorrent: the log cannot be written any more: {error}");
             self.file = None;
         }
     }

@@ -40,12 +40,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     args.join.keep_log(&mut client)?;
     let file = client.store.add(Arc::new(volume));
     let (name, address) = (printable(&info.name), client.handle.address());
-    println!("serving {name} on {address}; Ctrl-C ends it");
+    common::say!("serving {name} on {address}; Ctrl-C ends it");
     let info = Arc::new(join::file_info(info));
     client.command(Command::Share(Arc::new([SharedFile { file, info }]))).await?;
     while let Ok(note) = client.note().await {
         if let Note::Text(text) = note {
-            println!("{}", printable(&text));
+            common::say!("{}", printable(&text));
         }
     }
     client.leave().await

@@ -30,7 +30,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let torrents = read(&args.dir)?;
-    println!("{} in {}", counted(torrents.len(), "torrent"), args.dir.display());
+    common::say!("{} in {}", counted(torrents.len(), "torrent"), args.dir.display());
     let trackers = torrents.iter().flat_map(|listed| listed.torrent.trackers.iter().flatten());
     let urls: Vec<&str> = trackers.map(|url| &**url).collect();
     let tls = join::trust(&args.tls_ca, &urls)?;
@@ -38,7 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = SiteConfig { hosts: Arc::new(hosts), started_s: now_s(), torrents, ..SiteConfig::default() };
     let sink = Arc::new(|_, _, note: Note| {
         if let Note::Text(text) = note {
-            println!("{}", printable(&text));
+            common::say!("{}", printable(&text));
         }
     });
     let listen = resolve(&args.listen)?;
@@ -46,7 +46,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let limits = Limits { send_queue_bytes_max: ANSWER_BYTES_MAX + (1 << 20), ..Limits::default() };
     let turn = |node: &mut NodeConfig| (node.limits, node.tls) = (limits, tls);
     let handle = start_as(turn, Node::site(config), listen, SharedStore::default(), sink).await?;
-    println!("http://{}/", handle.address());
+    common::say!("http://{}/", handle.address());
     serve(handle, "the site listens").await
 }
 
@@ -68,7 +68,7 @@ fn read(dir: &Path) -> anyhow::Result<Vec<Listed>> {
     for path in paths {
         match join::read_torrent(&path).and_then(|torrent| Ok((torrent, std::fs::read(&path)?))) {
             Ok((torrent, file)) => torrents.push(Listed { torrent, file: file.into() }),
-            Err(error) => eprintln!("left out: {error}"),
+            Err(error) => common::tell!("left out: {error}"),
         }
     }
     Ok(torrents)

@@ -59,12 +59,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let store = SharedStore::default();
     let turn = |node: &mut NodeConfig| (node.datagrams, node.tls) = (udp, tls);
     let handle = start_as(turn, tracker, listen, store, sink).await?;
-    println!("torrents are reported to at http://{}/announce", handle.address());
+    common::say!("torrents are reported to at http://{}/announce", handle.address());
     if is_secured {
-        println!("and at https://{}/announce", handle.address());
+        common::say!("and at https://{}/announce", handle.address());
     }
     if let Some(address) = handle.datagrams() {
-        println!("and at udp://{address}/announce");
+        common::say!("and at udp://{address}/announce");
     }
     serve(handle, "the tracker listens").await
 }

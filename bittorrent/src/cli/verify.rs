@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use bittorrent::metainfo::Info;
-use common::cli::{counted, printable};
+use common::cli::{counted, print, printable};
 use common::store::{Volume, VolumeError};
 
 use super::{content, join};
@@ -27,16 +27,20 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (count, all) = (content::count(&right), info.pieces.len());
     let path = path.display();
     if count == all && faults.is_empty() {
-        println!("{path}: complete, {} right", counted(all, "piece"));
-        return Ok(());
+        return print(format_args!("{path}: complete, {} right", counted(all, "piece")));
     }
-    let incomplete = tell_incomplete(&volume, info, &right, &faults);
+    let incomplete = tell_incomplete(&volume, info, &right, &faults)?;
     let of_files = format!("{} of {} not complete", incomplete, counted(info.files.len(), "file"));
     bail!("{path}: {of_files}; {count} of {} right, {} wrong", counted(all, "piece"), all - count);
 }
 
 /// One line for each file that is not as the torrent has it; how many there are.
-fn tell_incomplete(volume: &Volume, info: &Info, right: &[bool], faults: &[(usize, VolumeError)]) -> usize {
+fn tell_incomplete(
+    volume: &Volume,
+    info: &Info,
+    right: &[bool],
+    faults: &[(usize, VolumeError)],
+) -> anyhow::Result<usize> {
     let (mut start, mut incomplete) = (0, 0);
     let mut faults = faults.iter().peekable();
     for (at, (path, length)) in volume.files().enumerate() {
@@ -50,14 +54,14 @@ fn tell_incomplete(volume: &Volume, info: &Info, right: &[bool], faults: &[(usiz
         }
         incomplete += 1;
         match fault {
-            Some((_, fault)) => println!("{}", printable(&fault.to_string())),
+            Some((_, fault)) => print(printable(&fault.to_string()))?,
             None => {
                 let path = printable(&path.display().to_string());
-                println!("{path}: {wrong} of its {} wrong", counted(of_it.len(), "piece"));
+                print(format_args!("{path}: {wrong} of its {} wrong", counted(of_it.len(), "piece")))?;
             }
         }
     }
-    incomplete
+    Ok(incomplete)
 }
 
 /// The pieces that a file has bytes in.

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{Client, Interrupted, counted, printable};
 use crate::store::Disk;
 use crate::user::{Command, Fetch, FetchId, Hit, Note};
+use crate::{say, tell};
 
 /// After so long without news the user is told so, once until something comes.
 const QUIET: Duration = Duration::from_secs(10);
@@ -23,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(10);
 pub async fn fetch_into(mut client: Client, candidates: Vec<Arc<Hit>>, out: &Path) -> anyhow::Result<()> {
     let info = &candidates[0].info;
     let holders = counted(candidates.len(), "holder");
-    println!("{}: {} bytes, {holders}", printable(&info.name), info.size);
+    say!("{}: {} bytes, {holders}", printable(&info.name), info.size);
     let disk = Arc::new(Disk::create(out, info)?);
     let outcome = download(&mut client, &disk, candidates).await;
     match &outcome {
@@ -32,7 +33,7 @@ pub async fn fetch_into(mut client: Client, candidates: Vec<Arc<Hit>>, out: &Pat
     }
     let kept = disk.have().bytes();
     match outcome {
-        Ok(()) => println!("{}", disk.path().display()),
+        Ok(()) => say!("{}", disk.path().display()),
         Err(error) if kept > 0 => {
             let part = disk.path();
             bail!("{error}; {} keeps {kept} bytes, run the same command again to go on", part.display());
@@ -88,7 +89,7 @@ async fn download(client: &mut Client, disk: &Arc<Disk>, candidates: Vec<Arc<Hit
     let into = client.store.add(disk.clone());
     client.command(Command::Fetch(Box::new(Fetch { fetch, candidates, into, have }))).await?;
     // Above the bar, or without one where there is no terminal.
-    let say = |line: &str| bar.suspend(|| eprintln!("{line}"));
+    let say = |line: &str| bar.suspend(|| tell!("{line}"));
     loop {
         let Ok(note) = timeout(QUIET, client.note()).await else {
             // Of a large file on a slow line, more may have come than is worth a note.

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
 use super::pages;
+use crate::tell;
 
 /// The whole of a binary: logs to standard error, parses the arguments and does with them what `run` does.
 pub async fn main<C: Parser>(run: impl AsyncFnOnce(C) -> anyhow::Result<()>) -> ExitCode {
@@ -61,7 +62,7 @@ pub fn failed(program: &str, error: &(dyn Error + 'static)) -> ExitCode {
 }
 
 fn complain(program: &str, line: &str) -> ExitCode {
-    eprintln!("{program}: {line}");
+    tell!("{program}: {line}");
     ExitCode::FAILURE
 }
 

@@ -3,6 +3,7 @@
 //! | part | file |
 //! |---|---|
 //! | the whole of `main`: arguments, logs, and what is said of what went wrong | `mistake.rs` |
+//! | what is printed | `output.rs` |
 //! | completions and manual pages, which every program writes | `pages.rs` |
 //! | a node that is started, heard and ended | `client.rs` |
 //! | the folder that is shared, and what happens to it | `share.rs` |
@@ -17,6 +18,7 @@ mod address;
 mod client;
 mod get;
 mod mistake;
+mod output;
 mod pages;
 mod records;
 mod share;
@@ -34,12 +36,14 @@ pub use address::resolve;
 pub use client::{Client, Interrupted};
 pub use get::{fetch_into, make_folder, most_common};
 pub use mistake::{arguments, failed, log_to_stderr, main};
+pub use output::{print, say, tell};
 pub use records::{PRIVATE, Recorder, beside, check_private, open_private, read_records, rewrite_records};
 pub use share::{offer, read_folder, serve_until_interrupted};
 pub use text::{counted, known, printable};
 
 use crate::net::{Attachment, NodeId};
 use crate::peer::Peer;
+use crate::say;
 use crate::tcp::{Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedStore};
 
 /// A number that differs from run to run: the standard library seeds its hash tables from the system.
@@ -96,7 +100,7 @@ pub async fn start_as<P: Peer + Send + 'static>(
 pub async fn serve(handle: Handle, what: &str) -> anyhow::Result<()> {
     // Before anybody is told that it can be pressed.
     let mut interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
-    println!("{what} on {}; Ctrl-C ends it", handle.address());
+    say!("{what} on {}; Ctrl-C ends it", handle.address());
     tokio::select! {
         _ = interrupts.recv() => {}
         () = handle.ended() => {}

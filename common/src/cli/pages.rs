@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::print;
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
@@ -33,8 +34,9 @@ pub fn write_asked(program: &mut Command, asked: &ArgMatches) -> Option<anyhow::
         COMPLETIONS => {
             let shell = arguments.get_one::<Shell>("shell").copied()?;
             let name = program.get_name().to_owned();
-            clap_complete::generate(shell, program, name, &mut std::io::stdout());
-            Some(Ok(()))
+            let mut text = Vec::new();
+            clap_complete::generate(shell, program, name, &mut text);
+            Some(print(String::from_utf8_lossy(&text)))
         }
         MAN => Some(write_manual(program, arguments.get_one::<PathBuf>("dir")?)),
         _ => None,
@@ -47,6 +49,5 @@ fn write_manual(program: &Command, dir: &Path) -> anyhow::Result<()> {
     }
     let written = clap_mangen::generate_to(program.clone(), dir);
     written.with_context(|| format!("cannot write manual pages to {}", dir.display()))?;
-    println!("{}", dir.join(format!("{}.1", program.get_name())).display());
-    Ok(())
+    print(dir.join(format!("{}.1", program.get_name())).display())
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::tell;
 use anyhow::{Context as _, bail};
 
 /// Read and write, by its owner alone.
@@ -81,7 +82,7 @@ pub fn read_records<T>(
             // What was being written when the machine went down is a part of a line, which goes.
             _ if !line.ends_with('\n') && bytes < LINE_BYTES_MAX => {
                 file.set_len(at).with_context(|| format!("cannot mend {}", path.display()))?;
-                eprintln!("left out: the last line of {}, which was cut off", path.display());
+                tell!("left out: the last line of {}, which was cut off", path.display());
                 break;
             }
             _ => bail!("line {number} of {} is no {what}", path.display()),

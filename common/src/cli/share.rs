@@ -16,6 +16,7 @@ use crate::digest::Fingerprint;
 use crate::peer::FileId;
 use crate::store::ScanLimits;
 use crate::user::{Command, FileInfo, Note, SharedFile};
+use crate::{say, tell};
 
 /// How skewed the popularity of the files is; sharing has no use for it.
 const NO_SKEW: f64 = 0.0;
@@ -59,14 +60,14 @@ pub async fn serve_until_interrupted(mut client: Client, infos: &[Arc<FileInfo>]
         let Ok(note) = note else { break };
         match note {
             Note::Uploaded(file, bytes) => sent.add(file, bytes, infos),
-            Note::Offline(why) => println!("offline: {}", printable(&why)),
+            Note::Offline(why) => say!("offline: {}", printable(&why)),
             Note::ShutOut(why) => {
                 client.leave().await?;
                 bail!("nothing is shared any more: {}", printable(&why));
             }
-            Note::Online if std::mem::replace(&mut has_been_online, true) => println!("online again"),
-            Note::Online => println!("online"),
-            Note::Text(text) => println!("{}", printable(&text)),
+            Note::Online if std::mem::replace(&mut has_been_online, true) => say!("online again"),
+            Note::Online => say!("online"),
+            Note::Text(text) => say!("{}", printable(&text)),
             _ => {}
         }
     }
@@ -102,7 +103,7 @@ impl Sent {
                 *ranges += 1;
             }
             Entry::Vacant(new) => {
-                println!("sent {bytes} bytes of {}", printable(name(file, infos)));
+                say!("sent {bytes} bytes of {}", printable(name(file, infos)));
                 new.insert((0, 0));
             }
         }
@@ -112,7 +113,7 @@ impl Sent {
         self.due = Instant::now() + SUMS_EVERY;
         self.told.retain(|_, (_, ranges)| *ranges > 0);
         for (file, (bytes, ranges)) in &mut self.told {
-            println!(
+            say!(
                 "sent {bytes} bytes more of {} in {}",
                 printable(name(*file, infos)),
                 counted(*ranges as usize, "range")
@@ -142,10 +143,10 @@ pub fn read_folder(dir: &Path, fingerprint: Fingerprint) -> anyhow::Result<Catal
     bar.finish_and_clear();
     let (catalog, skipped) = read.context("cannot share this folder")?;
     for skipped in skipped.iter().take(SKIPPED_TOLD_MAX) {
-        eprintln!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);
+        tell!("left out: {} {}", printable(&skipped.path.display().to_string()), skipped.reason);
     }
     if let Some(more) = skipped.len().checked_sub(SKIPPED_TOLD_MAX).filter(|more| *more > 0) {
-        eprintln!("left out: {more} more");
+        tell!("left out: {more} more");
     }
     Ok(catalog)
 }

@@ -27,7 +27,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let client = Client::start(Node::servent(config), listen, args.join.firewalled).await?;
     let files = catalog.as_ref().map_or(0, common::catalog::Catalog::len);
-    println!("sharing {} on {}; Ctrl-C ends it", counted(files, "file"), client.handle.address());
+    common::say!("sharing {} on {}; Ctrl-C ends it", counted(files, "file"), client.handle.address());
     let infos = match &catalog {
         Some(catalog) => offer(&client, catalog).await?,
         None => Vec::new(),

@@ -1,6 +1,7 @@
 //! `gnutella search`.
 
 use anyhow::bail;
+use common::cli::print;
 use common::user::Query;
 use gnutella::library::is_searchable;
 use gnutella::wire::Sha1Urn;
@@ -50,6 +51,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if hits.is_empty() {
         bail!("nothing found for `{}`; try fewer words, a larger --ttl or a longer --wait", args.words);
     }
-    println!("{}\n{} found", table::of_hits(&hits), hits.len());
-    Ok(())
+    print(format_args!("{}\n{} found", table::of_hits(&hits), hits.len()))
 }

@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let client = args.join.start(config, PORT).await?;
     let files = catalog.as_ref().map_or(0, common::catalog::Catalog::len);
-    println!("sharing {} on {}; Ctrl-C ends it", counted(files, "file"), client.handle.address());
+    common::say!("sharing {} on {}; Ctrl-C ends it", counted(files, "file"), client.handle.address());
     let infos = match &catalog {
         Some(catalog) => offer(&client, catalog).await?,
         None => Vec::new(),

@@ -1,6 +1,7 @@
 //! `kazaa search`.
 
 use anyhow::bail;
+use common::cli::print;
 use common::user::Query;
 use kazaa::wire::content_named;
 
@@ -45,6 +46,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if hits.is_empty() {
         bail!("nothing found for `{}`; try fewer words", args.words);
     }
-    println!("{}\n{} found", table::of_hits(&hits), hits.len());
-    Ok(())
+    print(format_args!("{}\n{} found", table::of_hits(&hits), hits.len()))
 }

@@ -42,7 +42,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let path = args.accounts.unwrap_or_default();
     // The user has an account for now; whoever runs the services has to make room for it.
     let failed =
-        move |error| eprintln!("kazaa: an account could not be written to {}: {error}", path.display());
+        move |error| common::tell!("kazaa: an account could not be written to {}: {error}", path.display());
     let recorder = file.map(|file| Recorder::start(file, failed));
     let sink = Arc::new(move |_, _, note: Note| {
         if let (Note::Keep(line), Some(recorder)) = (note, &recorder) {
@@ -50,6 +50,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     });
     let handle = start(Node::services(config), listen, false, SharedStore::default(), sink).await?;
-    println!("the services' key is {key}");
+    common::say!("the services' key is {key}");
     serve(handle, "the services listen").await
 }

@@ -1,7 +1,7 @@
 //! `napster browse`.
 
 use anyhow::bail;
-use common::cli::counted;
+use common::cli::{counted, print};
 use common::user::{Command, SearchId};
 
 use super::join::{JoinArgs, check_nick};
@@ -25,6 +25,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if hits.is_empty() {
         bail!("`{}` is not online or shares nothing", args.user);
     }
-    println!("{}\n{}", table::of_hits(&hits), counted(hits.len(), "file"));
-    Ok(())
+    print(format_args!("{}\n{}", table::of_hits(&hits), counted(hits.len(), "file")))
 }

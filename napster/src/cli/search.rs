@@ -1,6 +1,7 @@
 //! `napster search`.
 
 use anyhow::bail;
+use common::cli::print;
 use common::user::{Query, Range};
 
 use super::join::JoinArgs;
@@ -87,8 +88,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if hits.is_empty() {
         bail!("nothing found for `{}`; try fewer words or wider limits", args.query.words);
     }
-    println!("{}\n{} found", table::of_hits(&hits), hits.len());
-    Ok(())
+    print(format_args!("{}\n{} found", table::of_hits(&hits), hits.len()))
 }
 
 impl std::fmt::Display for QueryArgs {

@@ -95,7 +95,7 @@ fn kept_accounts(path: &Path) -> anyhow::Result<(Accounts, Recorder)> {
     }
     let path = path.to_owned();
     let failed =
-        move |error| eprintln!("napster: an account could not be written to {}: {error}", path.display());
+        move |error| common::tell!("napster: an account could not be written to {}: {error}", path.display());
     Ok((accounts, Recorder::start(file, failed)))
 }
 

@@ -18,7 +18,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let catalog = read_folder(&args.dir, Fingerprint::NAPSTER)?;
     let client = args.join.join().await?;
-    println!("sharing {} on {}; Ctrl-C ends it", counted(catalog.len(), "file"), client.handle.address());
+    common::say!("sharing {} on {}; Ctrl-C ends it", counted(catalog.len(), "file"), client.handle.address());
     let infos = offer(&client, &catalog).await?;
     serve_until_interrupted(client, &infos).await
 }
