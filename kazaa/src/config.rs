@@ -108,7 +108,7 @@ pub struct Knobs {
 
     /// Children of a supernode; one more is refused. 300: within the lecture's 200 to 500.
     pub children_max: usize,
-    /// Files that a child may share. 5,000: as many as it may tell.
+    /// Files that a child may share. 2,000: as many as one of ours tells.
     pub files_per_child_max: usize,
     /// Queries of one child, or of one neighbour and its children, in a second. 10: our choice, more than a person asks.
     pub queries_per_s: u32,

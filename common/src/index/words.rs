@@ -56,10 +56,11 @@ impl WordRules {
         words
     }
 
-    /// The words of a query: whatever follows a `-` up to the next blank is excluded.
+    /// The words of a query: whatever follows a `-` up to the next blank is excluded. Where no file is found by its suffix, that of a
+    /// query asks for nothing either: whoever writes a file's whole name finds it.
     pub fn of_query(&self, text: &str) -> Terms {
         let mut terms = Terms::default();
-        for token in text.split_whitespace() {
+        for token in self.without_suffix(text.trim_end()).split_whitespace() {
             let (list, token) = match token.strip_prefix('-') {
                 Some(rest) => (&mut terms.none, rest),
                 None => (&mut terms.all, token),
@@ -94,13 +95,17 @@ impl WordRules {
             None => return "",
             Some(nth) => path.rmatch_indices(separator).nth(nth).map_or(0, |(at, _)| at + 1),
         };
-        let part = &path[start..];
-        let last = part.rfind(separator).map_or(0, |at| at + 1);
-        match part[last..].rfind('.') {
-            Some(dot) if self.ignore_suffix && dot > 0 && is_suffix(&part[last + dot + 1..]) => {
-                &part[..last + dot]
+        self.without_suffix(&path[start..])
+    }
+
+    /// A name, or a path, without its suffix, if suffixes are ignored.
+    fn without_suffix<'a>(&self, path: &'a str) -> &'a str {
+        let last = path.rfind(['/', '\\']).map_or(0, |at| at + 1);
+        match path[last..].rfind('.') {
+            Some(dot) if self.ignore_suffix && dot > 0 && is_suffix(&path[last + dot + 1..]) => {
+                &path[..last + dot]
             }
-            _ => part,
+            _ => path,
         }
     }
 }
@@ -202,6 +207,18 @@ mod tests {
             ["é", "one", "two"].map(String::from).to_vec()
         );
         assert_eq!(WordRules { path_depth: 0, ..rules }.of_name("a/b"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn whoever_writes_a_whole_name_asks_for_no_more_than_is_known_of_it() {
+        let rules = WordRules::default();
+        for name in ["Quetzal Tango.mp3", "b.c/Vol. 2.ogg", "x/.hidden", "T.A.T.U", "Song.mp3 "] {
+            let (asked, known) = (rules.of_query(name).all, rules.of_name(name.trim_end()));
+            assert!(asked.iter().all(|word| known.contains(word)), "{name}: {asked:?} of {known:?}");
+        }
+        assert_eq!(rules.of_query("big -film.avi").none, ["film"]);
+        let rules = WordRules { ignore_suffix: false, ..rules };
+        assert_eq!(rules.of_query("big film.avi").all, ["big", "film", "avi"]);
     }
 
     #[test]

@@ -47,9 +47,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let query = query(&args.words, args.search.max_results)?;
     let mut client = args.join.join(&args.search).await?;
     let hits = client.search(query).await?;
-    client.leave().await?;
     if hits.is_empty() {
+        client.leave().await?;
         bail!("nothing found for `{}`; try fewer words, a larger --ttl or a longer --wait", args.words);
     }
-    print(format_args!("{}\n{} found", table::of_hits(&hits), hits.len()))
+    // Before the good-bye, for which others may take their time.
+    print(format_args!("{}\n{} found", table::of_hits(&hits), hits.len()))?;
+    client.leave().await
 }

@@ -167,12 +167,14 @@ impl Ordinary {
         answered.collect()
     }
 
-    /// True if somebody may still answer. Who looks for a scout does not wait for long before trying one more.
+    /// True if somebody may still answer. Who looks for a scout does not wait for long before trying one more, nor does who has one wait
+    /// for long for others to compare it with.
     fn awaits_probes(&self, cx: Hands) -> bool {
         let Some(seek) = &self.join.seek else { return false };
         let is_slow = seek.patience.is_some_and(|until| until <= cx.now());
         let one_more = seek.scouting && is_slow && seek.probes.len() < self.me.knobs.probes;
-        !seek.probes.is_empty() && !one_more
+        let enough = !seek.scouting && is_slow && seek.scout.is_some();
+        !seek.probes.is_empty() && !one_more && !enough
     }
 
     /// Probes some of those that are known. False if there is nobody left to probe.
@@ -189,7 +191,7 @@ impl Ordinary {
         seek.batches += u32::from(!seek.scouting);
         taken.extend(&seek.tried);
         let scout = seek.scout.and_then(|conn| match self.conns.get(conn) {
-            Some(Conn::Parent(parent)) => Some(parent.address),
+            Some(Conn::Parent(parent)) => Some((parent.address, parent.rtt)),
             _ => None,
         });
         // A list that may be old is gone through one by one.
@@ -204,7 +206,7 @@ impl Ordinary {
             }
             let Some(address) = next else { break };
             taken.push(address);
-            if Some(address) == scout {
+            if scout.is_some_and(|(scout, _)| scout == address) {
                 seek.scout_competes = true;
                 continue;
             }
@@ -219,8 +221,9 @@ impl Ordinary {
             seek.probes.push(conn);
         }
         let (is_waiting, is_scouting) = (!seek.probes.is_empty(), seek.scouting);
-        if is_waiting && is_scouting {
-            let patience = knobs.probe_patience;
+        if is_waiting && (is_scouting || scout.is_some()) {
+            // Whoever takes much longer to be dialled and to answer than the scout did is no better.
+            let patience = knobs.probe_patience + 4 * scout.map_or(Duration::ZERO, |(_, rtt)| rtt);
             seek.patience = Some(cx.now() + patience);
             self.wake_join(patience, cx);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::digest::Digest;
 use common::peer::{ConnId, FileId};
-use common::user::{FileInfo, SharedFile};
+use common::user::{FileInfo, Note, SharedFile};
 
 use super::{Hands, Ordinary};
 use crate::wire::Message;
@@ -79,7 +79,13 @@ impl Ordinary {
 
     /// Tells a supernode all we share.
     pub(super) fn tell_shares(&self, conn: ConnId, cx: Hands) {
-        for shared in self.shares.files().iter().take(self.me.knobs.shared_max) {
+        let (all, max) = (self.shares.files().len(), self.me.knobs.shared_max);
+        if all > max {
+            cx.note(Note::Text(
+                format!("a supernode is told of {max} files at most: {} are not found", all - max).into(),
+            ));
+        }
+        for shared in self.shares.files().iter().take(max) {
             cx.send(conn, Message::Share(shared.file.0, Arc::clone(&shared.info)));
         }
     }

@@ -116,9 +116,9 @@ impl Ordinary {
             (Stage::Greeting | Stage::Showing, _) => self.hang_up(conn, cx),
             (Stage::TakenOn, Message::User(info)) => self.introduced(conn, &info, cx),
             (Stage::TakenOn, Message::Share(number, info)) => self.child_shares(conn, number, info),
-            (Stage::TakenOn, Message::Unshare(_, info)) => {
+            (Stage::TakenOn, Message::Unshare(number, info)) => {
                 if let Some(supernode) = &mut self.supernode {
-                    supernode.register.remove(number_of(conn), &info);
+                    supernode.register.remove(number_of(conn), number, &info);
                 }
             }
             (Stage::TakenOn, Message::Query(query)) => self.child_asks(conn, &query, cx),

@@ -29,6 +29,9 @@ pub(crate) struct Register {
     hashes: BTreeSet<(u64, u32)>,
     /// By the holder's number.
     holders: Vec<Holder>,
+    /// Files that have the name of another of their holder's, in another folder there: the holder, and its number for the file. In the
+    /// index they have names that nobody else gives, and that no word is added by.
+    renamed: BTreeSet<(UserId, u32)>,
 }
 
 #[derive(Default)]
@@ -46,6 +49,20 @@ pub(super) struct Who {
     pub(super) user: Arc<str>,
 }
 
+/// Signs that are in no word and end no name, one for each four bits of a number.
+const SIGNS: &[u8; 16] = b"!\"#$%&()*+,:;<=>";
+
+/// The name in the index of a file whose own is taken by another one of its holder.
+fn distinguished(number: u32, name: &str) -> String {
+    let sign = |nth: u32| char::from(SIGNS[(number >> (4 * nth)) as usize % SIGNS.len()]);
+    (0..8).map(sign).chain(name.chars()).collect()
+}
+
+/// The name that the holder has told.
+fn told(distinguished: &str) -> &str {
+    &distinguished[8..]
+}
+
 /// A child's number in the register.
 pub(super) fn number_of(conn: ConnId) -> UserId {
     UserId(conn.slot() as u32 + 1)
@@ -58,7 +75,12 @@ impl Register {
             users_max: ConnId::SLOTS_MAX + 1,
             ..IndexConfig::default()
         };
-        Register { index: Index::new(config), hashes: BTreeSet::new(), holders: Vec::new() }
+        Register {
+            index: Index::new(config),
+            hashes: BTreeSet::new(),
+            holders: Vec::new(),
+            renamed: BTreeSet::new(),
+        }
     }
 
     /// Shared files, each replica counted.
@@ -78,13 +100,13 @@ impl Register {
 
     /// This node shares a file itself.
     pub(crate) fn add_own(&mut self, shared: &SharedFile) {
-        // Of two files of one name only the first is found: the overlay could not tell them apart either.
+        // One that is refused is not found: there are too many, or it is shared already.
         let _ = self.add(OWN, shared.file.0, Arc::clone(&shared.info));
     }
 
     /// This node shares a file no longer.
     pub(crate) fn remove_own(&mut self, shared: &SharedFile) {
-        self.remove(OWN, &shared.info);
+        self.remove(OWN, shared.file.0, &shared.info);
     }
 
     /// Says who a holder is, and where it can be dialled.
@@ -103,25 +125,46 @@ impl Register {
         self.who(OWN).is_some_and(|who| who.address.ip() == address.ip() && &*who.user == user)
     }
 
-    /// A holder shares one more file, which it calls by that number.
+    /// A holder shares one more file, which it calls by that number. Names come without their folders: two files may have the same.
     pub(super) fn add(&mut self, holder: UserId, number: u32, info: Arc<FileInfo>) -> Result<(), AddError> {
         let key = hash_key(&info);
-        self.index.add(holder, info)?;
+        match self.index.add(holder, Arc::clone(&info)) {
+            Err(AddError::Duplicate) => {
+                let name = distinguished(number, &info.name).into();
+                self.index.add(holder, Arc::new(FileInfo { name, ..(*info).clone() }))?;
+                self.renamed.insert((holder, number));
+            }
+            done => done?,
+        }
         self.holder(holder).numbers.push(number);
         self.hashes.extend(key.map(|key| (key, holder.0)));
         Ok(())
     }
 
-    /// A holder shares a file no longer.
-    pub(super) fn remove(&mut self, holder: UserId, info: &FileInfo) {
-        let Some(place) = self.index.place_of(holder, &info.name) else { return };
-        let key = self.index.get(holder, &info.name).and_then(|info| hash_key(info));
-        self.index.remove(holder, &info.name);
-        self.holder(holder).numbers.remove(place);
-        let Some(key) = key else { return };
+    /// A holder shares a file no longer: that of this number and content or, if the number is another file's, of this content.
+    pub(super) fn remove(&mut self, holder: UserId, number: u32, info: &FileInfo) {
+        let Some(place) = self.place_of(holder, number, info) else { return };
+        let Some(held) = self.index.files_of(holder).nth(place).cloned() else { return };
+        self.index.remove(holder, &held.name);
+        let number = self.holder(holder).numbers.remove(place);
+        self.renamed.remove(&(holder, number));
+        let Some(key) = hash_key(&held) else { return };
         if !self.index.files_of(holder).any(|other| hash_key(other) == Some(key)) {
             self.hashes.remove(&(key, holder.0));
         }
+    }
+
+    /// Where among a holder's files the one is that it means by this.
+    fn place_of(&self, holder: UserId, number: u32, info: &FileInfo) -> Option<usize> {
+        let numbers = &self.holders.get(holder.0 as usize)?.numbers;
+        let all = || numbers.iter().zip(self.index.files_of(holder)).enumerate();
+        let same = |held: &FileInfo| uuhash(info).is_none_or(|hash| uuhash(held) == Some(hash));
+        // KaZaA's numbers are the contents': a file that is there under two names has one.
+        let exact =
+            all().find(|(_, (known, held))| **known == number && same(held) && held.name == info.name);
+        let alike = || all().find(|(_, (known, held))| **known == number && same(held));
+        let by_hash = || all().find(|(_, (_, held))| uuhash(info).is_some() && same(held));
+        exact.or_else(alike).or_else(by_hash).map(|(place, _)| place)
     }
 
     /// A holder leaves with all its files.
@@ -132,6 +175,8 @@ impl Register {
             }
         }
         self.index.remove_user(holder);
+        let mut renamed = self.renamed.split_off(&(holder, 0));
+        self.renamed.append(&mut renamed.split_off(&(UserId(holder.0 + 1), 0)));
         *self.holder(holder) = Holder::default();
     }
 
@@ -180,13 +225,15 @@ impl Register {
     fn hit(&self, holder: UserId, place: usize, info: &Arc<FileInfo>) -> Option<Hit> {
         let entry = self.holders.get(holder.0 as usize)?;
         let who = entry.who.as_ref()?;
-        Some(Hit {
-            address: who.address,
-            bandwidth: who.bandwidth,
-            user: Arc::clone(&who.user),
-            file: *entry.numbers.get(place)?,
-            info: Arc::clone(info),
-        })
+        let file = *entry.numbers.get(place)?;
+        let info = if self.renamed.contains(&(holder, file)) {
+            let name = told(&info.name).into();
+            Arc::new(FileInfo { name, ..(**info).clone() })
+        } else {
+            Arc::clone(info)
+        };
+        let (address, bandwidth, user) = (who.address, who.bandwidth, Arc::clone(&who.user));
+        Some(Hit { address, bandwidth, user, file, info })
     }
 
     fn holder(&mut self, holder: UserId) -> &mut Holder {

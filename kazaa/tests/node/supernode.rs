@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::kit::overlay::{Overlay, info};
 use crate::kit::raw::{OURS, Raw, link_hello, remote};
-use common::user::SearchEnd;
+use common::user::{FileInfo, SearchEnd};
 use kazaa::config::{Config, Knobs};
 use kazaa::supernode::Refused;
 use kazaa::wire::{Link, Message, NETWORK, NodeEntry, Query, Reply, UserInfo};
@@ -81,6 +81,48 @@ fn a_child_may_share_and_ask_so_much_and_no_more() {
     assert!(!raw.is_closed(&child));
     raw.hang_up(child);
     assert_eq!((raw.node().files_indexed(), raw.node().children()), (0, 0));
+}
+
+#[test]
+fn files_of_one_name_are_found_both_and_go_one_by_one() {
+    let file = |album: &str, hash: u8| {
+        let digest = Some(common::digest::Digest::UuHash([hash; 20]));
+        Arc::new(FileInfo { about: album.into(), digest, ..info("01 Intro.mp3") })
+    };
+    let (first, second) = (file("albumone", 1), file("albumtwo", 2));
+    let mut raw = Raw::supernode(Config::default());
+    let (mut child, mut asker) = (raw.child(1), raw.child(2));
+    raw.say(
+        &mut child,
+        Message::User(Arc::new(UserInfo { address: remote(1), bandwidth: 0xb0, user: "one".into() })),
+    );
+    let mut found = |raw: &mut Raw, id: u16, asked: &str| {
+        raw.say(&mut asker, Message::Query(Arc::new(words(asked, id))));
+        let told = raw.heard(&mut asker);
+        let of = |message: &Message| match message {
+            Message::Reply(reply) => {
+                reply.hits.iter().map(|hit| (hit.file, hit.info.name.to_string())).collect()
+            }
+            _ => Vec::new(),
+        };
+        told.iter().flat_map(of).collect::<Vec<_>>()
+    };
+    raw.say(&mut child, Message::Share(7, Arc::clone(&first)));
+    raw.say(&mut child, Message::Share(8, Arc::clone(&second)));
+    // Once more the same is nothing new.
+    raw.say(&mut child, Message::Share(8, Arc::clone(&second)));
+    assert_eq!(raw.node().files_indexed(), 2);
+    let intro = |number: u32| (number, "01 Intro.mp3".to_owned());
+    assert_eq!(found(&mut raw, 1, "albumone"), [intro(7)]);
+    assert_eq!(found(&mut raw, 2, "albumtwo"), [intro(8)]);
+    assert_eq!(found(&mut raw, 3, "intro").len(), 2);
+    raw.say(&mut child, Message::Unshare(8, second));
+    assert_eq!(found(&mut raw, 4, "intro"), [intro(7)]);
+    // Who says no more than the content means it.
+    raw.say(&mut child, Message::Unshare(0, Arc::new(FileInfo { name: "".into(), ..(*first).clone() })));
+    assert_eq!(found(&mut raw, 5, "intro"), []);
+    raw.hang_up(child);
+    assert_eq!(raw.node().files_indexed(), 0);
 }
 
 #[test]

@@ -84,11 +84,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let query = args.query.query()?;
     let mut client = args.join.join().await?;
     let hits = client.search(query).await?;
-    client.leave().await?;
     if hits.is_empty() {
+        client.leave().await?;
         bail!("nothing found for `{}`; try fewer words or wider limits", args.query.words);
     }
-    print(format_args!("{}\n{} found", table::of_hits(&hits), hits.len()))
+    // Before the good-bye, for which others may take their time.
+    print(format_args!("{}\n{} found", table::of_hits(&hits), hits.len()))?;
+    client.leave().await
 }
 
 impl std::fmt::Display for QueryArgs {
