@@ -68,6 +68,11 @@ impl<'a> Url<'a> {
         }
     }
 
+    /// The port, the scheme's own if the URL has none.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where that is: by its number, or as the table has it.
     pub fn locate(&self, hosts: &BTreeMap<Box<str>, SocketAddrV4>) -> Option<SocketAddrV4> {
         let without_port = || self.host.parse::<Ipv4Addr>().ok().map(|ip| SocketAddrV4::new(ip, self.port));

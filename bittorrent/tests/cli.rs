@@ -396,6 +396,7 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         (&["seed", &torrent, "--data", &nowhere], "no/such"),
         (&["seed", &torrent, "--data", &path, "--listen", &taken], "in use"),
         (&["seed", &torrent, "--data", &path, "--max-upload", "0"], "never end"),
+        (&["seed", &torrent, "--data", &path, "--max-download", "0"], "never end"),
         (&["seed", &torrent, "--data", &path, "--peer", "nobody"], "HOST:PORT"),
         (&["get", &nowhere, "--out", &here], "cannot read"),
         (&["get", &other, "--out", &here], "not a torrent"),
@@ -412,11 +413,11 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         ),
         (
             &["get", "http://127.0.0.1:1/x.torrent", "--out", &text("n"), "--listen", "127.0.0.1:0"],
-            "could not",
+            "x.torrent: nobody answers there",
         ),
         (
             &["get", "https://127.0.0.1:1/x.torrent", "--out", &text("n"), "--listen", "127.0.0.1:0"],
-            "could not",
+            "x.torrent: nobody answers there",
         ),
         (&["get", &torrent, "--out", &text("n"), "--tls-ca", &other], "no certificate in"),
         (&["tracker", "--listen", "127.0.0.1:0", "--tls", &other, &other], "no certificate in"),
@@ -427,4 +428,40 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
         assert!(said.starts_with("bittorrent: ") && said.contains(part), "{args:?} said: {said}");
     }
     assert_eq!(fs::read_dir(text("n")).unwrap().count(), 0, "nothing is left of what was not begun");
+}
+
+/// A web server that has nothing but says of everything that it is at another place; its URL.
+fn redirecting(location: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/announce", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let request = BufReader::new(stream.try_clone().unwrap());
+            request.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+            let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_tracker_that_has_moved_is_followed_and_one_that_moves_for_ever_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = album(dir.path());
+    let out = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (_tracker, at) = tracker();
+    let (torrent, _) = created(dir.path(), &path, &["--tracker", &redirecting(at)]);
+    let (_seed, _) = seed(&torrent, &path);
+    said(&[&["get", &torrent, "--out", &out("got")], &ANY_PORT[..]].concat());
+    assert_same(Path::new(&path), &dir.path().join("got/album"));
+
+    let (torrent, _) = created(dir.path(), &path, &["--tracker", &redirecting("/announce".into())]);
+    let none = out("none");
+    let args = [&["get", &torrent, "--out", &none, "--give-up-after", "1s"], &ANY_PORT[..]].concat();
+    let output = BITTORRENT.run(&args);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("it has moved to /announce; asking again in 15 s"), "{told}");
+    assert_eq!(output.status.code(), Some(1));
 }

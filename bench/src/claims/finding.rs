@@ -220,13 +220,21 @@ impl Finding {
             unit: first.unit,
             verdict: first.rule.map(|rule| judge(&rule, &values, interval_95)),
             mean,
-            interval_95,
+            interval_95: interval_95.map(|interval| possible(interval, &values, first.unit)),
             theory: (!theory.is_empty()).then(|| self::mean(&theory)),
             published: first.published,
             rule: first.rule,
             values,
         }
     }
+}
+
+/// An interval without what cannot be: Student's knows no bounds, but what is never below nothing has no such mean, nor has a share one above
+/// all.
+fn possible((low, high): (f64, f64), values: &[f64], unit: Unit) -> (f64, f64) {
+    let low = if values.iter().all(|value| *value >= 0.0) { low.max(0.0) } else { low };
+    let is_part = unit == Unit::Share && values.iter().all(|value| *value <= 1.0);
+    (low, if is_part { high.min(1.0) } else { high })
 }
 
 fn judge(rule: &Rule, values: &[f64], interval: Option<(f64, f64)>) -> Verdict {

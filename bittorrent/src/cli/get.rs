@@ -40,9 +40,6 @@ pub struct Args {
     /// Go on serving others for so long, for example 30m.
     #[arg(long, value_name = "TIME", value_parser = size::time)]
     seed_for: Option<Duration>,
-    /// Bytes per second to get at most, for example 1MB/s.
-    #[arg(long, value_name = "RATE", value_parser = size::rate)]
-    max_download: Option<u64>,
     /// Give up when nothing has come for so long, for example 5m [default: go on for ever].
     #[arg(long, value_name = "TIME", value_parser = size::time)]
     give_up_after: Option<Duration>,
@@ -105,7 +102,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         common::say!("{} is complete already", there.volume.path().display());
         return Ok(());
     }
-    let mut client = args.join.start(Some(&torrent), &[], &peers, args.max_download).await?;
+    let mut client = args.join.start(Some(&torrent), &[], &peers).await?;
     args.join.keep_log(&mut client)?;
     let mut have = content::ranges(info, &there.right).bytes();
     let quiet = Quiet::new(args.give_up_after);
@@ -132,7 +129,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// The torrent that a link leads to.
 async fn sought(args: &Args, link: &Link) -> anyhow::Result<Arc<Metainfo>> {
-    let mut client = args.join.start(None, &link.urls, &[], None).await?;
+    let mut client = args.join.start(None, &link.urls, &[]).await?;
     let found = search(&mut client, &link.text, Quiet::new(args.give_up_after)).await;
     match &found {
         Err(error) if error.is::<Interrupted>() => client.kill().await?,
@@ -173,8 +170,9 @@ async fn search(client: &mut Client, link: &str, mut quiet: Quiet) -> anyhow::Re
             let bytes = BASE64_STANDARD.decode(text).context("the torrent came garbled")?;
             Ok(Arc::new(Metainfo::parse(&bytes).context("cannot use what came")?))
         }
-        (SearchEnd::Refused, _) => bail!("what is there is no torrent that can be used"),
-        (end, _) => bail!("the torrent could not be had: {end}"),
+        (SearchEnd::Refused, _) => bail!("{link}: what is there is no torrent that can be used"),
+        (SearchEnd::Offline, _) => bail!("{link}: nobody answers there"),
+        (end, _) => bail!("{link}: the torrent could not be had: {end}"),
     }
 }
 

@@ -36,6 +36,9 @@ pub struct JoinArgs {
     /// Bytes per second to send at most, for example 500kB/s.
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     max_upload: Option<u64>,
+    /// Bytes per second to take at most; a seed takes none.
+    #[arg(long, value_name = "RATE", value_parser = size::rate)]
+    max_download: Option<u64>,
     /// A file to which lines are added: each block that comes and goes, who chokes whom, who wants what.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -67,14 +70,14 @@ impl JoinArgs {
         torrent: Option<&Arc<Metainfo>>,
         urls: &[Box<str>],
         peers: &[SocketAddrV4],
-        download_max: Option<u64>,
     ) -> anyhow::Result<Client> {
         let named = self.peer.iter().map(|peer| resolve(peer)).collect::<anyhow::Result<Vec<_>>>()?;
         let trackers = torrent.iter().flat_map(|torrent| &torrent.trackers).flatten();
         let urls: Vec<&str> = trackers.chain(urls).map(|url| &**url).collect();
         let tls = trust(&self.tls_ca, &urls)?;
         let hosts = look_up(urls.into_iter());
-        let knobs = Knobs { upload_max: self.max_upload, download_max, ..Knobs::default() };
+        let knobs =
+            Knobs { upload_max: self.max_upload, download_max: self.max_download, ..Knobs::default() };
         let config = Config {
             torrents: torrent.cloned().into_iter().collect(),
             hosts: Arc::new(hosts),

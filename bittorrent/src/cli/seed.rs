@@ -36,7 +36,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             bail!("{}: only {count} of {all} pieces are right; `verify` says where", path.display());
         }
     }
-    let mut client = args.join.start(Some(&torrent), &[], &[], None).await?;
+    let mut client = args.join.start(Some(&torrent), &[], &[]).await?;
     args.join.keep_log(&mut client)?;
     let file = client.store.add(Arc::new(volume));
     let (name, address) = (printable(&info.name), client.handle.address());

@@ -142,8 +142,8 @@ impl Torrent {
         match tracker.scheme {
             scheme @ (Scheme::Http | Scheme::Https) => {
                 let target = announce.to_target(&tracker.path);
-                let call = Call::new(scheme, &tracker.host, &target, Purpose::Announce(self.no));
-                shared.call(call, tracker.to, cx);
+                let place = (&*tracker.host, tracker.to);
+                shared.call(Call::new(scheme, place, &target, Purpose::Announce(self.no)), cx);
             }
             Scheme::Udp => {
                 let question = Question::Announce(Box::new(announce));
@@ -252,6 +252,9 @@ impl Torrent {
         let url = announcer.tracker().map_or("", |tracker| &tracker.url).to_owned();
         tracing::debug!(%url, %why, "a tracker failed");
         if announcer.advance() {
+            if !self.is_over {
+                cx.note(Note::Text(format!("the tracker {url}: {why}; asking the next").into()));
+            }
             return self.ask_tracker(shared, cx);
         }
         let after = (RETRY_MIN * 2u32.saturating_pow(announcer.failures)).min(RETRY_MAX);

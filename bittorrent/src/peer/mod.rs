@@ -137,10 +137,10 @@ impl Shared {
         self.conns.insert(conn, Conn::Dialled { torrent, to });
     }
 
-    fn call(&mut self, call: Call, to: SocketAddrV4, cx: Hands) {
+    fn call(&mut self, call: Call, cx: Hands) {
         let conn = match &call.tls {
-            None => cx.dial(to, Setup::Http),
-            Some(name) => cx.dial_tls(to, Setup::Http, Arc::clone(name)),
+            None => cx.dial(call.to, Setup::Http),
+            Some(name) => cx.dial_tls(call.to, Setup::Http, Arc::clone(name)),
         };
         self.conns.insert(conn, Conn::Call(Box::new(call)));
         cx.wake(ANSWER_TIMEOUT, Timer::ConnDue(conn));
@@ -305,8 +305,8 @@ impl Peer {
         };
         self.awaited.insert(id, Awaited { into, have });
         let target = crate::site::torrent_target(index);
-        let call = Call::new(Scheme::Http, &site.to_string(), &target, Purpose::Torrent(id));
-        self.shared.call(call, site, cx);
+        let call = Call::new(Scheme::Http, (&site.to_string(), site), &target, Purpose::Torrent(id));
+        self.shared.call(call, cx);
     }
 
     /// Joins a torrent's swarm.
@@ -448,10 +448,13 @@ impl Peer {
                 }
             }
             (Some(Conn::Call(call)), Message::Answer(answer)) => {
-                let purpose = call.purpose;
+                let (purpose, redirected) = (call.purpose, call.redirected(&answer));
                 self.shared.conns.remove(conn);
                 cx.close(conn);
-                self.answered(purpose, Some(&answer), cx);
+                match redirected {
+                    Some(call) => self.shared.call(call, cx),
+                    None => self.answered(purpose, Some(&answer), cx),
+                }
             }
             // Whoever speaks out of turn.
             (Some(_), _) => self.end(conn, cx),
@@ -521,8 +524,12 @@ impl Peer {
     fn answered(&mut self, purpose: Purpose, answer: Option<&Answer>, cx: Hands) {
         match purpose {
             Purpose::Announce(no) => {
-                let answer = answer.filter(|answer| answer.head.status == http::OK);
-                self.tracker_answered(no, answer.map(|answer| AnnounceReply::parse(&answer.body)), cx);
+                let reply = |answer: &Answer| match (answer.head.status, call::moved_to(answer)) {
+                    (http::OK, _) => AnnounceReply::parse(&answer.body),
+                    (_, Some(location)) => Err(AnnounceError::Moved(location.into())),
+                    (status, None) => Err(AnnounceError::Status(status)),
+                };
+                self.tracker_answered(no, answer.map(reply), cx);
             }
             Purpose::Search(search) => self.site_answered(search, answer, cx),
             Purpose::Torrent(fetch) => self.torrent_came(fetch, answer, cx),

@@ -22,22 +22,22 @@ use crate::wire::Answer;
 
 impl Peer {
     pub(super) fn search(&mut self, search: SearchId, query: &Query, cx: Hands) {
-        if query.words.starts_with("magnet:") {
+        if query.words.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
             return self.hunt(search, &query.words, cx);
         }
         if let Some(url) = Url::parse(&query.words).filter(|url| url.scheme.is_http()) {
             let Some(to) = url.locate(&self.me.hosts) else {
                 return cx.note(Note::SearchEnded(search, SearchEnd::Offline));
             };
-            let call = Call::new(url.scheme, url.host, url.path, Purpose::Link(search));
-            return self.shared.call(call, to, cx);
+            let call = Call::new(url.scheme, (url.host, to), url.path, Purpose::Link(search));
+            return self.shared.call(call, cx);
         }
         let Some(site) = self.me.site else {
             return cx.note(Note::SearchEnded(search, SearchEnd::Offline));
         };
         let target = search_target(&query.words, query.results_max);
-        let call = Call::new(Scheme::Http, &site.to_string(), &target, Purpose::Search(search));
-        self.shared.call(call, site, cx);
+        let call = Call::new(Scheme::Http, (&site.to_string(), site), &target, Purpose::Search(search));
+        self.shared.call(call, cx);
     }
 
     /// There is nobody whose files could be listed: a site lists torrents, whoever has them.
@@ -75,6 +75,9 @@ impl Peer {
         match metainfo(answer) {
             Some(meta) => self.tell_of_torrent(search, meta, cx),
             None => {
+                if let Some(head) = answer.map(|answer| &answer.head).filter(|head| head.status != http::OK) {
+                    cx.note(Note::Text(format!("it answers with status {}", head.status).into()));
+                }
                 let end = if answer.is_some() { SearchEnd::Refused } else { SearchEnd::Offline };
                 cx.note(Note::SearchEnded(search, end));
             }

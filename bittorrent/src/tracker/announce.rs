@@ -9,7 +9,7 @@ use common::user::Note;
 
 use super::{Hands, Tracker};
 use crate::log::tracker::Report;
-use crate::wire::{Announce, AnnounceReply, ScrapeEntry};
+use crate::wire::{Announce, AnnounceEvent, AnnounceReply, ScrapeEntry};
 
 /// What a closed tracker says of any other torrent, in mainline's words.
 const NOT_ALLOWED: &str = "Requested download is not authorized for use with this tracker.";
@@ -81,7 +81,8 @@ impl Tracker {
         let told = number.map_or_else(Vec::new, |number| {
             let wanted = announce.numwant.unwrap_or(self.knobs.handout).min(self.knobs.handout_max);
             let wanted = told_max.min(wanted as usize);
-            self.swarms.draw(number, wanted, self.knobs.seeds_for_seeds, cx.rng())
+            let with_seeds = self.knobs.seeds_for_seeds || announce.event == AnnounceEvent::Started;
+            self.swarms.draw(number, wanted, with_seeds, cx.rng())
         });
         Ok(Taken { figures, told })
     }

@@ -39,12 +39,13 @@ pub struct TrackerKnobs {
     pub interval: Duration,
     /// How soon they may, if they want more peers. 5 min: below that libtorrent does not go either.
     pub interval_min: Duration,
-    /// Peers told to one that does not say how many it wants. 50: mainline's `response_size`; the lecture has 40.
+    /// Peers told to one that does not say how many it wants. 40: the lecture's; mainline's `response_size` is 50.
     pub handout: u32,
     /// Peers told at most. 200: what libtorrent asks for.
     pub handout_max: u32,
     /// Seeds are told of other seeds, with whom they have nothing to trade. No: BitTornado's tracker, which comes of mainline's;
-    /// opentracker does tell them.
+    /// opentracker does tell them. Who says that it begins is told of all in any case: one that has nothing but a magnet link knows no
+    /// length, and some (aria2) say then that nothing is left.
     pub seeds_for_seeds: bool,
     /// Swarms at a time. 100,000: our choice (some 200 bytes for each).
     pub swarms_max: usize,
@@ -70,7 +71,7 @@ impl Default for TrackerKnobs {
         TrackerKnobs {
             interval: Duration::from_secs(1_800),
             interval_min: Duration::from_secs(300),
-            handout: 50,
+            handout: 40,
             handout_max: 200,
             seeds_for_seeds: false,
             swarms_max: 100_000,

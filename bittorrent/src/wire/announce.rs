@@ -88,6 +88,12 @@ pub enum AnnounceError {
     /// The answer is not in the notation, or not a dictionary.
     #[error("the tracker's answer is malformed")]
     Malformed,
+    /// The answer has another status than 200.
+    #[error("it answers with status {0}")]
+    Status(u16),
+    /// The tracker is elsewhere, where we cannot follow.
+    #[error("it has moved to {0}")]
+    Moved(Box<str>),
     /// A parameter that must be there.
     #[error("missing {0}")]
     Missing(&'static str),

@@ -107,13 +107,13 @@ fn as_many_are_told_as_are_wanted_within_bounds() {
         let announce = Announce { numwant, ..again(&report(9_999, 1), event) };
         web.announce("10.1.0.1", &announce).unwrap().peers.len()
     };
-    assert_eq!(count(None, AnnounceEvent::Started), 50);
+    assert_eq!(count(None, AnnounceEvent::Started), 40);
     for (wanted, told) in [(0, 0), (1, 1), (40, 40), (200, 200), (201, 200), (u32::MAX, 200)] {
         assert_eq!(count(Some(wanted), AnnounceEvent::None), told);
     }
     assert_eq!(count(None, AnnounceEvent::Stopped), 0);
     let reply = web.get("10.1.0.1", &(report(9_999, 1).to_target("/announce") + "&numwant=-1"));
-    assert_eq!(AnnounceReply::parse(&reply.body).unwrap().peers.len(), 50, "as the tracker likes");
+    assert_eq!(AnnounceReply::parse(&reply.body).unwrap().peers.len(), 40, "as the tracker likes");
     let mut few = crowd(3, 2);
     assert_eq!(few.told(&host(0), &report(0, 1)).len(), 4, "all others");
 }
@@ -121,10 +121,14 @@ fn as_many_are_told_as_are_wanted_within_bounds() {
 #[test]
 fn seeds_are_told_of_leechers_unless_the_knob_says_otherwise() {
     let mut web = crowd(3, 5);
-    assert_eq!(web.told(&host(7), &report(7, 0)), ["10.0.0.0:6881", "10.0.0.1:6881", "10.0.0.2:6881"]);
+    let seed = Announce { event: AnnounceEvent::None, ..report(7, 0) };
+    assert_eq!(web.told(&host(7), &seed), ["10.0.0.0:6881", "10.0.0.1:6881", "10.0.0.2:6881"]);
     assert_eq!(web.told(&host(0), &report(0, 1)).len(), 7);
+    // It may have a magnet link only, and not know what is left.
+    let begins = Announce { event: AnnounceEvent::Started, ..seed.clone() };
+    assert_eq!(web.told(&host(7), &begins).len(), 7);
     let mut web = crowd_of(Web::tracker(|knobs| knobs.seeds_for_seeds = true), 3, 5);
-    assert_eq!(web.told(&host(7), &report(7, 0)).len(), 7);
+    assert_eq!(web.told(&host(7), &seed).len(), 7);
 }
 
 #[test]
@@ -371,7 +375,8 @@ impl Model {
         *self.completed.entry(swarm).or_default() += u32::from(is_completion);
         self.peers.insert(key.clone(), (run, left, now_s));
         let others = self.peers.iter().filter(|(other, _)| other.0 == swarm && other.1 != key.1);
-        others.filter(|(_, peer)| left > 0 || peer.1 > 0).map(|(other, _)| other.1.clone()).collect()
+        let of_all = left > 0 || event == AnnounceEvent::Started;
+        others.filter(|(_, peer)| of_all || peer.1 > 0).map(|(other, _)| other.1.clone()).collect()
     }
 
     fn figures(&mut self, swarm: u8) -> Option<(u32, u32, u32)> {

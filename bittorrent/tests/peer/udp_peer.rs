@@ -282,7 +282,8 @@ fn the_next_tracker_has_its_turn_whatever_it_speaks() {
     assert_eq!(call.1, at("10.0.0.8:80"));
     assert!(stage.silent());
     stage.lone.hang_up(call.0, CloseReason::Refused);
-    assert!(stage.texts()[0].contains("asking again in 15 s"));
+    assert_eq!(stage.texts()[0], format!("the tracker {TRACKER}: no answer; asking the next"));
+    assert!(stage.texts()[1].contains("asking again in 15 s"));
     stage.advance_s(15);
     let transaction = stage.connecting();
     stage.give_id(transaction, 1);

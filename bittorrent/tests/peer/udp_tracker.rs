@@ -113,7 +113,7 @@ fn as_many_are_told_as_are_wanted_and_fit() {
         let leecher = Announce { numwant: Some(0), port: 1_000 + number as u16, ..report(number, 1) };
         web.announce("10.0.0.1", &leecher).unwrap();
     }
-    for (wanted, told) in [(None, 50), (Some(0), 0), (Some(7), 7), (Some(10_000), PEERS_TOLD_MAX)] {
+    for (wanted, told) in [(None, 40), (Some(0), 0), (Some(7), 7), (Some(10_000), PEERS_TOLD_MAX)] {
         let announced = Announce { numwant: wanted, ..report(9_999, 1) };
         let (leechers, seeders, peers) = announce(&mut web, "10.0.0.2", &announced);
         assert_eq!((leechers, seeders, peers.len()), (301, 0, told));

@@ -28,6 +28,7 @@ mod text;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::SocketAddrV4;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,6 +51,9 @@ use crate::tcp::{Clock, Handle, Identity, Limits, NodeConfig, NoteSink, SharedSt
 pub fn entropy() -> u64 {
     RandomState::new().build_hasher().finish()
 }
+
+/// What a user waits for good-byes that nobody takes, twice.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Starts a node that listens on `listen`.
 ///
@@ -84,7 +88,7 @@ pub async fn start_as<P: Peer + Send + 'static>(
         datagrams: None,
         tls: crate::tcp::Tls::default(),
         attachment: Attachment::default(),
-        limits: Limits::default(),
+        limits: Limits { leave_timeout: PATIENCE, linger_timeout: PATIENCE, ..Limits::default() },
         seed: entropy(),
         clock: Clock::start(),
         identity: Identity::generate(),
