@@ -56,6 +56,8 @@ impl Foreign {
 struct Lab {
     dir: tempfile::TempDir,
     tracker: Option<Running>,
+    /// The tracker that the torrent names.
+    url: String,
     magnet: String,
 }
 
@@ -84,14 +86,27 @@ impl Lab {
         let (one, other) = content.split_at(1_000_000);
         fs::write(album.join("one.ogg"), one).unwrap();
         fs::write(album.join("more/other.ogg"), other).unwrap();
-        let torrent = dir.path().join("album.torrent");
-        let torrent = torrent.to_str().unwrap();
-        let album = album.to_str().unwrap();
-        let made =
-            BITTORRENT.run(&["create", album, "--tracker", url, "--piece-length", "64KiB", "-o", torrent]);
+        Lab { dir, tracker, url: url.to_owned(), magnet: String::new() }.in_pieces_of("64KiB")
+    }
+
+    /// The same content in other pieces.
+    fn in_pieces_of(mut self, length: &str) -> Lab {
+        let (album, torrent) = (self.path("seed/album"), self.torrent());
+        let what = ["create", album.to_str().unwrap(), "--tracker", &self.url, "-o", &torrent];
+        let made = BITTORRENT.run(&[&what[..], &["--piece-length", length, "--force"]].concat());
         assert!(made.status.success(), "{made:?}");
-        let magnet = String::from_utf8(made.stdout).unwrap().lines().last().unwrap().to_owned();
-        Lab { dir, tracker, magnet }
+        self.magnet = String::from_utf8(made.stdout).unwrap().lines().last().unwrap().to_owned();
+        self
+    }
+
+    /// A folder that has a third of the content.
+    fn part(&self, name: &str) -> PathBuf {
+        let folder = self.path(name);
+        fs::create_dir_all(folder.join("album")).unwrap();
+        let mut one = fs::read(self.path("seed/album/one.ogg")).unwrap();
+        one[500_000..].fill(0);
+        fs::write(folder.join("album/one.ogg"), one).unwrap();
+        folder
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -220,6 +235,8 @@ fn aria2_fetches_from_us_and_we_from_it() {
     let seed = lab.our_seed(&[]);
     finishes(&mut lab.aria(&lab.torrent(), &lab.path("aria"), &["--seed-time=0"]));
     lab.assert_same(&lab.path("aria"));
+    finishes(&mut lab.aria(&lab.magnet, &lab.path("by-link"), &["--seed-time=0"]));
+    lab.assert_same(&lab.path("by-link"));
     drop(seed);
 
     let mut lab = Lab::new();
@@ -315,6 +332,37 @@ fn we_report_to_opentracker_over_http_and_in_datagrams() {
         lab.our_get(&lab.magnet, "by-link");
         assert!(seed.interrupt());
     }
+}
+
+#[test]
+#[ignore = "needs aria2c and libtorrent for python3"]
+fn pieces_of_any_length_go_both_ways() {
+    for length in ["16KiB", "256KiB", "2MiB"] {
+        let mut lab = Lab::new().in_pieces_of(length);
+        let seed = lab.our_seed(&[]);
+        finishes(&mut lab.aria(&lab.torrent(), &lab.path("aria"), &["--seed-time=0"]));
+        lab.assert_same(&lab.path("aria"));
+        finishes(&mut lab.libtorrent("get", &lab.torrent(), &lab.path("theirs")));
+        lab.assert_same(&lab.path("theirs"));
+        drop(seed);
+
+        let mut lab = Lab::new().in_pieces_of(length);
+        let _seed = Foreign::start(&mut lab.libtorrent("seed", &lab.torrent(), &lab.path("seed")));
+        lab.wait_for_report();
+        lab.our_get(&lab.torrent(), "ours");
+    }
+}
+
+#[test]
+#[ignore = "needs aria2c and libtorrent for python3"]
+fn whoever_has_a_part_already_gets_the_rest_from_us() {
+    let mut lab = Lab::new();
+    let _seed = lab.our_seed(&[]);
+    let (aria, libtorrent) = (lab.part("aria"), lab.part("theirs"));
+    finishes(&mut lab.aria(&lab.torrent(), &aria, &["--seed-time=0", "--check-integrity=true"]));
+    lab.assert_same(&aria);
+    finishes(&mut lab.libtorrent("get", &lab.torrent(), &libtorrent));
+    lab.assert_same(&libtorrent);
 }
 
 #[test]
