@@ -306,10 +306,18 @@ impl Ordinary {
         if *version != SERVICE_VERSION {
             return self.services_failed("they are of another version", cx);
         }
-        if login.key.is_some_and(|known| known != *key) || !key.owns_seal(&seal.0, proof) {
+        let others = login.key.is_some_and(|known| known != *key);
+        // Nobody's password is told to whoever has taken the services' place; who has none takes those that are there.
+        let takes_others = self.me.services_key.is_none() && self.me.account.is_none();
+        if others && !takes_others || !key.owns_seal(&seal.0, proof) {
             return self.services_failed("they are not those that we know", cx);
         }
         login.key = Some(*key);
+        if others {
+            cx.note(Note::Text(
+                "the services have another key now: they have begun anew, or are others".into(),
+            ));
+        }
         if self.own_address(cx).ip().is_unspecified() {
             self.seen_at(*seen_at);
         }

@@ -415,6 +415,27 @@ fn when_the_services_die_nobody_notices_and_newcomers_use_what_they_had_kept() {
 }
 
 #[test]
+fn services_that_begin_anew_are_those_of_whoever_has_no_password_and_was_told_no_key() {
+    let mut town = Town::new(8);
+    let pinned = town.add("pinned", None, Role::Supernode);
+    town.overlay.config.services_key = None;
+    let guest = town.add("guest", None, Role::Supernode);
+    let user = town.add("user", Some(("pw", true)), Role::Supernode);
+    town.overlay.swarm.run_s(400);
+    assert_eq!(town.the_services().supernodes(), 3);
+    let now = town.overlay.swarm.sim.now();
+    let anew = ServicesConfig { signing_seed: [9; 32], ..own_config() };
+    town.overlay.swarm.sim.restart_at(now, town.services, Node::services(anew));
+    town.overlay.swarm.run_s(2_000);
+    assert_eq!(town.the_services().supernodes(), 1);
+    let told = |node| {
+        let has = |note: &Note| matches!(note, Note::Text(text) if text.contains("another key now"));
+        town.overlay.swarm.notes(node).any(has)
+    };
+    assert_eq!([pinned, guest, user].map(told), [false, true, false]);
+}
+
+#[test]
 fn a_supernode_that_dies_is_named_no_longer() {
     let mut town = Town::new(6);
     let supernodes = town.supernodes(3);
