@@ -263,7 +263,7 @@ pub fn main() -> ExitCode {
 
 fn run_claims(args: &ClaimsArgs) -> Result<()> {
     end_at_interrupt()?;
-    print(&try_claims(args, look(false).coloured)?)
+    print(&try_claims(args, look(false))?)
 }
 
 fn run_agent(args: &AgentArgs) -> Result<()> {

@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Claim, Report, Size, claims, run, show};
-use crate::report::{Folder, Made, draw};
+use crate::report::{Folder, Look, Made, draw};
 
 /// What to try, and how.
 #[derive(Debug, Args)]
@@ -54,10 +54,10 @@ impl ClaimsArgs {
 ///
 /// # Errors
 /// If there is no such claim, or the folder takes no files.
-pub fn try_claims(args: &ClaimsArgs, coloured: bool) -> Result<String> {
+pub fn try_claims(args: &ClaimsArgs, look: Look) -> Result<String> {
     let chosen = choose(&args.ids)?;
     if args.list {
-        return Ok(show::list(&chosen));
+        return Ok(show::list(&chosen, look));
     }
     let folder = Folder::make(&args.out).context("--out")?;
     let size = match (args.quick, args.full) {
@@ -75,7 +75,7 @@ pub fn try_claims(args: &ClaimsArgs, coloured: bool) -> Result<String> {
     let report = Report { made: Made::simulated(args.as_typed()), ..report };
     show::write(&report, &folder)?;
     draw(std::slice::from_ref(&args.out), &args.out)?;
-    Ok(if args.json { show::to_json(&report) } else { show::render(&report, coloured) })
+    Ok(if args.json { show::to_json(&report) } else { show::render(&report, look) })
 }
 
 /// The claims of these names, in the order of [`claims`], or all.

@@ -9,14 +9,16 @@ use super::{Claim, Report, Tried};
 use crate::measure::Unit;
 use crate::report::number::Scale;
 use crate::report::table::{bare, right};
-use crate::report::{Folder, FolderFault};
+use crate::report::{Folder, FolderFault, Look};
 
 /// The widest line of running text.
 const COLUMNS: usize = 110;
+/// The narrowest screen on which a table can be read.
+const COLUMNS_MIN: usize = 80;
 
 /// One line for each claim.
-pub fn list(claims: &[&Claim]) -> String {
-    let mut table = sentences(["", "claim", "by"]);
+pub fn list(claims: &[&Claim], look: Look) -> String {
+    let mut table = sentences(["", "claim", "by"], look);
     for claim in claims {
         table.add_row([claim.id, claim.sentence, claim.said_by]);
     }
@@ -26,37 +28,47 @@ pub fn list(claims: &[&Claim]) -> String {
 }
 
 /// A table in which sentences are broken where a line of running text would be.
-fn sentences<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = bare(header);
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS as u16);
+fn sentences<const N: usize>(header: [&str; N], look: Look) -> Table {
+    within(bare(header), look.columns.min(COLUMNS))
+}
+
+/// A table no wider than that: cells that are too long have several lines.
+fn within(mut table: Table, columns: usize) -> Table {
+    let columns = columns.clamp(COLUMNS_MIN, usize::from(u16::MAX)) as u16;
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
     table
 }
 
 /// Everything: each claim with its set-up and what was measured, and at the end all verdicts.
-pub fn render(report: &Report, coloured: bool) -> String {
+pub fn render(report: &Report, look: Look) -> String {
     let mut text = String::new();
     for tried in &report.claims {
         // A String takes everything.
-        let _ = writeln!(text, "{}", block(tried, coloured));
+        let _ = writeln!(text, "{}", block(tried, look));
     }
-    let mut table = sentences(["", "verdict", "claim"]);
+    let mut table = sentences(["", "verdict", "claim"], look);
     for tried in &report.claims {
-        table.add_row([Cell::new(tried.id), verdict(tried.verdict, coloured), Cell::new(tried.sentence)]);
+        table.add_row([
+            Cell::new(tried.id),
+            verdict(tried.verdict, look.coloured),
+            Cell::new(tried.sentence),
+        ]);
     }
     let _ = writeln!(text, "{} size, first seed {}\n{table}", report.size.name(), report.seed);
     text
 }
 
-fn block(tried: &Tried, coloured: bool) -> String {
+fn block(tried: &Tried, look: Look) -> String {
     let mut text = format!("{}  {}\n", tried.id, tried.verdict.name().to_uppercase());
     for (word, line) in [
         ("claim", format!("{} ({})", tried.sentence, tried.said_by)),
         ("set-up", format!("{}; {} seeds", tried.setup, tried.seeds)),
         ("varied", tried.varied.to_owned()),
     ] {
-        wrap(&mut text, word, &line);
+        wrap(&mut text, word, &line, look.columns.clamp(COLUMNS_MIN, COLUMNS));
     }
-    let mut table = bare(["", "measured (95 % interval)", "theory", "published", "holds if", ""]);
+    let head = bare(["", "measured (95 % interval)", "theory", "published", "holds if", ""]);
+    let mut table = within(head, look.columns);
     for finding in &tried.findings {
         let said = finding.published.map(|published| published.value);
         let scale = scale(finding.unit, [Some(finding.mean), finding.theory, said], finding.rule);
@@ -65,7 +77,7 @@ fn block(tried: &Tried, coloured: bool) -> String {
         row.push(right(finding.theory.map_or_else(String::new, |value| scale.text(value))));
         row.push(right(finding.published.map_or_else(String::new, |value| published(&value, &scale))));
         row.push(right(finding.rule.map_or_else(String::new, |value| rule(&value, &scale))));
-        row.push(finding.verdict.map_or_else(|| Cell::new(""), |value| verdict(value, coloured)));
+        row.push(finding.verdict.map_or_else(|| Cell::new(""), |value| verdict(value, look.coloured)));
         table.add_row(row);
     }
     let _ = writeln!(text, "{table}");
@@ -73,10 +85,10 @@ fn block(tried: &Tried, coloured: bool) -> String {
 }
 
 /// Adds a paragraph with a word before it, its lines no longer than a screen.
-fn wrap(text: &mut String, word: &str, paragraph: &str) {
+fn wrap(text: &mut String, word: &str, paragraph: &str, columns: usize) {
     let mut line = format!("  {word:7}");
     for word in paragraph.split_whitespace() {
-        if line.chars().count() + 1 + word.chars().count() > COLUMNS {
+        if line.chars().count() + 1 + word.chars().count() > columns {
             let _ = writeln!(text, "{line}");
             line = " ".repeat(9);
         }

@@ -18,7 +18,7 @@ const TORRENTS_MAX: usize = 100_000;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The folder whose .torrent files are listed.
+    /// The folder whose .torrent files are listed, as it is when the site starts.
     dir: PathBuf,
     /// Where to listen, port 0 for any free one; 0.0.0.0 is all addresses of this machine.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8000")]
