@@ -115,7 +115,7 @@ impl Ordinary {
             (Stage::Showing, Message::User(_) | Message::Ping) => {}
             (Stage::Greeting | Stage::Showing, _) => self.hang_up(conn, cx),
             (Stage::TakenOn, Message::User(info)) => self.introduced(conn, &info, cx),
-            (Stage::TakenOn, Message::Share(number, info)) => self.child_shares(conn, number, info),
+            (Stage::TakenOn, Message::Share(number, info)) => self.child_shares(conn, number, &info),
             (Stage::TakenOn, Message::Unshare(number, info)) => {
                 if let Some(supernode) = &mut self.supernode {
                     supernode.register.remove(number_of(conn), number, &info);
@@ -199,7 +199,7 @@ impl Ordinary {
         }
     }
 
-    fn child_shares(&mut self, conn: ConnId, number: u32, info: Arc<FileInfo>) {
+    fn child_shares(&mut self, conn: ConnId, number: u32, info: &Arc<FileInfo>) {
         let Some(supernode) = &mut self.supernode else { return };
         if supernode.register.add(number_of(conn), number, info).is_err() {
             supernode.refused.shares += 1;

@@ -101,7 +101,7 @@ impl Register {
     /// This node shares a file itself.
     pub(crate) fn add_own(&mut self, shared: &SharedFile) {
         // One that is refused is not found: there are too many, or it is shared already.
-        let _ = self.add(OWN, shared.file.0, Arc::clone(&shared.info));
+        let _ = self.add(OWN, shared.file.0, &shared.info);
     }
 
     /// This node shares a file no longer.
@@ -126,12 +126,12 @@ impl Register {
     }
 
     /// A holder shares one more file, which it calls by that number. Names come without their folders: two files may have the same.
-    pub(super) fn add(&mut self, holder: UserId, number: u32, info: Arc<FileInfo>) -> Result<(), AddError> {
-        let key = hash_key(&info);
-        match self.index.add(holder, Arc::clone(&info)) {
+    pub(super) fn add(&mut self, holder: UserId, number: u32, info: &Arc<FileInfo>) -> Result<(), AddError> {
+        let key = hash_key(info);
+        match self.index.add(holder, Arc::clone(info)) {
             Err(AddError::Duplicate) => {
                 let name = distinguished(number, &info.name).into();
-                self.index.add(holder, Arc::new(FileInfo { name, ..(*info).clone() }))?;
+                self.index.add(holder, Arc::new(FileInfo { name, ..(**info).clone() }))?;
                 self.renamed.insert((holder, number));
             }
             done => done?,

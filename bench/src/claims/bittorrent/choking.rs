@@ -187,15 +187,21 @@ fn tolerant(trial: &Trial) -> Vec<Reading> {
         ("byte for byte, credit 8", byte_for_byte(8)),
         ("at random", LeechChoking::Random),
     ];
-    let mut times = Vec::new();
+    let (mut times, mut given_most) = (Vec::new(), Vec::new());
     for (name, leech) in policies {
         let plan = Plan { origin_kbps: 1_000, handout: NAMED, ..Plan::flash(super::pieces(trial.size)) };
         let (most, swarm) = given(trial, &people, choosing(plan, leech, SeedChoking::Fastest));
         times.push(swarm.outcome().mean_s());
+        given_most.push(most);
         readings.push(Reading::new(format!("mean time, {name}"), Unit::Seconds, swarm.outcome().mean_s()));
         readings.push(Reading::new(format!("use of uplinks, {name}"), Unit::Share, swarm.utilisation()));
         readings.push(Reading::new(format!("copies given at the most, {name}"), Unit::Ratio, most));
     }
+    let enforced = given_most[4] / given_most[0];
+    readings.push(
+        Reading::new("copies given at the most, at random by those by rates", Unit::Ratio, enforced)
+            .rule(Rule::at_least(1.1, Mark::Lecture)),
+    );
     readings.push(
         Reading::new("mean time, byte for byte with credit 1 by rates", Unit::Ratio, times[1] / times[0])
             .rule(Rule::at_least(1.1, Mark::Lecture)),

@@ -85,6 +85,10 @@ fn line(trial: &Trial) -> Vec<Reading> {
             .rule(Rule::at_least(1.3, Mark::Derived)),
     );
     readings.push(
+        Reading::new("mean time, smart, 400 by 800 kbit/s", Unit::Ratio, knee(1, last - 1))
+            .rule(Rule::at_least(1.1, Mark::Derived)),
+    );
+    readings.push(
         Reading::new("mean time, smart, 800 by 1,000 kbit/s", Unit::Ratio, knee(last - 1, last))
             .rule(Rule::at_most(1.1, Mark::Derived)),
     );

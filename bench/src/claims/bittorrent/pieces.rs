@@ -121,6 +121,10 @@ fn number(trial: &Trial) -> Vec<Reading> {
                 .rule(Rule::at_most(1.02, Mark::Derived)),
         );
     }
+    readings.push(
+        Reading::new("use of uplinks, 25 by 400 pieces", Unit::Ratio, uses[4] / uses[0])
+            .rule(Rule::at_most(0.95, Mark::Derived)),
+    );
     readings
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::swarm::{DSL, LIMIT, Plan, Swarm, after, crowd, mean, poisson, settled};
+use super::swarm::{DSL, LIMIT, MIX_A, Plan, Swarm, after, crowd, mean, mixed, poisson, settled};
 use crate::claims::finding::{Mark, Published, Reading, Rule};
 use crate::claims::{Claim, Trial};
 use crate::measure::Unit;
@@ -45,7 +45,7 @@ pub(super) const ROUNDS: Claim = Claim {
     said_by: "lecture",
     setup: |size| {
         format!(
-            "a flash crowd of {} people for {} pieces; the simulator has no slow start, so only the second half can be seen",
+            "a flash crowd of {} people with four classes of lines for {} pieces; the simulator has no slow start, so only the second half can be seen",
             super::people(size),
             super::pieces(size)
         )
@@ -132,8 +132,8 @@ fn stability(unchokes: &[Vec<(usize, usize)>]) -> f64 {
 
 fn rounds(trial: &Trial) -> Vec<Reading> {
     let mut readings = Vec::new();
-    let people = crowd(super::people(trial.size), DSL);
-    let mut means = BTreeMap::new();
+    let people = mixed(super::people(trial.size), &MIX_A, &mut trial.rng(2));
+    let (mut means, mut uses) = (BTreeMap::new(), BTreeMap::new());
     for every_s in [1, 10, 30, 120] {
         let plan = Plan::flash(super::pieces(trial.size));
         let every = Duration::from_secs(every_s);
@@ -154,6 +154,7 @@ fn rounds(trial: &Trial) -> Vec<Reading> {
         means.insert(every_s, mean_s);
         readings.push(Reading::new(format!("mean time, every {every_s} s"), Unit::Seconds, mean_s));
         let what = format!("use of uplinks, every {every_s} s");
+        uses.insert(every_s, swarm.utilisation());
         readings.push(Reading::new(what, Unit::Share, swarm.utilisation()));
         let what = format!("of those served, still so 10 s later, every {every_s} s");
         readings.push(Reading::new(what, Unit::Share, stability(&unchokes)));
@@ -162,6 +163,10 @@ fn rounds(trial: &Trial) -> Vec<Reading> {
     readings.push(
         Reading::new("mean time, every 10 s by the best", Unit::Ratio, means[&10] / least)
             .rule(Rule::at_most(1.1, Mark::Lecture)),
+    );
+    readings.push(
+        Reading::new("use of uplinks, every 120 s by every 10 s", Unit::Ratio, uses[&120] / uses[&10])
+            .rule(Rule::at_most(0.95, Mark::Lecture)),
     );
     readings
 }

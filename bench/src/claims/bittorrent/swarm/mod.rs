@@ -116,11 +116,12 @@ impl Swarm {
         let torrent = Arc::new(torrent(&plan, tracker));
         let counted = (torrent.info_hash, torrent.info.piece_count());
         let rng = Pcg64::seed_from_u64(config.seed);
+        let usual = TrackerKnobs::default();
         let knobs = TrackerKnobs {
             handout: plan.handout,
             handout_max: plan.handout,
-            interval_min: ANNOUNCE_FEW,
-            ..TrackerKnobs::default()
+            interval_min: if plan.patient { usual.interval_min } else { ANNOUNCE_FEW },
+            ..usual
         };
         let mut sim = Sim::new(config);
         let config = TrackerConfig { knobs: Arc::new(knobs), ..TrackerConfig::default() };

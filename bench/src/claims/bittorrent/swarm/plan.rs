@@ -71,6 +71,9 @@ pub struct Plan {
     pub copies_max: Option<f64>,
     /// Peers that the tracker tells of, and that somebody dials; the set may be twice as large.
     pub handout: u32,
+    /// Who has fewer than 20 others asks the tracker for more after five minutes, as mainline's clients do. Otherwise who has two fewer than
+    /// it was told of does so after half a minute: OctoSim's ask at once.
+    pub patient: bool,
     /// What everybody's peer is set to.
     pub knobs: Knobs,
 }
@@ -114,6 +117,7 @@ impl Plan {
             origin_places: None,
             copies_max: None,
             handout: 40,
+            patient: false,
             knobs: Knobs { random_first: 1, fast: false, exchange: false, ..Knobs::default() },
         }
     }
@@ -132,15 +136,18 @@ impl Plan {
 
     /// Knobs of a member of the swarm.
     pub(super) fn of_members(&self, own: Option<&Knobs>) -> Knobs {
-        let handout = self.handout as usize;
+        let (handout, own) = (self.handout as usize, own.unwrap_or(&self.knobs).clone());
+        let (peers_min, announce_few) = match self.patient {
+            true => (own.peers_min, own.announce_few),
+            false => (handout.saturating_sub(2), ANNOUNCE_FEW),
+        };
         Knobs {
             numwant: self.handout,
             initiate_max: handout,
             peers_max: 2 * handout,
-            // OctoSim's peers ask for more at once when they have two fewer than they were told of.
-            peers_min: handout.saturating_sub(2),
-            announce_few: ANNOUNCE_FEW,
-            ..own.unwrap_or(&self.knobs).clone()
+            peers_min,
+            announce_few,
+            ..own
         }
     }
 }
