@@ -430,6 +430,50 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     assert_eq!(fs::read_dir(text("n")).unwrap().count(), 0, "nothing is left of what was not begun");
 }
 
+/// What a browser gets.
+fn page(url: &str) -> String {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    page
+}
+
+#[test]
+fn a_site_lists_what_comes_into_its_folder_and_no_longer_what_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("torrents");
+    fs::create_dir(&folder).unwrap();
+    let put = |name: &str, seed: u32| {
+        let song = dir.path().join(name);
+        fs::write(&song, content(100_000, seed)).unwrap();
+        let torrent = folder.join(format!("{name}.torrent"));
+        said(&["create", song.to_str().unwrap(), "-o", torrent.to_str().unwrap()]);
+        torrent
+    };
+    let first = put("okapi.ogg", 1);
+    let mut site = BITTORRENT.start(&["site", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    // How many, where, and that it listens.
+    let mut opened = |count: &str| {
+        let line = site.line();
+        assert!(line.starts_with(count), "{line}");
+        let url = site.line().trim().to_owned();
+        assert!(site.line().starts_with("the site listens"));
+        url
+    };
+    let url = opened("1 torrent ");
+    assert!(page(&url).contains("okapi.ogg"));
+    put("quagga.ogg", 2);
+    assert_eq!(opened("2 torrents "), url, "at the same place");
+    let both = page(&url);
+    assert!(both.contains("okapi.ogg") && both.contains("quagga.ogg"), "{both}");
+    fs::remove_file(first).unwrap();
+    opened("1 torrent ");
+    let one = page(&url);
+    assert!(!one.contains("okapi.ogg") && one.contains("quagga.ogg"), "{one}");
+}
+
 /// A web server that has nothing but says of everything that it is at another place; its URL.
 fn redirecting(location: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -3,6 +3,7 @@
 use common::digest::Digest;
 use common::peer::{Arrival, BodyState, Span};
 use common::store::StoreFault;
+use common::user::Note;
 
 use super::link::Coming;
 use super::request::budget;
@@ -202,7 +203,7 @@ impl Torrent {
     fn ban(&mut self, at: u32, shared: &mut Shared, cx: Hands) {
         if let Some(link) = self.links.get(at) {
             let address = link.listens.unwrap_or(link.remote);
-            tracing::info!(%address, "sent a wrong piece and is banned");
+            cx.note(Note::Text(format!("{address} has sent wrong data and is shut out").into()));
             self.book.ban(address);
             shared.banned_ids.push(link.id);
             self.hang_up(at, shared, cx);

@@ -102,13 +102,26 @@ pub async fn start_as<P: Peer + Send + 'static>(
 /// # Errors
 /// If it cannot wait for Ctrl-C, or the node has crashed.
 pub async fn serve(handle: Handle, what: &str) -> anyhow::Result<()> {
+    serve_until(handle, what, std::future::pending()).await.map(|_| ())
+}
+
+/// The same, but only until something has happened; true if that has ended it.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_until(
+    handle: Handle,
+    what: &str,
+    until: impl Future<Output = ()>,
+) -> anyhow::Result<bool> {
     // Before anybody is told that it can be pressed.
     let mut interrupts = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
     say!("{what} on {}; Ctrl-C ends it", handle.address());
-    tokio::select! {
-        _ = interrupts.recv() => {}
-        () = handle.ended() => {}
-    }
+    let has_happened = tokio::select! {
+        _ = interrupts.recv() => false,
+        () = handle.ended() => false,
+        () = until => true,
+    };
     handle.shutdown().await?;
-    Ok(())
+    Ok(has_happened)
 }

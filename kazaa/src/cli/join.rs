@@ -141,7 +141,7 @@ impl JoinArgs {
         if let Some(path) = self.nodes.clone() {
             client.keep(move |text| {
                 if let Err(error) = replace(&path, text) {
-                    tracing::warn!("supernodes could not be written to {}: {error}", path.display());
+                    common::tell!("supernodes could not be written to {}: {error}", path.display());
                 }
             });
         }
@@ -191,8 +191,12 @@ fn read_nodes(path: &Path) -> anyhow::Result<Vec<SocketAddrV4>> {
 /// The old file stays until the new one is complete.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let new = beside(path, ".new");
-    std::fs::write(&new, text)?;
-    std::fs::rename(&new, path)
+    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        // What there is of it is of no use; that it cannot be removed either would be no news.
+        let _ = std::fs::remove_file(&new);
+    }
+    written
 }
 
 #[cfg(test)]

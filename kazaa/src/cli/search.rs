@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use common::cli::print;
+use common::index::WordRules;
 use common::user::Query;
 use kazaa::wire::content_named;
 
@@ -26,7 +27,7 @@ pub struct Args {
 
 /// The query for these words, or what is wrong with them.
 pub fn query(words: &str, matches: u32) -> anyhow::Result<Query> {
-    if !words.split_whitespace().any(|word| !word.starts_with('-')) {
+    if WordRules::default().of_query(words).all.is_empty() {
         bail!("`{words}` has no word to look for; give at least one without a minus");
     }
     if (words.starts_with("uuhash:") || words.starts_with("kzhash:")) && content_named(words).is_none() {
