@@ -430,6 +430,27 @@ fn each_mistake_gets_one_line_that_says_what_and_where() {
     assert_eq!(fs::read_dir(text("n")).unwrap().count(), 0, "nothing is left of what was not begun");
 }
 
+#[test]
+fn policies_can_be_chosen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = album(dir.path());
+    let (torrent, _) = created(dir.path(), &path, &[]);
+    let policy = ["--super-seed", "--seed-choker", "rotation"];
+    let mut seed = BITTORRENT.start(&[&["seed", &torrent, "--data", &path], &ANY_PORT[..], &policy].concat());
+    let peer = seed.address();
+    let (out, log) = (dir.path().join("got"), dir.path().join("log"));
+    let args =
+        ["get", &torrent, "--out", out.to_str().unwrap(), "--peer", &peer, "--log", log.to_str().unwrap()];
+    said(&[&args[..], &ANY_PORT, &["--picker", "sequential", "--choker", "tit-for-tat"]].concat());
+    assert_same(Path::new(&path), &out.join("album"));
+    let verified = |entry: &Entry| match entry.what {
+        Happening::Verified(piece) => Some(piece),
+        _ => None,
+    };
+    let order: Vec<u32> = logged(&log).iter().filter_map(verified).collect();
+    assert!(order.len() > 60 && order.is_sorted(), "{order:?}");
+}
+
 /// What a browser gets.
 fn page(url: &str) -> String {
     let address = url.trim_start_matches("http://").trim_end_matches('/');

@@ -17,6 +17,7 @@ use common::tcp::Tls;
 use common::user::{FileInfo, Hit};
 
 use super::log_file::LogFile;
+use super::policy::PolicyArgs;
 use super::{now_s, size};
 
 /// What is offered first as a port to listen on, as mainline's does.
@@ -42,6 +43,8 @@ pub struct JoinArgs {
     /// A file to which lines are added: each block that comes and goes, who chokes whom, who wants what.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    #[command(flatten)]
+    policies: PolicyArgs,
 }
 
 /// What a user has named.
@@ -76,8 +79,9 @@ impl JoinArgs {
         let urls: Vec<&str> = trackers.chain(urls).map(|url| &**url).collect();
         let tls = trust(&self.tls_ca, &urls)?;
         let hosts = look_up(urls.into_iter());
-        let knobs =
-            Knobs { upload_max: self.max_upload, download_max: self.max_download, ..Knobs::default() };
+        let (upload_max, download_max) = (self.max_upload, self.max_download);
+        let mut knobs = Knobs { upload_max, download_max, ..Knobs::default() };
+        self.policies.turn(&mut knobs);
         let config = Config {
             torrents: torrent.cloned().into_iter().collect(),
             hosts: Arc::new(hosts),

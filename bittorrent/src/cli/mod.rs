@@ -12,6 +12,7 @@ mod get;
 mod info;
 mod join;
 mod log_file;
+mod policy;
 mod seed;
 mod site;
 mod tracker;
