@@ -74,6 +74,7 @@ pub mod metainfo;
 pub mod node;
 pub mod peer;
 pub mod picker;
+pub mod policies;
 pub mod site;
 pub mod tracker;
 mod udp_client;

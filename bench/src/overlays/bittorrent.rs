@@ -41,11 +41,14 @@ pub struct Knobs {
     /// Peers that the tracker tells of.
     handout: u16,
     /// Which piece is asked for next.
-    picker: Picker,
+    #[serde(with = "by_name")]
+    picker: PickerKind,
     /// Whom a leecher serves.
-    leech_choking: Leech,
+    #[serde(with = "by_name")]
+    leech_choking: LeechChoking,
     /// Whom a seed serves.
-    seed_choking: Seed,
+    #[serde(with = "by_name")]
+    seed_choking: SeedChoking,
     /// Peers served at a time, the optimistic one among them.
     unchoked_max: u16,
     /// How often it is decided who is served.
@@ -56,34 +59,20 @@ pub struct Knobs {
     super_seed: bool,
 }
 
-/// The names of [`PickerKind`]s.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Picker {
-    RarestFirst,
-    Random,
-    Sequential,
-    GlobalRarest,
-}
+/// Policies in scenario files.
+mod by_name {
+    use bittorrent::policies::Policy;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
 
-/// The names of [`LeechChoking`]s.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Leech {
-    Reciprocation,
-    Fastest,
-    Random,
-    TitForTat,
-    Proportional,
-}
+    pub(super) fn serialize<P: Policy, S: Serializer>(policy: &P, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&policy.name().replace('-', "_"))
+    }
 
-/// The names of [`SeedChoking`]s.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Seed {
-    Fastest,
-    Rotation,
-    Random,
+    pub(super) fn deserialize<'de, P: Policy, D: Deserializer<'de>>(from: D) -> Result<P, D::Error> {
+        let name = String::deserialize(from)?.replace('_', "-");
+        P::named(&name).map_err(|why| D::Error::custom(why.replace('-', "_")))
+    }
 }
 
 impl Default for Knobs {
@@ -95,9 +84,9 @@ impl Default for Knobs {
             piece_kib: 256,
             // The lecture's.
             handout: 40,
-            picker: Picker::RarestFirst,
-            leech_choking: Leech::Reciprocation,
-            seed_choking: Seed::Fastest,
+            picker: PickerKind::default(),
+            leech_choking: LeechChoking::default(),
+            seed_choking: SeedChoking::default(),
             unchoked_max: unchoked_max.try_into().unwrap_or(u16::MAX),
             rechoke_s: rechoke_every.as_secs_f64(),
             optimistic_s: optimistic_every.as_secs_f64(),
@@ -123,26 +112,14 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 impl Knobs {
     fn of_peers(&self) -> config::Knobs {
         config::Knobs {
-            picker: match self.picker {
-                Picker::RarestFirst => PickerKind::RarestFirst,
-                Picker::Random => PickerKind::Random,
-                Picker::Sequential => PickerKind::Sequential,
-                Picker::GlobalRarest => PickerKind::GlobalRarest,
-            },
+            picker: self.picker,
             leech_choking: match self.leech_choking {
-                Leech::Reciprocation => LeechChoking::Reciprocation,
-                Leech::Fastest => LeechChoking::Fastest,
-                Leech::Random => LeechChoking::Random,
-                Leech::TitForTat => {
+                LeechChoking::TitForTat { .. } => {
                     LeechChoking::TitForTat { credit: CREDIT_PIECES * 1024 * u64::from(self.piece_kib) }
                 }
-                Leech::Proportional => LeechChoking::Proportional,
+                other => other,
             },
-            seed_choking: match self.seed_choking {
-                Seed::Fastest => SeedChoking::Fastest,
-                Seed::Rotation => SeedChoking::Rotation,
-                Seed::Random => SeedChoking::Random,
-            },
+            seed_choking: self.seed_choking,
             unchoked_max: self.unchoked_max.into(),
             rechoke_every: Duration::from_secs_f64(self.rechoke_s),
             optimistic_every: Duration::from_secs_f64(self.optimistic_s),
@@ -192,7 +169,7 @@ impl Overlay for BitTorrent {
         let torrent = |item: u32| Arc::new(torrent(cast.world, item, knobs.piece_kib * 1024, &tracker));
         let torrents: Arc<[_]> = cast.world.shared_by_all().into_iter().map(torrent).collect();
         let counted = torrents.iter().map(|torrent| (torrent.info_hash, torrent.info.piece_count()));
-        let census = (knobs.picker == Picker::GlobalRarest).then(|| Arc::new(Census::new(counted)));
+        let census = (knobs.picker == PickerKind::GlobalRarest).then(|| Arc::new(Census::new(counted)));
         BitTorrent { torrents, handout: knobs.handout, census, knobs: Arc::new(knobs.of_peers()) }
     }
 

@@ -4,7 +4,8 @@
 //! *optimistic unchoke*'s ([`Optimist`]), which changes every thirty seconds and goes by chance, newcomers favoured: so somebody
 //! who has nothing yet gets something to trade, and better partners are found than those one has.
 //!
-//! A policy of your own is one file beside these: a type with [`Choker`], and a line in [`LeechChoking`] or [`SeedChoking`].
+//! A policy of your own is one file beside these: a type with [`Choker`]. What it is called, in scenario files and on the command line, and
+//! how it is made are two lines at [`LeechChoking`] or [`SeedChoking`].
 
 mod fastest;
 mod optimist;
@@ -26,6 +27,8 @@ pub use random::AtRandom;
 pub use reciprocation::Reciprocation;
 pub use rotation::Rotation;
 pub use tit_for_tat::TitForTat;
+
+use crate::policies::Policy;
 
 /// What is known of one of the others when it is decided who is served.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -94,6 +97,31 @@ pub enum SeedChoking {
     Rotation,
     /// [`AtRandom`].
     Random,
+}
+
+impl Policy for LeechChoking {
+    const KIND: &'static str = "choker";
+    const ALL: &'static [(&'static str, Self, &'static str)] = &[
+        ("reciprocation", LeechChoking::Reciprocation, "those who send fastest"),
+        ("fastest", LeechChoking::Fastest, "those who take fastest"),
+        ("random", LeechChoking::Random, "anybody"),
+        // Two of the usual pieces.
+        (
+            "tit-for-tat",
+            LeechChoking::TitForTat { credit: 2 << 18 },
+            "those who gave about as much as they had, byte for byte",
+        ),
+        ("proportional", LeechChoking::Proportional, "all, each by what it has sent"),
+    ];
+}
+
+impl Policy for SeedChoking {
+    const KIND: &'static str = "choker of seeds";
+    const ALL: &'static [(&'static str, Self, &'static str)] = &[
+        ("fastest", SeedChoking::Fastest, "those who take fastest"),
+        ("rotation", SeedChoking::Rotation, "all in turn"),
+        ("random", SeedChoking::Random, "anybody"),
+    ];
 }
 
 impl LeechChoking {

@@ -33,11 +33,19 @@ pub struct Args {
     log: Option<PathBuf>,
 }
 
+/// Enough of them for whoever has only a magnet link.
+const SEEDS_FOR_BEGINNERS: usize = 5;
+
 pub async fn run(args: Args) -> anyhow::Result<()> {
     if args.interval < Duration::from_secs(1) {
         bail!("an interval of less than a second would have peers do nothing but report");
     }
-    let knobs = TrackerKnobs { interval: args.interval, log: args.log.is_some(), ..TrackerKnobs::default() };
+    let knobs = TrackerKnobs {
+        interval: args.interval,
+        log: args.log.is_some(),
+        seeds_for_beginners: SEEDS_FOR_BEGINNERS,
+        ..TrackerKnobs::default()
+    };
     let log = Mutex::new(args.log.as_deref().map(LogFile::open).transpose()?);
     let sink = Arc::new(move |_, _, note: Note| {
         let Note::Keep(line) = note else { return };

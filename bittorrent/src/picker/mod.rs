@@ -4,7 +4,8 @@
 //! first, whoever chooses (*strict priority*), and at the very end missing blocks are asked of several (*endgame*); neither is a
 //! picker's business.
 //!
-//! A policy of your own is one file beside these: a type with [`Picker`], and a line in [`PickerKind`].
+//! A policy of your own is one file beside these: a type with [`Picker`]. What it is called, in scenario files and on the command line, and
+//! how it is made are two lines at [`PickerKind`].
 
 mod availability;
 mod census;
@@ -25,6 +26,7 @@ pub use sequential::Sequential;
 pub use window::Window;
 
 use crate::bitfield::Bitfield;
+use crate::policies::Policy;
 
 /// Chooses a piece to begin.
 pub trait Picker: Send + Sync {
@@ -49,6 +51,16 @@ pub enum PickerKind {
         /// Pieces that it is long.
         pieces: u32,
     },
+}
+
+impl Policy for PickerKind {
+    const KIND: &'static str = "picker";
+    const ALL: &'static [(&'static str, Self, &'static str)] = &[
+        ("rarest-first", PickerKind::RarestFirst, "what fewest peers have"),
+        ("random", PickerKind::Random, "anything"),
+        ("sequential", PickerKind::Sequential, "from the first to the last, as players want them"),
+        ("global-rarest", PickerKind::GlobalRarest, "what fewest of all have, by an oracle: in simulations"),
+    ];
 }
 
 impl PickerKind {

@@ -81,8 +81,7 @@ impl Tracker {
         let told = number.map_or_else(Vec::new, |number| {
             let wanted = announce.numwant.unwrap_or(self.knobs.handout).min(self.knobs.handout_max);
             let wanted = told_max.min(wanted as usize);
-            let with_seeds = self.knobs.seeds_for_seeds || announce.event == AnnounceEvent::Started;
-            self.swarms.draw(number, wanted, with_seeds, cx.rng())
+            self.swarms.draw(number, wanted, announce.event == AnnounceEvent::Started, &self.knobs, cx.rng())
         });
         Ok(Taken { figures, told })
     }

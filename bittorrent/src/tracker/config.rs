@@ -44,9 +44,11 @@ pub struct TrackerKnobs {
     /// Peers told at most. 200: what libtorrent asks for.
     pub handout_max: u32,
     /// Seeds are told of other seeds, with whom they have nothing to trade. No: BitTornado's tracker, which comes of mainline's;
-    /// opentracker does tell them. Who says that it begins is told of all in any case: one that has nothing but a magnet link knows no
-    /// length, and some (aria2) say then that nothing is left.
+    /// opentracker does tell them.
     pub seeds_for_seeds: bool,
+    /// A seed that begins is told of so many others nevertheless: one that has nothing but a magnet link knows no length, and some (aria2)
+    /// say then that nothing is left. None: as in the time of BitTornado; the program's tracker has 5.
+    pub seeds_for_beginners: usize,
     /// Swarms at a time. 100,000: our choice (some 200 bytes for each).
     pub swarms_max: usize,
     /// Peers of one swarm. 100,000: twenty times the largest crowd of the RedHat 9 torrent.
@@ -74,6 +76,7 @@ impl Default for TrackerKnobs {
             handout: 40,
             handout_max: 200,
             seeds_for_seeds: false,
+            seeds_for_beginners: 0,
             swarms_max: 100_000,
             swarm_peers_max: 100_000,
             peers_max: 1_000_000,

@@ -19,6 +19,14 @@ pub(super) struct Swarm {
     pub(super) empty_since: Option<u64>,
 }
 
+/// Of whom somebody is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Among {
+    Leechers,
+    Seeds,
+    All,
+}
+
 impl Swarm {
     pub(super) fn new(info_hash: InfoHash) -> Self {
         let (leechers, seeds) = (Vec::new(), Vec::new());
@@ -60,22 +68,23 @@ impl Swarm {
         }
     }
 
-    /// Some others than the asker, drawn so that all have the same chance, and none twice: the first steps of Fisher and Yates' shuffle,
-    /// on the two sides as if they were one.
+    /// Some others than the asker, of these sides, drawn so that all have the same chance, and none twice: the first steps of Fisher and
+    /// Yates' shuffle, on the two sides as if they were one.
     pub(super) fn draw(
         &mut self,
         count: usize,
         asker: (u32, PeerId),
-        with_seeds: bool,
+        among: Among,
         peers: &mut Peers,
         rng: &mut impl Rng,
     ) -> Vec<u32> {
-        let in_all = self.leechers.len() + if with_seeds { self.seeds.len() } else { 0 };
+        let leechers_in_all = if among == Among::Seeds { 0 } else { self.leechers.len() };
+        let in_all = leechers_in_all + if among == Among::Leechers { 0 } else { self.seeds.len() };
         let mut drawn = Vec::with_capacity(count.min(in_all));
         let (mut leechers, mut seeds) = (0, 0);
         while drawn.len() < count && leechers + seeds < in_all {
             let nth = rng.random_range(0..in_all - leechers - seeds);
-            let leechers_left = self.leechers.len() - leechers;
+            let leechers_left = leechers_in_all - leechers;
             let (side, at, nth) = if nth < leechers_left {
                 (&mut self.leechers, &mut leechers, nth)
             } else {

@@ -14,7 +14,7 @@ use common::peer::Time;
 
 use super::config::TrackerKnobs;
 use super::peers::{Peer, Peers};
-use super::swarm::Swarm;
+use super::swarm::{Among, Swarm};
 use crate::wire::{Announce, AnnounceEvent, InfoHash};
 
 /// Why a report is not taken.
@@ -188,12 +188,20 @@ impl Swarms {
         &mut self,
         asker: u32,
         count: usize,
-        seeds_for_seeds: bool,
+        begins: bool,
+        knobs: &TrackerKnobs,
         rng: &mut impl rand::Rng,
     ) -> Vec<u32> {
         let Peer { swarm, id, .. } = *self.peers.get(asker);
-        let with_seeds = seeds_for_seeds || !self.peers.get(asker).is_seed();
-        self.table[swarm as usize].draw(count, (asker, id), with_seeds, &mut self.peers, rng)
+        let of_all = knobs.seeds_for_seeds || !self.peers.get(asker).is_seed();
+        let among = if of_all { Among::All } else { Among::Leechers };
+        let swarm = &mut self.table[swarm as usize];
+        let mut told = swarm.draw(count, (asker, id), among, &mut self.peers, rng);
+        if begins && !of_all {
+            let seeds = (count - told.len()).min(knobs.seeds_for_beginners);
+            told.extend(swarm.draw(seeds, (asker, id), Among::Seeds, &mut self.peers, rng));
+        }
+        told
     }
 
     /// Forgets who has been silent for so long; when the next one will have been.

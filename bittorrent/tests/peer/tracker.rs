@@ -121,12 +121,14 @@ fn as_many_are_told_as_are_wanted_within_bounds() {
 #[test]
 fn seeds_are_told_of_leechers_unless_the_knob_says_otherwise() {
     let mut web = crowd(3, 5);
-    let seed = Announce { event: AnnounceEvent::None, ..report(7, 0) };
+    let seed = report(7, 0);
     assert_eq!(web.told(&host(7), &seed), ["10.0.0.0:6881", "10.0.0.1:6881", "10.0.0.2:6881"]);
     assert_eq!(web.told(&host(0), &report(0, 1)).len(), 7);
-    // It may have a magnet link only, and not know what is left.
-    let begins = Announce { event: AnnounceEvent::Started, ..seed.clone() };
-    assert_eq!(web.told(&host(7), &begins).len(), 7);
+    // Who begins may have a magnet link only, and not know what is left.
+    let mut web = crowd_of(Web::tracker(|knobs| knobs.seeds_for_beginners = 3), 3, 5);
+    let told = |web: &mut Web, event| web.told(&host(7), &Announce { event, ..seed.clone() }).len();
+    assert_eq!(told(&mut web, AnnounceEvent::Started), 6, "three leechers, and three of four seeds");
+    assert_eq!(told(&mut web, AnnounceEvent::None), 3);
     let mut web = crowd_of(Web::tracker(|knobs| knobs.seeds_for_seeds = true), 3, 5);
     assert_eq!(web.told(&host(7), &seed).len(), 7);
 }
@@ -375,8 +377,7 @@ impl Model {
         *self.completed.entry(swarm).or_default() += u32::from(is_completion);
         self.peers.insert(key.clone(), (run, left, now_s));
         let others = self.peers.iter().filter(|(other, _)| other.0 == swarm && other.1 != key.1);
-        let of_all = left > 0 || event == AnnounceEvent::Started;
-        others.filter(|(_, peer)| of_all || peer.1 > 0).map(|(other, _)| other.1.clone()).collect()
+        others.filter(|(_, peer)| left > 0 || peer.1 > 0).map(|(other, _)| other.1.clone()).collect()
     }
 
     fn figures(&mut self, swarm: u8) -> Option<(u32, u32, u32)> {
