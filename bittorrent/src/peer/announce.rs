@@ -9,20 +9,21 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use common::http;
 use common::peer::Time;
 use common::user::Note;
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
 use super::book::Told;
-use super::call::{Call, Purpose};
+use super::call::{Call, Purpose, moved_to};
 use super::torrent::{Torrent, until};
 use super::{Hands, Shared};
 use crate::node::Timer;
 use crate::udp_client::Question;
 use crate::url::{Scheme, Url};
 use crate::wire::udp::Reply;
-use crate::wire::{Announce, AnnounceError, AnnounceEvent, AnnounceReply};
+use crate::wire::{Announce, AnnounceError, AnnounceEvent, AnnounceReply, Answer};
 
 /// The rest after the first round of trackers that did not answer; each further one doubles it.
 const RETRY_MIN: Duration = Duration::from_secs(15);
@@ -290,6 +291,15 @@ impl Torrent {
     /// True if a good-bye to the tracker is still on its way.
     pub(super) fn is_asking_tracker(&self) -> bool {
         self.announcer.is_asking
+    }
+}
+
+/// What a tracker has said over HTTP.
+pub(super) fn reply_of(answer: &Answer) -> Result<AnnounceReply, AnnounceError> {
+    match (answer.head.status, moved_to(answer)) {
+        (http::OK, _) => AnnounceReply::parse(&answer.body),
+        (_, Some(location)) => Err(AnnounceError::Moved(location.into())),
+        (status, None) => Err(AnnounceError::Status(status)),
     }
 }
 

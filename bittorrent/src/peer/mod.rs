@@ -41,7 +41,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::digest::Digest;
-use common::http;
 use common::peer::{BodyState, CloseReason, ConnId, Cx, Event, FileId, Slots, Span};
 use common::store::Ranges;
 use common::user::{Command, Failure, Fetch, FetchId, Note, SharedFile};
@@ -524,12 +523,7 @@ impl Peer {
     fn answered(&mut self, purpose: Purpose, answer: Option<&Answer>, cx: Hands) {
         match purpose {
             Purpose::Announce(no) => {
-                let reply = |answer: &Answer| match (answer.head.status, call::moved_to(answer)) {
-                    (http::OK, _) => AnnounceReply::parse(&answer.body),
-                    (_, Some(location)) => Err(AnnounceError::Moved(location.into())),
-                    (status, None) => Err(AnnounceError::Status(status)),
-                };
-                self.tracker_answered(no, answer.map(reply), cx);
+                self.tracker_answered(no, answer.map(announce::reply_of), cx);
             }
             Purpose::Search(search) => self.site_answered(search, answer, cx),
             Purpose::Torrent(fetch) => self.torrent_came(fetch, answer, cx),
