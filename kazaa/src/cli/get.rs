@@ -37,6 +37,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         client.leave().await?;
         bail!("nothing found for `{}`; try fewer words", args.words);
     };
+    if !candidates.iter().any(|hit| matches!(hit.info.digest, Some(Digest::KzHash(_)))) {
+        common::tell!(
+            "whoever has it tells no hash of all its bytes: a copy that is wrong between the parts of a UUHash is not noticed"
+        );
+    }
     fetch_into(client, candidates, &args.out).await
 }
 
