@@ -64,7 +64,9 @@ impl Call {
     /// one by its number (names are looked up before a peer starts); not from a secured place to an open one.
     pub(super) fn redirected(&self, answer: &Answer) -> Option<Call> {
         let location = moved_to(answer).filter(|_| self.redirections < REDIRECTIONS_MAX)?;
-        let location = location.split('#').next()?;
+        // What else there is, blanks for example, would not be one word of a request.
+        let location =
+            location.split('#').next().filter(|text| text.bytes().all(|b| b.is_ascii_graphic()))?;
         let own = if self.tls.is_some() { "https" } else { "http" };
         let location = match location.strip_prefix('/') {
             Some(rest) if rest.starts_with('/') => format!("{own}:{location}"),

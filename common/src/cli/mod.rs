@@ -52,8 +52,8 @@ pub fn entropy() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// What a user waits for good-byes that nobody takes, twice.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// What a user waits for good-byes that nobody takes, before what has been said has some seconds to leave.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts a node that listens on `listen`.
 ///
@@ -88,7 +88,7 @@ pub async fn start_as<P: Peer + Send + 'static>(
         datagrams: None,
         tls: crate::tcp::Tls::default(),
         attachment: Attachment::default(),
-        limits: Limits { leave_timeout: PATIENCE, linger_timeout: PATIENCE, ..Limits::default() },
+        limits: Limits { leave_timeout: PATIENCE, ..Limits::default() },
         seed: entropy(),
         clock: Clock::start(),
         identity: Identity::generate(),

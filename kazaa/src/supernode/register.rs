@@ -29,9 +29,9 @@ pub(crate) struct Register {
     hashes: BTreeSet<(u64, u32)>,
     /// By the holder's number.
     holders: Vec<Holder>,
-    /// Files that have the name of another of their holder's, in another folder there: the holder, and its number for the file. In the
-    /// index they have names that nobody else gives, and that no word is added by.
-    renamed: BTreeSet<(UserId, u32)>,
+    /// Files that have the name of another of their holder's, in another folder there: the holder, and the name that the file has in the
+    /// index instead, by which no word is added.
+    renamed: BTreeSet<(UserId, Box<str>)>,
 }
 
 #[derive(Default)]
@@ -129,10 +129,10 @@ impl Register {
     pub(super) fn add(&mut self, holder: UserId, number: u32, info: &Arc<FileInfo>) -> Result<(), AddError> {
         let key = hash_key(info);
         match self.index.add(holder, Arc::clone(info)) {
-            Err(AddError::Duplicate) => {
-                let name = distinguished(number, &info.name).into();
-                self.index.add(holder, Arc::new(FileInfo { name, ..(**info).clone() }))?;
-                self.renamed.insert((holder, number));
+            Err(AddError::Duplicate) if self.place_of(holder, number, info).is_none() => {
+                let name: Box<str> = distinguished(number, &info.name).into();
+                self.index.add(holder, Arc::new(FileInfo { name: name.clone(), ..(**info).clone() }))?;
+                self.renamed.insert((holder, name));
             }
             done => done?,
         }
@@ -146,8 +146,8 @@ impl Register {
         let Some(place) = self.place_of(holder, number, info) else { return };
         let Some(held) = self.index.files_of(holder).nth(place).cloned() else { return };
         self.index.remove(holder, &held.name);
-        let number = self.holder(holder).numbers.remove(place);
-        self.renamed.remove(&(holder, number));
+        self.holder(holder).numbers.remove(place);
+        self.renamed.remove(&(holder, held.name.clone()));
         let Some(key) = hash_key(&held) else { return };
         if !self.index.files_of(holder).any(|other| hash_key(other) == Some(key)) {
             self.hashes.remove(&(key, holder.0));
@@ -175,8 +175,8 @@ impl Register {
             }
         }
         self.index.remove_user(holder);
-        let mut renamed = self.renamed.split_off(&(holder, 0));
-        self.renamed.append(&mut renamed.split_off(&(UserId(holder.0 + 1), 0)));
+        let mut renamed = self.renamed.split_off(&(holder, Box::default()));
+        self.renamed.append(&mut renamed.split_off(&(UserId(holder.0 + 1), Box::default())));
         *self.holder(holder) = Holder::default();
     }
 
@@ -226,7 +226,8 @@ impl Register {
         let entry = self.holders.get(holder.0 as usize)?;
         let who = entry.who.as_ref()?;
         let file = *entry.numbers.get(place)?;
-        let info = if self.renamed.contains(&(holder, file)) {
+        let is_renamed = !self.renamed.is_empty() && self.renamed.contains(&(holder, info.name.clone()));
+        let info = if is_renamed {
             let name = told(&info.name).into();
             Arc::new(FileInfo { name, ..(**info).clone() })
         } else {

@@ -127,8 +127,8 @@ fn the_services_clock_does_not_tell_who_is_a_user() {
         (0..8).map(time).min().unwrap()
     };
     let (user, nobody) = (fastest("alice"), fastest("bob"));
-    // Without a hash it would take a thousandth. The fastest of several does not depend on what else the machine does.
-    assert!(nobody * 3 > user && user * 3 > nobody, "{user:?} for a user, {nobody:?} for nobody");
+    // Without a hash it would take a thousandth. The fastest of several depends little on what else the machine does.
+    assert!(nobody * 10 > user && user * 10 > nobody, "{user:?} for a user, {nobody:?} for nobody");
     assert!(nobody > Duration::from_micros(100), "{nobody:?}");
 }
 

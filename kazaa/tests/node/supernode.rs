@@ -107,10 +107,10 @@ fn files_of_one_name_are_found_both_and_go_one_by_one() {
         };
         told.iter().flat_map(of).collect::<Vec<_>>()
     };
-    raw.say(&mut child, Message::Share(7, Arc::clone(&first)));
-    raw.say(&mut child, Message::Share(8, Arc::clone(&second)));
     // Once more the same is nothing new.
-    raw.say(&mut child, Message::Share(8, Arc::clone(&second)));
+    for (number, file) in [(7, &first), (7, &first), (8, &second), (8, &second), (9, &second), (7, &first)] {
+        raw.say(&mut child, Message::Share(number, Arc::clone(file)));
+    }
     assert_eq!(raw.node().files_indexed(), 2);
     let intro = |number: u32| (number, "01 Intro.mp3".to_owned());
     assert_eq!(found(&mut raw, 1, "albumone"), [intro(7)]);
@@ -121,6 +121,15 @@ fn files_of_one_name_are_found_both_and_go_one_by_one() {
     // Who says no more than the content means it.
     raw.say(&mut child, Message::Unshare(0, Arc::new(FileInfo { name: "".into(), ..(*first).clone() })));
     assert_eq!(found(&mut raw, 5, "intro"), []);
+    // A number that was given before, to a file of a short name.
+    raw.say(&mut child, Message::Share(7, Arc::clone(&first)));
+    raw.say(&mut child, Message::Share(8, file("albumtwo", 2)));
+    raw.say(
+        &mut child,
+        Message::Share(8, Arc::new(FileInfo { name: "\u{e9}".into(), ..(*file("x", 3)).clone() })),
+    );
+    assert_eq!(found(&mut raw, 6, "\u{e9}"), [(8, "\u{e9}".to_owned())]);
+    assert_eq!(found(&mut raw, 7, "albumtwo"), [intro(8)]);
     raw.hang_up(child);
     assert_eq!(raw.node().files_indexed(), 0);
 }
