@@ -150,7 +150,12 @@ fn serve(mut link: TcpStream, task: Task) -> Result<(), RunError> {
             return Err(error);
         }
     };
-    write_frame(&mut link, &Ready::Ok(())).map_err(|e| failed("say that all is ready", &e))?;
+    match write_frame(&mut link, &Ready::Ok(())) {
+        Ok(()) => {}
+        // The coordinator has gone meanwhile. An agent sees so when it dials again.
+        Err(FrameError::Closed) => return Ok(()),
+        Err(error) => return Err(failed("say that all is ready", &error)),
+    }
     let (orders_sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
     let (reports_sender, reports) = reports::channel::<Report>();
     let mut hearing = link.try_clone().map_err(|e| failed("hear orders", &e))?;
