@@ -216,3 +216,34 @@ fn hash(argon2: &Argon2<'_>, password: &str, salt: [u8; 16]) -> Box<str> {
         .expect("the cost is checked, and passwords and salts of these lengths can be hashed");
     hash.to_string().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What decides how long a password is looked at.
+    fn work_of(hashing: &Hashing) -> (String, Params, usize) {
+        let With::Hash(hash) = &hashing.with else {
+            panic!("a login needs a hash to hold the password against")
+        };
+        let hash = PasswordHash::new(hash).expect("a hash that can be computed");
+        let params = Params::try_from(&hash).expect("a cost that the hash function knows");
+        (hash.algorithm.as_str().to_owned(), params, hash.hash.expect("with its output").len())
+    }
+
+    #[test]
+    fn a_login_is_as_much_work_whether_there_is_such_a_user_or_not() {
+        let cost = HashCost { memory_kib: 64, ..HashCost::default() };
+        let mut accounts = Accounts::new(cost, 10, Vec::new());
+        let hash = accounts.to_register("alice", "secret", [1; 16]).unwrap().run().unwrap();
+        accounts.registered("alice", &hash).unwrap();
+        let [user, nobody] = ["alice", "bob"].map(|name| work_of(&accounts.to_login(name, "guess")));
+        assert_eq!(user, nobody);
+        assert_eq!(user.1.m_cost(), 64);
+        assert_eq!(
+            accounts.to_login("bob", "").run(),
+            None,
+            "nobody is nobody's user, whatever the password"
+        );
+    }
+}

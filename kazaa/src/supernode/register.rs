@@ -49,18 +49,21 @@ pub(super) struct Who {
     pub(super) user: Arc<str>,
 }
 
-/// Signs that are in no word and end no name, one for each four bits of a number.
+/// Signs that are in no word and end no name, one for each four bits of what tells two files apart.
 const SIGNS: &[u8; 16] = b"!\"#$%&()*+,:;<=>";
+/// How many of them stand before a name.
+const SIGNS_BEFORE: usize = 16;
 
-/// The name in the index of a file whose own is taken by another one of its holder.
-fn distinguished(number: u32, name: &str) -> String {
-    let sign = |nth: u32| char::from(SIGNS[(number >> (4 * nth)) as usize % SIGNS.len()]);
-    (0..8).map(sign).chain(name.chars()).collect()
+/// The name in the index of a file whose own is taken by another one of its holder: by its content or, if that is not known, its number.
+fn distinguished(number: u32, info: &FileInfo) -> Box<str> {
+    let mark = hash_key(info).unwrap_or(u64::from(number));
+    let sign = |nth: usize| char::from(SIGNS[(mark >> (4 * nth)) as usize % SIGNS.len()]);
+    (0..SIGNS_BEFORE).map(sign).chain(info.name.chars()).collect::<String>().into()
 }
 
 /// The name that the holder has told.
 fn told(distinguished: &str) -> &str {
-    &distinguished[8..]
+    &distinguished[SIGNS_BEFORE..]
 }
 
 /// A child's number in the register.
@@ -129,8 +132,8 @@ impl Register {
     pub(super) fn add(&mut self, holder: UserId, number: u32, info: &Arc<FileInfo>) -> Result<(), AddError> {
         let key = hash_key(info);
         match self.index.add(holder, Arc::clone(info)) {
-            Err(AddError::Duplicate) if self.place_of(holder, number, info).is_none() => {
-                let name: Box<str> = distinguished(number, &info.name).into();
+            Err(AddError::Duplicate) if self.place_by_name(holder, number, info).is_none() => {
+                let name = distinguished(number, info);
                 self.index.add(holder, Arc::new(FileInfo { name: name.clone(), ..(**info).clone() }))?;
                 self.renamed.insert((holder, name));
             }
@@ -154,17 +157,25 @@ impl Register {
         }
     }
 
-    /// Where among a holder's files the one is that it means by this.
+    /// Where among a holder's files the one is that it means by this. Whoever names what is not there has nothing looked through.
     fn place_of(&self, holder: UserId, number: u32, info: &FileInfo) -> Option<usize> {
-        let numbers = &self.holders.get(holder.0 as usize)?.numbers;
-        let all = || numbers.iter().zip(self.index.files_of(holder)).enumerate();
-        let same = |held: &FileInfo| uuhash(info).is_none_or(|hash| uuhash(held) == Some(hash));
-        // KaZaA's numbers are the contents': a file that is there under two names has one.
-        let exact =
-            all().find(|(_, (known, held))| **known == number && same(held) && held.name == info.name);
-        let alike = || all().find(|(_, (known, held))| **known == number && same(held));
-        let by_hash = || all().find(|(_, (_, held))| uuhash(info).is_some() && same(held));
-        exact.or_else(alike).or_else(by_hash).map(|(place, _)| place)
+        let renamed = || self.index.place_of(holder, &distinguished(number, info));
+        let by_content = || {
+            let hash = uuhash(info).filter(|hash| self.hashes.contains(&(key_of(hash), holder.0)))?;
+            self.index.files_of(holder).position(|held| uuhash(held) == Some(hash))
+        };
+        self.place_by_name(holder, number, info).or_else(renamed).or_else(by_content)
+    }
+
+    /// Where the file of this name is, if it is this one: by its content or, if that is not known, its number.
+    fn place_by_name(&self, holder: UserId, number: u32, info: &FileInfo) -> Option<usize> {
+        let place = self.index.place_of(holder, &info.name)?;
+        let held = uuhash(self.index.get(holder, &info.name)?);
+        let is_same = match uuhash(info) {
+            Some(hash) => held == Some(hash),
+            None => self.holders.get(holder.0 as usize)?.numbers.get(place) == Some(&number),
+        };
+        is_same.then_some(place)
     }
 
     /// A holder leaves with all its files.
